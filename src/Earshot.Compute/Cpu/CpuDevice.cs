@@ -1,0 +1,56 @@
+namespace Earshot.Compute.Cpu;
+
+/// <summary>
+/// The processor: its threads, the instructions chosen at start, and the weights packed for them. One serves any number of
+/// <see cref="CpuBackend"/>s, on as many threads.
+/// </summary>
+public sealed class CpuDevice : IDisposable
+{
+    // Interned names of the forms that parameters are kept in.
+    internal const string LinearUse = "linear";
+    internal const string ConvolutionUse = "convolution";
+    internal const string VectorUse = "vector";
+
+    public CpuDevice(CpuOptions? options = null)
+    {
+        Options = options ?? new CpuOptions();
+        Workers = new WorkerPool(Options.Threads ?? Environment.ProcessorCount);
+    }
+
+    public CpuOptions Options { get; }
+
+    internal WorkerPool Workers { get; }
+
+    /// <summary>A weight of a linear layer, packed on the first call.</summary>
+    internal PackedMatrix Matrix(Parameter weight) =>
+        weight.Prepare(this, LinearUse, parameter => PackedMatrix.Pack(new LinearSource(parameter.Stored), FormatOf(parameter), Workers));
+
+    /// <summary>A weight of a convolution as a matrix (out, kernel × in), packed on the first call.</summary>
+    internal PackedMatrix ConvolutionMatrix(Parameter weight) =>
+        weight.Prepare(this, ConvolutionUse, parameter => PackedMatrix.Pack(new ConvolutionSource(parameter.Stored), FormatOf(parameter), Workers));
+
+    /// <summary>A vector or small table of weights as float32, pinned.</summary>
+    internal static FloatVector Vector(Parameter weight) =>
+        weight.Prepare(typeof(FloatVector), VectorUse, parameter => new FloatVector(parameter.Stored));
+
+    public void Dispose() => Workers.Dispose();
+
+    WeightFormat FormatOf(Parameter parameter) => Options.WeightsFor?.Invoke(parameter.Name) ?? Options.Weights;
+}
+
+/// <summary>Weights that are used as they are, float32 at a fixed address.</summary>
+internal sealed unsafe class FloatVector
+{
+    readonly float[] _values;
+
+    public FloatVector(StoredTensor stored)
+    {
+        _values = GC.AllocateUninitializedArray<float>(checked((int)stored.Shape.Count), pinned: true);
+        stored.ReadFloats(0, _values);
+        Pointer = (float*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_values));
+    }
+
+    public float* Pointer { get; }
+
+    public ReadOnlySpan<float> Values => _values;
+}

@@ -1,0 +1,26 @@
+namespace Earshot.Compute.Cpu;
+
+/// <summary>Work that is done in numbered parts, on whatever thread is free.</summary>
+internal interface IParallelWork
+{
+    void Execute(int part);
+}
+
+/// <summary>The threads that compute together.</summary>
+internal sealed class WorkerPool(int threads) : IDisposable
+{
+    public int Threads => threads;
+
+    public void Run<TWork>(in TWork work, int parts) where TWork : struct, IParallelWork
+    {
+        var copy = work;
+        if (parts == 1 || threads == 1)
+        {
+            for (int i = 0; i < parts; i++) copy.Execute(i);
+            return;
+        }
+        Parallel.For(0, parts, new ParallelOptions { MaxDegreeOfParallelism = threads }, i => copy.Execute(i));
+    }
+
+    public void Dispose() { }
+}
