@@ -199,7 +199,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     public override Tensor AttentionWeights(Tensor query, AttentionMemory memory, BatchLayout layout, Heads heads, ReadOnlySpan<int> selected)
     {
         RequireLayout(query, layout);
-        var y = New(new Shape(layout.Count, selected.Length, ((CpuAttentionMemory)memory).Positions));
+        var y = New(new Shape(layout.Count, selected.Length, ((CpuAttentionMemory)memory).Positions(layout.Slots[0])));
         Kernels.Attention.Weights(MemoryCall(query, memory, layout, heads), selected, y.Values);
         return y;
     }

@@ -69,13 +69,15 @@ internal sealed unsafe class CpuAttentionMemory : AttentionMemory
     readonly int _headSize;
     readonly int _capacity;
     readonly int _width;
+    readonly int[] _positions;
     float* _keys;
     float* _values;
 
     public CpuAttentionMemory(int slots, int positions, int width, Heads heads)
     {
         Slots = slots;
-        _capacity = Positions = positions;
+        _capacity = positions;
+        _positions = new int[slots];
         _width = width;
         _headSize = width / heads.KeyValue;
         nuint bytes = (nuint)((long)slots * positions * width * sizeof(float));
@@ -87,13 +89,13 @@ internal sealed unsafe class CpuAttentionMemory : AttentionMemory
 
     public int Slots { get; }
 
-    /// <summary>Positions that are attended to: as many as were last remembered.</summary>
-    public int Positions { get; private set; }
+    /// <summary>Positions of a slot that are attended to: as many as were last remembered there.</summary>
+    public int Positions(int slot) => _positions[slot];
 
     public void Store(int slot, int positions, float* keys, float* values)
     {
         if ((uint)slot >= (uint)Slots || positions > _capacity) throw new ModelException($"{positions} positions for slot {slot} do not fit a memory of {Slots} slots and {_capacity} positions.");
-        Positions = positions;
+        _positions[slot] = positions;
         long offset = (long)slot * _capacity * _width;
         int count = positions * _width;
         new ReadOnlySpan<float>(keys, count).CopyTo(new Span<float>(_keys + offset, count));

@@ -24,7 +24,7 @@ internal static unsafe class Attention
     /// <summary>Probabilities of selected heads: output (tokens, selected, positions).</summary>
     public static void Weights(in MemoryAttentionCall call, ReadOnlySpan<int> selected, Span<float> output)
     {
-        int positions = call.Memory.Positions, size = call.HeadSize, group = call.Heads.Query / call.Heads.KeyValue;
+        int positions = call.Memory.Positions(call.Layout.Slots[0]), size = call.HeadSize, group = call.Heads.Query / call.Heads.KeyValue;
         for (int t = 0; t < call.Layout.Count; t++)
         {
             for (int s = 0; s < selected.Length; s++)
@@ -88,7 +88,7 @@ internal static unsafe class Attention
         {
             int t = part / Call.Heads.Query, head = part % Call.Heads.Query, size = Call.HeadSize;
             int kvHead = head / (Call.Heads.Query / Call.Heads.KeyValue);
-            int slot = Call.Layout.Slots[t], keys = Call.Memory.Positions;
+            int slot = Call.Layout.Slots[t], keys = Call.Memory.Positions(slot);
             Span<float> scores = stackalloc float[keys];
             var q = new ReadOnlySpan<float>(Call.Q + ((long)t * Call.Heads.Query + head) * size, size);
             var output = new Span<float>(Call.Output + ((long)t * Call.Heads.Query + head) * size, size);
