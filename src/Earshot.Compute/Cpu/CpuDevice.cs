@@ -33,6 +33,13 @@ public sealed class CpuDevice : IDisposable
     internal static FloatVector Vector(Parameter weight) =>
         weight.Prepare(typeof(FloatVector), VectorUse, parameter => new FloatVector(parameter.Stored));
 
+    /// <summary>Frees the weights packed for this device of every parameter below a root.</summary>
+    public void Unload(Scope root)
+    {
+        ArgumentNullException.ThrowIfNull(root);
+        foreach (var parameter in root.Parameters) parameter.Forget(this);
+    }
+
     public void Dispose() => Workers.Dispose();
 
     WeightFormat FormatOf(Parameter parameter) => Options.WeightsFor?.Invoke(parameter.Name) ?? Options.Weights;

@@ -94,6 +94,12 @@ public sealed class MeasuringBackend : Backend
     public override Tensor SelectRows(Tensor x, Tensor indices) =>
         Record("SelectRows", "", new Shape((int)indices.Shape.Count, x.Shape[^1]), 0, 0, indices.Shape.Count * x.Shape[^1] * sizeof(float));
 
+    public override Tensor Reshape(Tensor x, Shape shape)
+    {
+        if (x.Shape.Count != shape.Count) throw new ModelException($"Shape {x.Shape} cannot become {shape}: they hold different counts.");
+        return new MeasuredTensor(this, shape, x.Type);
+    }
+
     public override Tensor LstmStep(Tensor x, LstmWeights weights, RecurrentState state)
     {
         int size = ((MeasuredRecurrentState)state).Size;
