@@ -57,6 +57,9 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>Stores the lanes rounded to bfloat16, ties to even.</summary>
     void StoreBF16(ushort* destination);
 
+    /// <summary>Stores pairs (even, odd) rounded to bfloat16, ties to even.</summary>
+    static abstract void StorePairs(TSelf even, TSelf odd, byte* destination);
+
     /// <summary>Stores the lanes rounded to int8, ties to even; they must fit.</summary>
     void StoreInt8(sbyte* destination);
 }

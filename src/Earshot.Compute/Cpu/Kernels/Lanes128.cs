@@ -76,10 +76,13 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreBF16(ushort* destination)
     {
-        var bits = _value.AsUInt32();
-        bits = (bits + ((bits >> 16) & Vector128.Create(1u)) + Vector128.Create(0x7FFFu)) >> 16;
+        var bits = Rounded(_value) >> 16;
         Vector128.Narrow(bits, bits).GetLower().Store(destination);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePairs(Lanes128 even, Lanes128 odd, byte* destination) =>
+        ((Rounded(even._value) >> 16) | (Rounded(odd._value) & Vector128.Create(0xFFFF0000u))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
@@ -87,5 +90,13 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
         // Adding and taking away 1.5 · 2²³ rounds to whole numbers, ties to even.
         var rounded = Vector128.ConvertToInt32Native((_value + Vector128.Create(12582912f)) - Vector128.Create(12582912f));
         for (int i = 0; i < 4; i++) destination[i] = (sbyte)rounded[i];
+    }
+
+    // The upper 16 bits of each lane are the nearest bfloat16, ties to even.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<uint> Rounded(Vector128<float> value)
+    {
+        var bits = value.AsUInt32();
+        return bits + ((bits >> 16) & Vector128.Create(1u)) + Vector128.Create(0x7FFFu);
     }
 }

@@ -71,10 +71,13 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreBF16(ushort* destination)
     {
-        var bits = _value.AsUInt32();
-        bits = (bits + ((bits >> 16) & Vector256.Create(1u)) + Vector256.Create(0x7FFFu)) >> 16;
+        var bits = Rounded(_value) >> 16;
         Vector128.Narrow(bits.GetLower(), bits.GetUpper()).Store(destination);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePairs(Lanes256 even, Lanes256 odd, byte* destination) =>
+        ((Rounded(even._value) >> 16) | (Rounded(odd._value) & Vector256.Create(0xFFFF0000u))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
@@ -82,5 +85,13 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
         // Adding and taking away 1.5 · 2²³ rounds to whole numbers, ties to even.
         var rounded = Vector256.ConvertToInt32Native((_value + Vector256.Create(12582912f)) - Vector256.Create(12582912f));
         Vector128.Narrow(Vector128.Narrow(rounded.GetLower(), rounded.GetUpper()), Vector128<short>.Zero).GetLower().Store(destination);
+    }
+
+    // The upper 16 bits of each lane are the nearest bfloat16, ties to even.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<uint> Rounded(Vector256<float> value)
+    {
+        var bits = value.AsUInt32();
+        return bits + ((bits >> 16) & Vector256.Create(1u)) + Vector256.Create(0x7FFFu);
     }
 }

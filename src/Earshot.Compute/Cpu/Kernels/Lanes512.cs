@@ -71,10 +71,13 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreBF16(ushort* destination)
     {
-        var bits = _value.AsUInt32();
-        bits = (bits + ((bits >> 16) & Vector512.Create(1u)) + Vector512.Create(0x7FFFu)) >> 16;
+        var bits = Rounded(_value) >> 16;
         Vector256.Narrow(bits.GetLower(), bits.GetUpper()).Store(destination);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePairs(Lanes512 even, Lanes512 odd, byte* destination) =>
+        ((Rounded(even._value) >> 16) | (Rounded(odd._value) & Vector512.Create(0xFFFF0000u))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
@@ -82,5 +85,13 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
         // Adding and taking away 1.5 · 2²³ rounds to whole numbers, ties to even.
         var rounded = Vector512.ConvertToInt32Native((_value + Vector512.Create(12582912f)) - Vector512.Create(12582912f));
         Vector128.Narrow(Vector256.Narrow(rounded.GetLower(), rounded.GetUpper()).GetLower(), Vector256.Narrow(rounded.GetLower(), rounded.GetUpper()).GetUpper()).Store(destination);
+    }
+
+    // The upper 16 bits of each lane are the nearest bfloat16, ties to even.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<uint> Rounded(Vector512<float> value)
+    {
+        var bits = value.AsUInt32();
+        return bits + ((bits >> 16) & Vector512.Create(1u)) + Vector512.Create(0x7FFFu);
     }
 }

@@ -76,16 +76,9 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         arguments.Steps = steps;
         arguments.SumStride = TileRowBytes;
         arguments.Accumulate = accumulate ? 1 : 0;
-        int strips = (rows + Kernel.MaxRows - 1) / Kernel.MaxRows;
-        for (int strip = 0, done = 0; strip < strips; strip++)
-        {
-            // Evenly: 9 + 9 rows are faster than 14 + 4.
-            int count = (rows - done + strips - strip - 1) / (strips - strip);
-            arguments.Rows = start + done * stride;
-            arguments.Sums = tile + done * Width;
-            Kernel.Run(&arguments, count);
-            done += count;
-        }
+        arguments.Rows = start;
+        arguments.Sums = tile;
+        Kernel.RunStrips(&arguments, rows);
     }
 
     readonly void Finish(in RowBlock rowBlock, float* tile, int firstRow, int rows, int panel)
