@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Earshot.Compute.Cpu.Kernels;
 
@@ -23,6 +24,34 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 LoadOdd(byte* pairs) => new((Vector512.Load((uint*)pairs) & Vector512.Create(0xFFFF0000u)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadByte(byte* quads, int index) =>
+        new(Vector512.ConvertToSingle(((Vector512.Load((uint*)quads) >> (8 * index)) & Vector512.Create(255u)).AsInt32() - Vector512.Create(128)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadInt8(sbyte* source)
+    {
+        var (low, high) = Vector128.Widen(Vector128.Load(source));
+        var (first, second) = Vector256.Widen(Vector256.Create(low, high));
+        return new(Vector512.ConvertToSingle(Vector512.Create(first, second)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadHalf(ushort* source)
+    {
+        var (low, high) = Vector256.Widen(Vector256.Load(source));
+        return new((Vector512.Create(low, high) << 13).AsSingle() * Vector512.Create(5.192296858534828e33f));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadBits(byte* source) => new(Vector512.Load((float*)source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 NextCode(Lanes512 codes) => new((codes._value.AsUInt32() >> 4).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Lookup(float* table, Lanes512 codes) => new(Avx512F.PermuteVar16x32(Vector512.Load(table), codes._value.AsInt32()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Create(float value) => new(Vector512.Create(value));
