@@ -23,6 +23,13 @@ public sealed class CpuDevice : IDisposable
 
     internal WorkerPool Workers { get; }
 
+    /// <summary>What attention within sequences computes with: bfloat16 where weights are no longer float32 and it is faster.</summary>
+    internal MicroKernel AttentionKernel =>
+        Options.Weights != WeightFormat.F32 && Workers.Kernels.BF16.RowType == PanelType.BF16 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
+
+    /// <summary>What keys and values that stay in memory are kept for: bfloat16 is half to read, whatever multiplies it.</summary>
+    internal MicroKernel MemoryKernel => Options.Weights != WeightFormat.F32 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
+
     /// <summary>A weight of a linear layer, packed on the first call.</summary>
     internal PackedMatrix Matrix(Parameter weight) =>
         weight.Prepare(this, LinearUse, parameter => PackedMatrix.Pack(new LinearSource(parameter.Stored), FormatOf(parameter), Workers));
