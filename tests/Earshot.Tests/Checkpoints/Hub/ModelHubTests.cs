@@ -124,6 +124,13 @@ public sealed class ModelHubTests : IDisposable
         Assert.DoesNotContain("secret", (Options(server) with { Token = "secret" }).ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_token_that_cannot_be_sent_is_refused_without_showing_it()
+    {
+        var error = Assert.Throws<CheckpointException>(() => new ModelHub(new HubOptions { CacheFolder = Cache, Token = "hidden\ntwice" }));
+        Assert.DoesNotContain("hidden", error.ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(null, null, "There is no public model 'org/model' (401)")]
     [InlineData("GatedRepo", null, "set HF_TOKEN to an access token of that account")]
