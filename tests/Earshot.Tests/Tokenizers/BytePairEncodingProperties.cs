@@ -58,6 +58,21 @@ public class BytePairEncodingProperties
     }
 
     [Fact]
+    public void A_piece_that_is_a_token_encodes_as_that_token()
+    {
+        var tokenizer = s_tokenizer.Value;
+        int pieces = 0;
+        for (int id = 0; id < tokenizer.EndOfText; id++)
+        {
+            var text = Encoding.UTF8.GetString(tokenizer.TokenBytes(id));
+            if (text.Length == 0 || text.Contains('\uFFFD', StringComparison.Ordinal) || PreTokenizer.PieceLength(text) != text.Length) continue;
+            Assert.Equal([id], tokenizer.Encode(text));
+            pieces++;
+        }
+        Assert.True(pieces > 48_000);
+    }
+
+    [Fact]
     public void Pieces_are_those_of_the_reference_expression_where_no_surrogates_occur()
     {
         var expression = new Regex(@"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", RegexOptions.CultureInvariant);
