@@ -1,3 +1,5 @@
+using Earshot.Compute.Cpu.Kernels;
+
 namespace Earshot.Compute.Cpu;
 
 /// <summary>
@@ -14,7 +16,7 @@ public sealed class CpuDevice : IDisposable
     public CpuDevice(CpuOptions? options = null)
     {
         Options = options ?? new CpuOptions();
-        Workers = new WorkerPool(Options.Threads ?? Environment.ProcessorCount);
+        Workers = new WorkerPool(Options.Threads ?? Environment.ProcessorCount, KernelSet.For(Options.InstructionSet));
     }
 
     public CpuOptions Options { get; }

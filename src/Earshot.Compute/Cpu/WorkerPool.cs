@@ -1,3 +1,5 @@
+using Earshot.Compute.Cpu.Kernels;
+
 namespace Earshot.Compute.Cpu;
 
 /// <summary>Work that is done in numbered parts, on whatever thread is free.</summary>
@@ -6,10 +8,12 @@ internal interface IParallelWork
     void Execute(int part);
 }
 
-/// <summary>The threads that compute together.</summary>
-internal sealed class WorkerPool(int threads) : IDisposable
+/// <summary>The threads that compute together, and the instructions they compute with.</summary>
+internal sealed class WorkerPool(int threads, KernelSet kernels) : IDisposable
 {
     public int Threads => threads;
+
+    public KernelSet Kernels => kernels;
 
     public void Run<TWork>(in TWork work, int parts) where TWork : struct, IParallelWork
     {

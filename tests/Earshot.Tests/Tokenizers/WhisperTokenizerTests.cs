@@ -100,6 +100,16 @@ public class WhisperTokenizerTests
     }
 
     [Fact]
+    public void Random_unicode_has_the_tokens_that_the_reference_gives()
+    {
+        var path = Path.Combine(TestData.RepositoryRoot, "tests", "Earshot.Tests", "Tokenizers", "gpt2-encodings.json");
+        using var golden = JsonDocument.Parse(File.ReadAllBytes(path));
+        Assert.Equal(400, golden.RootElement.GetArrayLength());
+        foreach (var item in golden.RootElement.EnumerateArray())
+            Assert.Equal(Tokens(item, "tokens"), s_ranksEn.Value.Encode(item.GetProperty("text").GetString()!));
+    }
+
+    [Fact]
     public void Decodes_the_reference_transcripts()
     {
         using var golden = JsonDocument.Parse(File.ReadAllBytes(TestData.Require("goldens/whisper-tiny.en/greedy.json")));
