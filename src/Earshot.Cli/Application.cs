@@ -12,8 +12,7 @@ internal static class Application
         terminal.Quiet = parsed.GetValue(GlobalOptions.Quiet);
         terminal.Verbose = parsed.GetValue(GlobalOptions.Verbose);
         terminal.Colors &= !parsed.GetValue(GlobalOptions.NoColor);
-        // Help clears parse errors by its own action.
-        if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction) return UsageErrors.Report(parsed, terminal);
+        if (parsed.Action is not { ClearsParseErrors: true } && UsageErrors.Report(parsed, terminal) is { } usageError) return usageError;
         var invocation = new InvocationConfiguration
         {
             Output = terminal.Out,

@@ -20,8 +20,16 @@ internal static class CommandLine
         };
         foreach (var option in root.Options)
         {
-            if (option is HelpOption) option.Action = new HelpAction(terminal);
-            if (option is VersionOption) option.Action = new VersionAction(terminal);
+            if (option is HelpOption)
+            {
+                option.Action = new HelpAction(terminal);
+                option.Description = "Show this help.";
+            }
+            if (option is VersionOption)
+            {
+                option.Action = new VersionAction(terminal);
+                option.Description = "Show the version.";
+            }
         }
         root.SetAction(_ =>
         {
