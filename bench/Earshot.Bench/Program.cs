@@ -11,7 +11,10 @@ switch (args)
     case ["attention"]:
         KernelBench.RunAttention();
         return 0;
+    case ["model", var shape]:
+        ModelBench.Run(shape);
+        return 0;
     default:
-        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16'] | attention");
+        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16'] | attention | model SHAPE");
         return 2;
 }
