@@ -11,9 +11,8 @@ internal static unsafe class KernelBench
 {
     static readonly (int Inputs, int Outputs)[] Shapes = [(384, 384), (384, 1536), (1536, 384), (512, 512), (512, 2048), (1280, 1280), (1280, 5120), (5120, 1280)];
 
-    public static void Run(string filter)
+    public static void Run(string filter, int threads)
     {
-        int threads = Environment.ProcessorCount;
         var isa = Isa.Select(null);
         Console.WriteLine($"{isa}, {threads} threads");
         double bandwidth = Peaks.ReadBandwidth(threads);
