@@ -57,6 +57,9 @@ public abstract class Backend
     /// <summary>Rows of a matrix view: x (…, size), indices (n) of int32 → (n, size).</summary>
     public abstract Tensor SelectRows(Tensor x, Tensor indices);
 
+    /// <summary>The same elements in another shape.</summary>
+    public abstract Tensor Reshape(Tensor x, Shape shape);
+
     /// <summary>One step of an LSTM cell (gates in PyTorch's order i, f, g, o): x (rows, in) → hidden (rows, size).</summary>
     public abstract Tensor LstmStep(Tensor x, LstmWeights weights, RecurrentState state);
 

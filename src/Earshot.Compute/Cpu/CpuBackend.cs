@@ -53,6 +53,13 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         _used = 0;
     }
 
+    /// <summary>Frees the temporaries made since a mark.</summary>
+    public void Free(Mark mark)
+    {
+        _arena.ReturnTo(mark.Bytes, mark.Blocks);
+        _used = mark.Tensors;
+    }
+
     public override Tensor Linear(Tensor x, Parameter weight, Parameter? bias, Epilogue epilogue)
     {
         var packed = _device.Matrix(weight);
@@ -84,7 +91,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
             call.Y = y.Floats + (long)b * outputs * packed.Outputs;
             MatrixProduct.Run(_device.Workers, call);
         }
-        FreeTo(mark);
+        Free(mark);
         return y;
     }
 
@@ -200,7 +207,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     public override Tensor AttentionWeights(Tensor query, AttentionMemory memory, BatchLayout layout, Heads heads, ReadOnlySpan<int> selected)
     {
         RequireLayout(query, layout);
-        var y = New(new Shape(layout.Count, selected.Length, ((CpuAttentionMemory)memory).Positions));
+        var y = New(new Shape(layout.Count, selected.Length, ((CpuAttentionMemory)memory).Positions(layout.Slots[0])));
         Kernels.Attention.Weights(_device.Workers, MemoryCall(query, memory, layout, heads), selected, y.Values);
         return y;
     }
@@ -212,6 +219,12 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         var y = New(new Shape(count, size));
         for (int i = 0; i < count; i++) Row(input, Own(indices).Indices[i]).CopyTo(Row(y, i));
         return y;
+    }
+
+    public override Tensor Reshape(Tensor x, Shape shape)
+    {
+        if (x.Shape.Count != shape.Count) throw new ModelException($"Shape {x.Shape} cannot become {shape}: they hold different counts.");
+        return NewTensor().Become(Own(x).Pointer, shape, x.Type);
     }
 
     public override Tensor LstmStep(Tensor x, LstmWeights weights, RecurrentState state)
@@ -259,7 +272,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     {
         if (old.Shape != result.Shape) throw new ModelException($"A tensor of shape {result.Shape} cannot take the place of one of shape {old.Shape}.");
         Own(result).Values.CopyTo(Own(old).Values);
-        FreeTo(mark);
+        Free(mark);
         return old;
     }
 
@@ -327,15 +340,12 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         MatrixProduct.Run(_device.Workers, call);
     }
 
-    CpuTensor New(Shape shape, DType type = DType.F32)
+    CpuTensor New(Shape shape, DType type = DType.F32) =>
+        NewTensor().Become(_arena.Allocate(shape.Count * sizeof(float)), shape, type);
+
+    CpuTensor NewTensor()
     {
         if (_used == _tensors.Count) _tensors.Add(new CpuTensor(this));
-        return _tensors[_used++].Become(_arena.Allocate(shape.Count * sizeof(float)), shape, type);
-    }
-
-    void FreeTo(Mark mark)
-    {
-        _arena.ReturnTo(mark.Bytes, mark.Blocks);
-        _used = mark.Tensors;
+        return _tensors[_used++];
     }
 }

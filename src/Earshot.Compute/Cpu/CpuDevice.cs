@@ -13,10 +13,16 @@ public sealed class CpuDevice : IDisposable
     internal const string ConvolutionUse = "convolution";
     internal const string VectorUse = "vector";
 
+    // Kept, since a lambda over this would be garbage at every call.
+    readonly Func<Parameter, PackedMatrix> _packLinear;
+    readonly Func<Parameter, PackedMatrix> _packConvolution;
+
     public CpuDevice(CpuOptions? options = null)
     {
         Options = options ?? new CpuOptions();
         Workers = new WorkerPool(Options.Threads ?? Environment.ProcessorCount, KernelSet.For(Options.InstructionSet));
+        _packLinear = parameter => PackedMatrix.Pack(new LinearSource(parameter.Stored), FormatOf(parameter), Workers);
+        _packConvolution = parameter => PackedMatrix.Pack(new ConvolutionSource(parameter.Stored), FormatOf(parameter), Workers);
     }
 
     public CpuOptions Options { get; }
@@ -32,15 +38,22 @@ public sealed class CpuDevice : IDisposable
 
     /// <summary>A weight of a linear layer, packed on the first call.</summary>
     internal PackedMatrix Matrix(Parameter weight) =>
-        weight.Prepare(this, LinearUse, parameter => PackedMatrix.Pack(new LinearSource(parameter.Stored), FormatOf(parameter), Workers));
+        weight.Prepare(this, LinearUse, _packLinear);
 
     /// <summary>A weight of a convolution as a matrix (out, kernel × in), packed on the first call.</summary>
     internal PackedMatrix ConvolutionMatrix(Parameter weight) =>
-        weight.Prepare(this, ConvolutionUse, parameter => PackedMatrix.Pack(new ConvolutionSource(parameter.Stored), FormatOf(parameter), Workers));
+        weight.Prepare(this, ConvolutionUse, _packConvolution);
 
     /// <summary>A vector or small table of weights as float32, pinned.</summary>
     internal static FloatVector Vector(Parameter weight) =>
         weight.Prepare(typeof(FloatVector), VectorUse, parameter => new FloatVector(parameter.Stored));
+
+    /// <summary>Frees the weights packed for this device of every parameter below a root.</summary>
+    public void Unload(Scope root)
+    {
+        ArgumentNullException.ThrowIfNull(root);
+        foreach (var parameter in root.Parameters) parameter.Forget(this);
+    }
 
     public void Dispose() => Workers.Dispose();
 

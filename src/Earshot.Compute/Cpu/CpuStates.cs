@@ -72,6 +72,7 @@ internal sealed unsafe class CpuAttentionMemory : AttentionMemory
     readonly WorkerPool _pool;
     readonly int _heads;
     readonly int _capacity;
+    readonly int[] _positions;
     byte* _panels;
 
     public CpuAttentionMemory(int slots, int positions, int width, Heads heads, CpuDevice device)
@@ -79,7 +80,8 @@ internal sealed unsafe class CpuAttentionMemory : AttentionMemory
         _pool = device.Workers;
         Slots = slots;
         _heads = heads.KeyValue;
-        _capacity = Positions = positions;
+        _capacity = positions;
+        _positions = new int[slots];
         Layout = new HeadLayout(device.MemoryKernel, width / heads.KeyValue, positions);
         _panels = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(64, checked(slots * (long)_heads * Layout.Bytes)), 4096);
     }
@@ -88,8 +90,8 @@ internal sealed unsafe class CpuAttentionMemory : AttentionMemory
 
     public int Slots { get; }
 
-    /// <summary>Positions that are attended to: as many as were last remembered.</summary>
-    public int Positions { get; private set; }
+    /// <summary>Positions of a slot that are attended to: as many as were last remembered there.</summary>
+    public int Positions(int slot) => _positions[slot];
 
     public HeadLayout Layout { get; }
 
@@ -103,7 +105,7 @@ internal sealed unsafe class CpuAttentionMemory : AttentionMemory
     public void Store(int slot, int positions, float* keys, float* values)
     {
         if ((uint)slot >= (uint)Slots || positions > _capacity) throw new ModelException($"{positions} positions for slot {slot} do not fit a memory of {Slots} slots and {_capacity} positions.");
-        Positions = positions;
+        _positions[slot] = positions;
         Attention.Pack(_pool, new PackCall { Layout = Layout, Keys = keys, Values = values, Heads = _heads, Positions = positions, Panels = Panels(slot, 0) });
     }
 

@@ -57,7 +57,7 @@ internal static unsafe class MemoryAttention<TLanes> where TLanes : struct, ILan
             {
                 Layout = Call.Memory.Layout,
                 Panels = Call.Memory.Panels(Call.Layout.Slots[first], keyHead),
-                Positions = Call.Memory.Positions,
+                Positions = Call.Memory.Positions(Call.Layout.Slots[first]),
                 Queries = Call.Q + offset,
                 QueryStride = width,
                 Output = Call.Output + offset,
@@ -80,7 +80,7 @@ internal static unsafe class MemoryAttention<TLanes> where TLanes : struct, ILan
         {
             int selected = part % Count, head = Selected[selected], keyHead = head / (Call.Heads.Query / Call.Heads.KeyValue);
             var (first, count) = Group(Call.Layout.Slots, part / Count, WeightRows);
-            int positions = Call.Memory.Positions;
+            int positions = Call.Memory.Positions(Call.Layout.Slots[first]);
             nint width = (nint)Call.Heads.Query * Call.HeadSize;
             var attention = new HeadAttention<TLanes>
             {
