@@ -53,16 +53,95 @@ public sealed unsafe class TileKernelTests
         }
     }
 
+    [Theory, InlineData(WeightFormat.BF16), InlineData(WeightFormat.Int8)]
+    public void Emulated_tiles_give_whole_products(WeightFormat format)
+    {
+        using var pool = new WorkerPool(1, EmulatedSet.Kernels);
+        foreach (var (rows, inputs, outputs) in new[] { (1, 1, 1), (1, 70, 33), (40, 33, 5), (130, 65, 40), (3, 200, 64) })
+        {
+            var source = ArraySource.Random(outputs, inputs, inputs);
+            using var weights = PackedMatrix.Pack(source, format, pool);
+            Assert.Equal(0, weights.Steps % TileKernels.StepMultiple);
+            using var x = NativeFloats.Random(rows * inputs, rows);
+            using var y = new NativeFloats(rows * outputs);
+            MatrixProduct.Run(pool, new LinearCall { X = x.Pointer, XStride = inputs, Rows = rows, Weights = weights, Y = y.Pointer, YStride = outputs });
+            y.AssertGuard();
+            var held = Reference.Quantized(source, format);
+            for (int i = 0; i < rows * outputs; i++)
+            {
+                var (expected, tolerance) = Reference.Dot(x.Span.Slice(i / outputs * inputs, inputs), held, i % outputs, weights);
+                Assert.Equal(expected, y[i], tolerance);
+            }
+        }
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public void Emulated_tiles_attend_as_vectors_do(bool causal)
+    {
+        const int time = 75, size = 40;
+        using var emulated = new WorkerPool(1, EmulatedSet.Kernels);
+        using var portable = new WorkerPool(1, KernelSet.For(InstructionSet.Portable));
+        using var q = NativeFloats.Random(time * size, 1);
+        using var k = NativeFloats.Random(time * size, 2);
+        using var v = NativeFloats.Random(time * size, 3);
+        using var expected = new NativeFloats(time * size);
+        using var output = new NativeFloats(time * size);
+        var call = new AttentionCall { Q = q.Pointer, K = k.Pointer, V = v.Pointer, Batch = 1, Time = time, HeadSize = size, Heads = new Heads(1, 1, causal) };
+        Attention.Run(portable, call with { Kernel = portable.Kernels.F32, Output = expected.Pointer });
+        Attention.Run(emulated, call with { Kernel = emulated.Kernels.BF16, Output = output.Pointer });
+        output.AssertGuard();
+        // bfloat16 operands: 2⁻⁸ of scores about 2, and of probabilities and values below 1.
+        for (int i = 0; i < time * size; i++) Assert.Equal(expected[i], output[i], 0.04);
+    }
+
     [Fact]
     public void Tiles_run_on_this_processor()
     {
         Assert.SkipUnless(KernelSet.For(InstructionSet.Amx).Isa.Set == InstructionSet.Amx, "This processor or system has no AMX; the tile kernels' code was only emulated.");
-        var kernels = KernelSet.For(InstructionSet.Amx);
-        using var pool = new WorkerPool(2, kernels);
+        using var tiles = new WorkerPool(2, KernelSet.For(InstructionSet.Amx));
+        using var emulated = new WorkerPool(1, EmulatedSet.Kernels);
+        using var x = NativeFloats.Random(50 * 130, 2);
+        using var y = new NativeFloats(50 * 70);
+        using var expected = new NativeFloats(50 * 70);
         foreach (var format in (WeightFormat[])[WeightFormat.BF16, WeightFormat.Int8])
         {
-            using var weights = PackedMatrix.Pack(ArraySource.Random(70, 130, 1), format, pool);
+            using var weights = PackedMatrix.Pack(ArraySource.Random(70, 130, 1), format, tiles);
+            using var same = PackedMatrix.Pack(ArraySource.Random(70, 130, 1), format, emulated);
             Assert.Equal(TileKernels.MaxRows, weights.Kernel.MaxRows);
+            MatrixProduct.Run(tiles, new LinearCall { X = x.Pointer, XStride = 130, Rows = 50, Weights = weights, Y = y.Pointer, YStride = 70 });
+            MatrixProduct.Run(emulated, new LinearCall { X = x.Pointer, XStride = 130, Rows = 50, Weights = same, Y = expected.Pointer, YStride = 70 });
+            for (int i = 0; i < y.Length; i++) Assert.Equal(expected[i], y[i], 1e-4);
+        }
+    }
+
+    /// <summary>Kernels as a processor with AMX gets them, with the tiles' code emulated.</summary>
+    static class EmulatedSet
+    {
+        static readonly Dictionary<(PanelType Type, int Rows), (byte[] Code, int Entry)> Codes = [];
+
+        public static KernelSet Kernels { get; } = new(
+            KernelSet.For(InstructionSet.Portable).Isa,
+            KernelSet.For(InstructionSet.Portable).F32,
+            new MicroKernel(PanelType.BF16, TileKernels.MaxRows, &RunBF16) { RowType = PanelType.BF16, StepMultiple = TileKernels.StepMultiple },
+            new MicroKernel(PanelType.Int8, TileKernels.MaxRows, &RunInt8) { RowType = PanelType.Int8, StepMultiple = TileKernels.StepMultiple });
+
+        static void RunBF16(MicroArguments* arguments, int rows) => Run(PanelType.BF16, arguments, rows);
+
+        static void RunInt8(MicroArguments* arguments, int rows) => Run(PanelType.Int8, arguments, rows);
+
+        static void Run(PanelType type, MicroArguments* arguments, int rows)
+        {
+            (byte[] Code, int Entry) found;
+            lock (Codes)
+            {
+                if (!Codes.TryGetValue((type, rows), out found))
+                {
+                    var code = new Assembler();
+                    int entry = TileKernels.Emit(code, type, rows);
+                    Codes[(type, rows)] = found = (code.Code.ToArray(), entry);
+                }
+            }
+            fixed (byte* start = found.Code) new TileMachine(start).Run(found.Entry, arguments);
         }
     }
 

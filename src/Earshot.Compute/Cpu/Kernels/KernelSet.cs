@@ -25,6 +25,15 @@ internal sealed unsafe class KernelSet
         Int8 = kernels[PanelType.Int8];
     }
 
+    /// <summary>Kernels made elsewhere, beside an instruction set's plain vector code.</summary>
+    public KernelSet(Isa isa, MicroKernel f32, MicroKernel bf16, MicroKernel int8)
+    {
+        Isa = isa;
+        F32 = f32;
+        BF16 = bf16;
+        Int8 = int8;
+    }
+
     public Isa Isa { get; }
 
     public MicroKernel F32 { get; }
