@@ -11,9 +11,8 @@ internal static unsafe class KernelBench
 {
     static readonly (int Inputs, int Outputs)[] Shapes = [(384, 384), (384, 1536), (1536, 384), (512, 512), (512, 2048), (1280, 1280), (1280, 5120), (5120, 1280)];
 
-    public static void Run(string filter)
+    public static void Run(string filter, int threads)
     {
-        int threads = Environment.ProcessorCount;
         var isa = Isa.Select(null);
         Console.WriteLine($"{isa}, {threads} threads");
         double bandwidth = Peaks.ReadBandwidth(threads);
@@ -49,32 +48,6 @@ internal static unsafe class KernelBench
                 foreach (int heads in (int[])[6, 8, 20]) MeasureAttention(set, format, heads);
             }
         }
-    }
-
-    public static void Micro()
-    {
-        float* v = Allocate(4096);
-        double t = Best(() => { for (int i = 0; i < 1000; i++) Softmax<Lanes512>.Exponentials(v, 256, 1f); });
-        Console.WriteLine($"exp 256: {t * 1e6:F1} ns");
-        t = Best(() => { for (int i = 0; i < 1000; i++) Softmax<Lanes512>.Largest(v, 256); });
-        Console.WriteLine($"largest 256: {t * 1e6:F1} ns");
-        t = Best(() => { for (int i = 0; i < 1000; i++) Softmax<Lanes512>.Scale(v, 64, 1.0f); });
-        Console.WriteLine($"scale 64: {t * 1e6:F1} ns");
-        t = Best(() => { for (int i = 0; i < 1000; i++) Rows<Lanes512>.ToBF16(v, 256, (ushort*)(v + 2048), 256); });
-        Console.WriteLine($"bf16 256: {t * 1e6:F1} ns");
-        var k = KernelSet.For(InstructionSet.Avx512).F32;
-        t = Best(() => { for (int i = 0; i < 1000; i++) { MicroArguments a; a.Rows = (byte*)v; a.RowStride = 256; a.Panel = (byte*)v; a.Steps = 64; a.Sums = v + 3000; a.SumStride = 128; a.Accumulate = 0; k.Run(&a, 14); } });
-        Console.WriteLine($"kernel 14x64: {t * 1e6:F1} ns ({14*64*64/t/1e6:F0} GF/s)");
-        using var pool = new WorkerPool(1, KernelSet.For(InstructionSet.Avx512));
-        var layout = new HeadLayout(k, 64, 1500);
-        float* q = Allocate(1500 * 64);
-        byte* panels = (byte*)NativeMemory.AlignedAlloc((nuint)layout.Bytes, 64);
-        t = Best(() => HeadPanels<Lanes512>.PackKeys(layout, q, 64, 1500, panels));
-        Console.WriteLine($"pack keys: {t * 1e6:F1} µs");
-        t = Best(() => HeadPanels<Lanes512>.PackValues(layout, q, 64, 1500, panels + layout.KeyBytes));
-        Console.WriteLine($"pack values: {t * 1e6:F1} µs");
-        t = Best(() => { var h = new HeadAttention<Lanes512> { Layout = layout, Panels = panels, Positions = 1500, Queries = q, QueryStride = 64, Output = q, OutputStride = 64, Rows = 56, CausalFrom = -1 }; h.Run(); });
-        Console.WriteLine($"head 56: {t * 1e6:F1} µs {56*1500*256/t/1e9:F0} GF/s");
     }
 
     static void MeasureAttention(InstructionSet set, WeightFormat format, int heads)

@@ -99,9 +99,16 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     {
         var input = Own(x);
         var y = New(x.Shape);
-        var scale = CpuDevice.Vector(weight).Values;
-        var shift = CpuDevice.Vector(bias).Values;
-        for (int r = 0; r < (int)x.Shape.Rows; r++) Elementwise.LayerNorm(Row(input, r), scale, shift, epsilon, Row(y, r));
+        Elementwise.LayerNorm(_device.Workers, new LayerNormCall
+        {
+            X = input.Floats,
+            Y = y.Floats,
+            Rows = (int)x.Shape.Rows,
+            Size = input.Size,
+            Weight = CpuDevice.Vector(weight).Pointer,
+            Bias = CpuDevice.Vector(bias).Pointer,
+            Epsilon = epsilon,
+        });
         return y;
     }
 
@@ -144,7 +151,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     public override Tensor Activate(Tensor x, Activation activation)
     {
         var y = New(x.Shape);
-        Elementwise.Apply(activation, Own(x).Values, y.Values);
+        Elementwise.Apply(_device.Workers, activation, Own(x).Values, y.Values);
         return y;
     }
 

@@ -30,15 +30,18 @@ internal sealed partial class Assembler
     /// <summary>destination += sums of four products of unsigned bytes of left and signed bytes of right (vpdpbusd).</summary>
     public void DotBytes(int destination, int unsignedLeft, int signedRight) => EvexRegister(Map0F38, Prefix66, 0x50, destination, unsignedLeft, signedRight);
 
-    /// <summary>Shifts each dword left (vpslld).</summary>
-    public void ShiftLeft(int destination, int source, byte count)
+    /// <summary>Shifts each dword right (vpsrld).</summary>
+    public void ShiftRight(int destination, int source, byte count)
     {
-        EvexRegister(Map0F, Prefix66, 0x72, 6, destination, source);
+        EvexRegister(Map0F, Prefix66, 0x72, 2, destination, source);
         Byte(count);
     }
 
-    /// <summary>destination = left AND right (vpandd).</summary>
-    public void And(int destination, int left, int right) => EvexRegister(Map0F, Prefix66, 0xDB, destination, left, right);
+    /// <summary>Sixteen values' entry for the lowest four bits of each lane of indices (vpermps).</summary>
+    public void Permute(int destination, int indices, int values) => EvexRegister(Map0F38, Prefix66, 0x16, destination, indices, values);
+
+    /// <summary>destination = left · right (vmulps).</summary>
+    public void Multiply(int destination, int left, int right) => EvexRegister(Map0F, NoPrefix, 0x59, destination, left, right);
 
     /// <summary>Clears the upper parts of vector registers, so that SSE code after this pays nothing (vzeroupper).</summary>
     public void ZeroUpper()

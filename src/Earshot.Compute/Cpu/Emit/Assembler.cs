@@ -63,6 +63,30 @@ internal sealed partial class Assembler
     /// <summary>destination = the address source.</summary>
     public void LoadAddress(Gpr destination, Address source) => MemoryForm(0x8D, (int)destination, source);
 
+    /// <summary>destination = where a label is, relative to the code itself.</summary>
+    public void LoadAddress(Gpr destination, Label label)
+    {
+        Byte((byte)(0x48 | ((int)destination >> 3) << 2));
+        Byte(0x8D);
+        Byte((byte)(5 | ((int)destination & 7) << 3));
+        Distance(label);
+    }
+
+    /// <summary>destination = value, sign-extended.</summary>
+    public void Set(Gpr destination, int value)
+    {
+        Byte((byte)(0x48 | (int)destination >> 3));
+        Byte(0xC7);
+        Byte((byte)(0xC0 | ((int)destination & 7)));
+        Word(value);
+    }
+
+    /// <summary>Bytes that are no instructions.</summary>
+    public void Data(ReadOnlySpan<byte> bytes)
+    {
+        foreach (byte value in bytes) Byte(value);
+    }
+
     /// <summary>destination += source.</summary>
     public void Add(Gpr destination, Gpr source) => RegisterForm(0x03, (int)destination, (int)source);
 

@@ -16,22 +16,31 @@ internal static unsafe class GroupedPanels<TLanes> where TLanes : struct, ILanes
     const int Width = PackedMatrix.PanelWidth;
     const int StepBytes = PackedMatrix.StepBytes;
 
-    /// <summary>Writes the weights of some inputs as a float32 panel.</summary>
+    /// <summary>Writes the weights of some inputs as a float32 panel; they begin at a multiple of 32.</summary>
     public static void Unpack(in GroupLayout layout, byte* panel, int firstInput, int count, float* destination)
     {
-        float* table = layout.Table;
-        for (int column = 0; column < Width; column += TLanes.Count)
+        int end = firstInput + count;
+        for (int input = firstInput; input < end;)
         {
-            for (int input = firstInput; input < firstInput + count; input += 8)
+            int group = input / layout.GroupSize, taken = Math.Min(end, (group + 1) * layout.GroupSize) - input;
+            byte* codes = panel + (nint)(input / 8) * StepBytes;
+            for (int column = 0; column < Width; column += TLanes.Count)
             {
-                var scale = Scale(layout, panel, input / layout.GroupSize, column);
-                var codes = TLanes.LoadBits(panel + (nint)(input / 8) * StepBytes + column * sizeof(float));
-                float* weights = destination + (nint)(input - firstInput) * Width + column;
-                for (int i = 0; i < 8; i++, weights += Width)
-                {
-                    (TLanes.Lookup(table, codes) * scale).Store(weights);
-                    codes = TLanes.NextCode(codes);
-                }
+                UnpackColumns(layout.Table, codes + column * sizeof(float), taken, Scale(layout, panel, group, column), destination + (nint)(input - firstInput) * Width + column);
+            }
+            input += taken;
+        }
+    }
+
+    static void UnpackColumns(float* table, byte* codes, int count, TLanes scale, float* destination)
+    {
+        for (int input = 0; input < count; input += 8, codes += StepBytes)
+        {
+            var left = TLanes.LoadBits(codes);
+            for (int i = 0; i < 8; i++, destination += Width)
+            {
+                (TLanes.Lookup(table, left) * scale).Store(destination);
+                left = TLanes.NextCode(left);
             }
         }
     }
@@ -50,42 +59,54 @@ internal static unsafe class GroupedPanels<TLanes> where TLanes : struct, ILanes
 
     static void Multiply<TRows>(in GroupLayout layout, MicroArguments* arguments) where TRows : struct, IRows
     {
-        float* table = layout.Table;
-        int inputs = (int)arguments->Steps, groupSize = layout.GroupSize;
-        byte* panel = arguments->Panel;
-        nint stride = arguments->RowStride / sizeof(float), sumStride = arguments->SumStride / sizeof(float);
+        int inputs = (int)arguments->Steps;
         for (int column = 0; column < Width; column += 2 * TLanes.Count)
         {
-            TLanes s00 = default, s01 = default, s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default;
-            float* x = (float*)arguments->Rows;
-            for (int first = 0, group = 0; first < inputs; first += groupSize, group++)
+            var part = *arguments;
+            part.Sums += column;
+            for (int r = 0; r < TRows.Count; r++) Store((float*)((byte*)part.Sums + r * part.SumStride), TLanes.Create(0), TLanes.Create(0));
+            for (int first = 0, group = 0; first < inputs; first += layout.GroupSize, group++)
             {
-                TLanes scale0 = Scale(layout, panel, group, column), scale1 = Scale(layout, panel, group, column + TLanes.Count);
-                int end = Math.Min(first + groupSize, inputs);
-                for (int input = first; input < end; input += 8)
-                {
-                    byte* at = panel + (nint)(input / 8) * StepBytes + column * sizeof(float);
-                    TLanes codes0 = TLanes.LoadBits(at), codes1 = TLanes.LoadBits(at + TLanes.Count * sizeof(float));
-                    int count = Math.Min(8, end - input);
-                    for (int i = 0; i < count; i++, x++)
-                    {
-                        TLanes w0 = TLanes.Lookup(table, codes0) * scale0, w1 = TLanes.Lookup(table, codes1) * scale1;
-                        codes0 = TLanes.NextCode(codes0);
-                        codes1 = TLanes.NextCode(codes1);
-                        var value = TLanes.Create(*x);
-                        s00 = TLanes.MultiplyAdd(w0, value, s00); s01 = TLanes.MultiplyAdd(w1, value, s01);
-                        if (TRows.Count > 1) { value = TLanes.Create(x[stride]); s10 = TLanes.MultiplyAdd(w0, value, s10); s11 = TLanes.MultiplyAdd(w1, value, s11); }
-                        if (TRows.Count > 2) { value = TLanes.Create(x[2 * stride]); s20 = TLanes.MultiplyAdd(w0, value, s20); s21 = TLanes.MultiplyAdd(w1, value, s21); }
-                        if (TRows.Count > 3) { value = TLanes.Create(x[3 * stride]); s30 = TLanes.MultiplyAdd(w0, value, s30); s31 = TLanes.MultiplyAdd(w1, value, s31); }
-                    }
-                }
+                part.Rows = arguments->Rows + (nint)first * sizeof(float);
+                part.Panel = arguments->Panel + (nint)(first / 8) * StepBytes + column * sizeof(float);
+                part.Steps = Math.Min(layout.GroupSize, inputs - first);
+                MultiplyGroup<TRows>(&part, layout.Table, Scale(layout, arguments->Panel, group, column), Scale(layout, arguments->Panel, group, column + TLanes.Count));
             }
-            float* sums = arguments->Sums + column;
-            Store(sums, s00, s01);
-            if (TRows.Count > 1) Store(sums + sumStride, s10, s11);
-            if (TRows.Count > 2) Store(sums + 2 * sumStride, s20, s21);
-            if (TRows.Count > 3) Store(sums + 3 * sumStride, s30, s31);
         }
+    }
+
+    // On its own and without calls, so that the sums stay in registers.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void MultiplyGroup<TRows>(MicroArguments* arguments, float* table, TLanes scale0, TLanes scale1) where TRows : struct, IRows
+    {
+        float* x = (float*)arguments->Rows;
+        byte* panel = arguments->Panel;
+        float* sums = arguments->Sums;
+        nint stride = arguments->RowStride / sizeof(float), sumStride = arguments->SumStride / sizeof(float);
+        TLanes s00 = TLanes.Load(sums), s01 = TLanes.Load(sums + TLanes.Count);
+        TLanes s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default;
+        if (TRows.Count > 1) { s10 = TLanes.Load(sums + sumStride); s11 = TLanes.Load(sums + sumStride + TLanes.Count); }
+        if (TRows.Count > 2) { s20 = TLanes.Load(sums + 2 * sumStride); s21 = TLanes.Load(sums + 2 * sumStride + TLanes.Count); }
+        if (TRows.Count > 3) { s30 = TLanes.Load(sums + 3 * sumStride); s31 = TLanes.Load(sums + 3 * sumStride + TLanes.Count); }
+        for (nint left = arguments->Steps; left > 0; left -= 8, panel += StepBytes)
+        {
+            TLanes codes0 = TLanes.LoadBits(panel), codes1 = TLanes.LoadBits(panel + TLanes.Count * sizeof(float));
+            for (nint i = Math.Min(8, left); i > 0; i--, x++)
+            {
+                TLanes w0 = TLanes.Lookup(table, codes0) * scale0, w1 = TLanes.Lookup(table, codes1) * scale1;
+                codes0 = TLanes.NextCode(codes0);
+                codes1 = TLanes.NextCode(codes1);
+                var value = TLanes.Create(*x);
+                s00 = TLanes.MultiplyAdd(w0, value, s00); s01 = TLanes.MultiplyAdd(w1, value, s01);
+                if (TRows.Count > 1) { value = TLanes.Create(x[stride]); s10 = TLanes.MultiplyAdd(w0, value, s10); s11 = TLanes.MultiplyAdd(w1, value, s11); }
+                if (TRows.Count > 2) { value = TLanes.Create(x[2 * stride]); s20 = TLanes.MultiplyAdd(w0, value, s20); s21 = TLanes.MultiplyAdd(w1, value, s21); }
+                if (TRows.Count > 3) { value = TLanes.Create(x[3 * stride]); s30 = TLanes.MultiplyAdd(w0, value, s30); s31 = TLanes.MultiplyAdd(w1, value, s31); }
+            }
+        }
+        Store(sums, s00, s01);
+        if (TRows.Count > 1) Store(sums + sumStride, s10, s11);
+        if (TRows.Count > 2) Store(sums + 2 * sumStride, s20, s21);
+        if (TRows.Count > 3) Store(sums + 3 * sumStride, s30, s31);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

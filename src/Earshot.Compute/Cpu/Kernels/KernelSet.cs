@@ -25,6 +25,15 @@ internal sealed unsafe class KernelSet
         Int8 = kernels[PanelType.Int8];
     }
 
+    /// <summary>Kernels made elsewhere, beside an instruction set's plain vector code.</summary>
+    public KernelSet(Isa isa, MicroKernel f32, MicroKernel bf16, MicroKernel int8)
+    {
+        Isa = isa;
+        F32 = f32;
+        BF16 = bf16;
+        Int8 = int8;
+    }
+
     public Isa Isa { get; }
 
     public MicroKernel F32 { get; }
@@ -55,23 +64,31 @@ internal sealed unsafe class KernelSet
     static Dictionary<PanelType, MicroKernel>? Emit(Isa isa, out ExecutableMemory? memory)
     {
         var code = new Assembler();
-        var entries = new Dictionary<PanelType, int[]>();
-        Add(PanelType.F32);
-        if (isa.HasBf16) Add(PanelType.BF16);
-        if (isa.HasVnni) Add(PanelType.Int8);
+        var emitted = new List<(PanelType Type, int MaxRows, int StepMultiple, int[] Entries)>();
+        bool tiles = isa.Set == InstructionSet.Amx;
+        AddVector(PanelType.F32);
+        if (tiles) AddTiles(PanelType.BF16);
+        else if (isa.HasBf16) AddVector(PanelType.BF16);
+        if (tiles) AddTiles(PanelType.Int8);
+        else if (isa.HasVnni) AddVector(PanelType.Int8);
         memory = ExecutableMemory.TryCreate(code.Code);
         if (memory is null) return null;
 
         // What the processor lacks in 512 bits is compiled with what it has.
         var kernels = Managed<Lanes512>();
         byte* start = memory.Start;
-        foreach (var (type, offsets) in entries)
+        foreach (var (type, maxRows, stepMultiple, entries) in emitted)
         {
-            kernels[type] = new MicroKernel(type, VectorKernels.MaxRows, Array.ConvertAll(offsets, offset => (nint)start + offset)) { RowType = type };
+            kernels[type] = new MicroKernel(type, maxRows, Array.ConvertAll(entries, offset => (nint)start + offset)) { RowType = type, StepMultiple = stepMultiple };
         }
         return kernels;
 
-        void Add(PanelType type) =>
-            entries[type] = [.. Enumerable.Range(0, VectorKernels.MaxRows + 1).Select(rows => rows == 0 ? 0 : VectorKernels.Emit(code, type, rows, OperatingSystem.IsWindows()))];
+        void AddVector(PanelType type) =>
+            emitted.Add((type, VectorKernels.MaxRows, 1, Entries(VectorKernels.MaxRows, rows => VectorKernels.Emit(code, type, rows, OperatingSystem.IsWindows()))));
+
+        void AddTiles(PanelType type) =>
+            emitted.Add((type, TileKernels.MaxRows, TileKernels.StepMultiple, Entries(TileKernels.MaxRows, rows => TileKernels.Emit(code, type, rows))));
     }
+
+    static int[] Entries(int maxRows, Func<int, int> emit) => [0, .. Enumerable.Range(1, maxRows).Select(emit)];
 }
