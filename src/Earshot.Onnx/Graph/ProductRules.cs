@@ -87,6 +87,12 @@ static class ProductRules
     {
         if (context.Shape(0) is { Count: 3 } query) context.Set(0, context.Type(0), [query[0], query[1], context.Shape(2) is { Count: 3 } value ? value[2] : query[2]]);
         else context.Set(0, context.Type(0), null);
+        for (int i = 0; i < 2; i++)
+        {
+            // The past is input 6 or 7; what comes out is longer by this step's keys or values.
+            if (context.Shape(6 + i) is { Count: 4 } past) context.Set(1 + i, context.Type(0), [past[0], past[1], OnnxDimension.Unknown, past[3]]);
+            else context.Set(1 + i, context.Type(0), null);
+        }
     }
 
     /// <summary>(length, batch, in): Y (length, directions, batch, hidden), Y_h and Y_c (directions, batch, hidden).</summary>

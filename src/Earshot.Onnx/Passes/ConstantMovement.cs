@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Earshot.Onnx.Graph;
 
 namespace Earshot.Onnx.Passes;
@@ -128,18 +129,35 @@ static class ConstantMovement
         }
     }
 
+    /// <summary>The elements at regular distances, in the order of a shape.</summary>
     static TensorData Pick(TensorData x, long[] shape, long[] strides, long offset)
     {
         int size = x.Type.Bits() / 8;
-        var source = x.Bytes;
         var bytes = new byte[checked(Product(shape) * size)];
-        int at = 0;
-        Walk(shape, strides, offset, index =>
+        if (bytes.Length == 0) return new TensorData(x.Type, shape, bytes);
+        switch (size)
         {
-            source.Span.Slice(index * size, size).CopyTo(bytes.AsSpan(at));
-            at += size;
-        });
+            case 1: Pick<byte>(x, bytes, shape, strides, offset); break;
+            case 2: Pick<ushort>(x, bytes, shape, strides, offset); break;
+            case 4: Pick<uint>(x, bytes, shape, strides, offset); break;
+            case 8: Pick<ulong>(x, bytes, shape, strides, offset); break;
+            default: Pick<UInt128>(x, bytes, shape, strides, offset); break;
+        }
         return new TensorData(x.Type, shape, bytes);
+    }
+
+    static void Pick<T>(TensorData x, byte[] bytes, long[] shape, long[] strides, long offset) where T : unmanaged
+    {
+        var data = x.Bytes;
+        int count = shape.Length == 0 ? 1 : (int)shape[^1], stride = shape.Length == 0 ? 0 : (int)strides[^1], at = 0;
+        // Rows along the last dimension, in which the distance is always the same.
+        Walk(shape.Length == 0 ? [] : shape[..^1], shape.Length == 0 ? [] : strides[..^1], offset, index =>
+        {
+            var source = MemoryMarshal.Cast<byte, T>(data.Span);
+            var row = MemoryMarshal.Cast<byte, T>(bytes.AsSpan()).Slice(at, count);
+            for (int i = 0; i < row.Length; i++, index += stride) row[i] = source[index];
+            at += count;
+        });
     }
 
     static long Product(ReadOnlySpan<long> shape)

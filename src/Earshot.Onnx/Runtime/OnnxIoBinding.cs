@@ -2,7 +2,7 @@ namespace Earshot.Onnx.Runtime;
 
 /// <summary>
 /// Inputs and outputs of a session bound to places beforehand, so that a loop of runs copies nothing: state stays on its device, outputs land in
-/// memory the caller chose. Bound values are kept alive by the binding but belong to the caller.
+/// memory the caller chose. Bound values belong to the caller, and live until they are bound no more.
 /// </summary>
 public sealed unsafe class OnnxIoBinding : IDisposable
 {
@@ -57,7 +57,26 @@ public sealed unsafe class OnnxIoBinding : IDisposable
 
     /// <summary>Runs the session; returns when the bound outputs can be read.</summary>
     /// <exception cref="OperationCanceledException">The run was cancelled; the outputs hold nothing of use.</exception>
-    public void Run(OnnxRunOptions? options = null, CancellationToken cancellationToken = default) => _session.RunBound(this, options, cancellationToken);
+    /// <exception cref="ObjectDisposedException">A bound value was given back.</exception>
+    public void Run(OnnxRunOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        var held = new List<OrtHandle>(_inputs.Count + _outputs.Count);
+        try
+        {
+            foreach (var value in _inputs.Values.Concat(_outputs.Values))
+            {
+                if (value is null) continue;
+                bool added = false;
+                value.Handle.DangerousAddRef(ref added);
+                held.Add(value.Handle);
+            }
+            _session.RunBound(this, options, cancellationToken);
+        }
+        finally
+        {
+            foreach (var handle in held) handle.DangerousRelease();
+        }
+    }
 
     /// <summary>The outputs of the last run, in the order they were bound; values bound by the caller are new handles on the same memory.</summary>
     public OnnxOutputs TakeOutputs()

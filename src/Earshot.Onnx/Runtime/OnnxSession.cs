@@ -70,13 +70,13 @@ public sealed unsafe class OnnxSession : IDisposable
         return OnnxOutputs.Adopt(outputs, results);
     }
 
-    /// <summary>Makes a binding of inputs and outputs for this session.</summary>
+    /// <summary>Makes a binding of inputs and outputs, which keeps this session alive until it is disposed.</summary>
     public OnnxIoBinding CreateBinding()
     {
         using var session = _handle.Lease();
         nint pointer;
         OrtApi.Check(OrtApi.CreateIoBinding(session.Pointer, &pointer), "A binding could not be made");
-        return new OnnxIoBinding(this, new OrtHandle(OrtKind.IoBinding, pointer));
+        return new OnnxIoBinding(this, new OrtHandle(OrtKind.IoBinding, pointer, _handle));
     }
 
     /// <summary>An allocator of the session's memory at a place, such as a CUDA device's.</summary>
@@ -87,7 +87,7 @@ public sealed unsafe class OnnxSession : IDisposable
         using var info = place.Handle.Lease();
         nint pointer;
         OrtApi.Check(OrtApi.CreateAllocator(session.Pointer, info.Pointer, &pointer), $"The session has no allocator for {place}");
-        return new OnnxAllocator(new OrtHandle(OrtKind.Allocator, pointer));
+        return new OnnxAllocator(new OrtHandle(OrtKind.Allocator, pointer, _handle));
     }
 
     public void Dispose() => _handle.Dispose();
