@@ -7,6 +7,7 @@ public sealed unsafe class OnnxSession : IDisposable
 {
     readonly OrtHandle _handle;
     readonly string _source;
+    readonly string _failed;
     readonly Dictionary<string, byte[]> _inputNames;
     readonly Dictionary<string, byte[]> _outputNames;
     readonly string[] _allOutputs;
@@ -15,6 +16,7 @@ public sealed unsafe class OnnxSession : IDisposable
     {
         _handle = handle;
         _source = source;
+        _failed = $"The model {source} failed to run";
         Providers = providers;
         using var session = handle.Lease();
         Inputs = Describe(session.Pointer, inputs: true);
@@ -66,7 +68,7 @@ public sealed unsafe class OnnxSession : IDisposable
         var results = new nint[outputs.Count];
         using var session = _handle.Lease();
         using var run = new CancellableRun(options, cancellationToken);
-        run.Check(Invoke(session.Pointer, run.Pointer, inputs, outputs, results), $"The model {_source} failed to run");
+        run.Check(Invoke(session.Pointer, run.Pointer, inputs, outputs, results), _failed);
         return OnnxOutputs.Adopt(outputs, results);
     }
 
@@ -92,9 +94,11 @@ public sealed unsafe class OnnxSession : IDisposable
 
     public void Dispose() => _handle.Dispose();
 
-    internal void RequireInput(string name) => NameOf(_inputNames, name, "input");
+    /// <summary>An input's name for the runtime, where it does not move while the session lives.</summary>
+    internal byte* InputName(string name) => NameOf(_inputNames, name, "input");
 
-    internal void RequireOutput(string name) => NameOf(_outputNames, name, "output");
+    /// <summary>An output's name for the runtime, where it does not move while the session lives.</summary>
+    internal byte* OutputName(string name) => NameOf(_outputNames, name, "output");
 
     internal void RunBound(OnnxIoBinding binding, OnnxRunOptions? options, CancellationToken cancellationToken)
     {
@@ -103,7 +107,7 @@ public sealed unsafe class OnnxSession : IDisposable
         using var bound = binding.Handle.Lease();
         using var run = new CancellableRun(options, cancellationToken);
         OrtApi.Check(OrtApi.SynchronizeBoundInputs(bound.Pointer), "The bound inputs could not be brought to their devices");
-        run.Check(OrtApi.RunWithBinding(session.Pointer, run.Pointer, bound.Pointer), $"The model {_source} failed to run");
+        run.Check(OrtApi.RunWithBinding(session.Pointer, run.Pointer, bound.Pointer), _failed);
         OrtApi.Check(OrtApi.SynchronizeBoundOutputs(bound.Pointer), "The bound outputs could not be brought from their devices");
     }
 

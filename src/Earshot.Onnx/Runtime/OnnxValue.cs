@@ -100,7 +100,8 @@ public sealed unsafe class OnnxValue : IDisposable
         nint pointer;
         fixed (long* dimensions = shape)
         {
-            OrtApi.Check(OrtApi.CreateTensor(allocator, dimensions, (nuint)shape.Length, (int)type, &pointer), $"A tensor of {type}({string.Join(", ", shape.ToArray())}) could not be made");
+            var status = OrtApi.CreateTensor(allocator, dimensions, (nuint)shape.Length, (int)type, &pointer);
+            if (status != 0) OrtApi.Check(status, $"A tensor of {type}({string.Join(", ", shape.ToArray())}) could not be made");
         }
         return Adopt(pointer);
     }
@@ -147,9 +148,8 @@ public sealed unsafe class OnnxValue : IDisposable
         nint pointer;
         fixed (long* dimensions = shape)
         {
-            OrtApi.Check(
-                OrtApi.CreateTensorWithData(info.Pointer, data, (nuint)byteLength, dimensions, (nuint)shape.Length, (int)type, &pointer),
-                $"A tensor of {type}({string.Join(", ", shape.ToArray())}) could not be made over {byteLength} bytes");
+            var status = OrtApi.CreateTensorWithData(info.Pointer, data, (nuint)byteLength, dimensions, (nuint)shape.Length, (int)type, &pointer);
+            if (status != 0) OrtApi.Check(status, $"A tensor of {type}({string.Join(", ", shape.ToArray())}) could not be made over {byteLength} bytes");
         }
         return new OrtHandle(OrtKind.Value, pointer, pin: pin);
     }
