@@ -66,8 +66,8 @@ public class MetricsProperties
     public void Vectorised_rows_equal_plain_rows_in_any_band() => Check(Prop.ForAll(Sequences, Sequences, (a, b) =>
     {
         var unit = a.Length + b.Length + 1;
-        var exact = new WavefrontCosts<int>(unit, int.MaxValue / 4).LastRow(a, b, a.Length + b.Length + 1);
-        var banded = new WavefrontCosts<int>(unit, int.MaxValue / 4).LastRow(a, b, 3);
+        var exact = new WavefrontCosts<int>(unit, int.MaxValue / 4).LastRow(a, b, (-b.Length - 1, a.Length + 1));
+        var banded = new WavefrontCosts<int>(unit, int.MaxValue / 4).LastRow(a, b, (-3, 3));
         return Enumerable.Range(0, b.Length + 1).All(j =>
         {
             var (errors, substitutions) = SequenceAlignerTests.PlainCosts(a, b[..j]);
@@ -83,6 +83,23 @@ public class MetricsProperties
         SpeakerWords reference = new("r", a, At(a, 0)), near = new("s", b, At(b, 5)), far = new("s", b, At(b, 100_000));
         return TimeConstrainedAlignment.Count(reference, near).Errors >= EditDistance.Between(a, b)
             && TimeConstrainedAlignment.Count(reference, far) == Counts(a, b);
+    }));
+
+    [Fact]
+    public void The_optimal_combination_is_as_good_as_the_best_of_all() => Check(Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed =>
+    {
+        var random = new Random(seed);
+        int[] Units(int most) => [.. Enumerable.Range(0, random.Next(most)).Select(_ => random.Next(3))];
+        var segments = Enumerable.Range(0, random.Next(1, 5)).Select(_ => ("r", Units(4))).ToArray();
+        var streams = Enumerable.Range(0, random.Next(1, 4)).Select(i => new SpeakerWords("h" + i, Units(6), [])).ToList();
+        var least = long.MaxValue;
+        for (var choice = 0; choice < Math.Pow(streams.Count, segments.Length); choice++)
+        {
+            var errors = streams.Select((stream, c) => (long)EditDistance.Between(
+                segments.Where((_, u) => choice / (int)Math.Pow(streams.Count, u) % streams.Count == c).SelectMany(segment => segment.Item2).ToArray(), stream.Units)).Sum();
+            least = Math.Min(least, errors);
+        }
+        return OptimalReferenceCombination.Score(segments, streams).Counts.Errors == least;
     }));
 
     [Fact]

@@ -88,6 +88,17 @@ public class StreamingScoreTests
     }
 
     [Fact]
+    public void Words_lag_behind_their_end_in_the_audio()
+    {
+        TimedWord Word(string word, double end) => new() { Session = "s", Start = FromSeconds(end - 0.25), End = FromSeconds(end), Word = word };
+        var words = StreamingScorer.Score(Stream, Zero, Zero).Words;
+        TimedWord[] reference = [Word("Hello", 0.75), Word("wide", 1), Word("world", 2), Word("farewell", 4)];
+
+        Assert.Equal([FromSeconds(0.25), FromSeconds(1)], StreamingScorer.WordLags(words, reference, computationAware: false, new BasicTextNormalizer()));
+        Assert.Equal([FromSeconds(0.45), FromSeconds(1.1)], StreamingScorer.WordLags(words, reference, computationAware: true, new BasicTextNormalizer()));
+    }
+
+    [Fact]
     public void A_summary_gives_the_tail()
     {
         var summary = LatencySummary.Of(Enumerable.Range(1, 101).Select(i => FromMilliseconds(i * 10)));

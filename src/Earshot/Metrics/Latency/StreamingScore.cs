@@ -58,4 +58,25 @@ public static class StreamingScorer
             Words = [.. shown.Zip(since, (word, shownBy) => new WordEmission(word, shownBy.EmittedAt, shownBy.AudioUntil))],
         };
     }
+
+    /// <summary>
+    /// How long after its end in the audio each correctly recognised word stood for good: words are matched with the reference by alignment,
+    /// and only hits count. With <paramref name="computationAware"/> the clock's times count, without it the audio's.
+    /// </summary>
+    public static IReadOnlyList<TimeSpan> WordLags(
+        IReadOnlyList<WordEmission> words, IReadOnlyList<TimedWord> reference, bool computationAware, ITextNormalizer? normalizer = null)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        ArgumentNullException.ThrowIfNull(reference);
+        string Plain(string word) => normalizer?.Normalize(word) ?? word;
+        var alignment = Alignment.Of([.. reference.Select(word => Plain(word.Word))], [.. words.Select(word => Plain(word.Word))]);
+        return
+        [
+            .. alignment.Edits.Where(edit => edit.Kind == EditKind.Hit).Select(edit =>
+            {
+                var word = words[edit.HypothesisIndex];
+                return (computationAware ? word.EmittedAt : word.AudioUntil) - reference[edit.ReferenceIndex].End;
+            }),
+        ];
+    }
 }

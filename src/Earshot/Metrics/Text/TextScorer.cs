@@ -9,6 +9,18 @@ public sealed record TextScoringOptions
 {
     public static TextScoringOptions Default { get; } = new();
 
+    /// <summary>
+    /// What is customary for a language: the English normaliser and words; the basic one and <see cref="TextUnits.Mixed"/> for languages
+    /// that write no spaces (with the vowel marks of Thai, Lao, Burmese and Khmer, which Whisper's normaliser drops); the basic one and
+    /// words for all others and for null.
+    /// </summary>
+    public static TextScoringOptions ForLanguage(string? language)
+    {
+        var units = TextUnitsExtensions.ForLanguage(language);
+        if (units == TextUnits.Words && TextUnitsExtensions.IsEnglish(language)) return new() { Normalizer = new EnglishTextNormalizer() };
+        return new() { Units = units, Normalizer = new BasicTextNormalizer { KeepMarks = units == TextUnits.Mixed } };
+    }
+
     /// <summary>Applied to reference and hypothesis alike; null compares the texts as they are.</summary>
     public ITextNormalizer? Normalizer { get; init; }
 
