@@ -69,6 +69,24 @@ public class StatisticsTests
         Assert.Equal(0.157299207050285, result.PValue, 1e-12); // erfc(1)
     }
 
+    // Segments end at two words that both systems have right, and at the utterance's end.
+    [Theory]
+    [InlineData("a b c d e", "x b c d e", "a b c d e", "1")]
+    [InlineData("a b c d e", "x b c d y", "a b c d e", "1,1")]
+    [InlineData("a b c d e", "x b y d e", "a b c d e", "2")]        // only one right word between the errors
+    [InlineData("a b c d e", "x b c d e", "a b c d y", "1,-1")]
+    [InlineData("a b c d e", "x b c d e", "a y c d e", "0")]        // both err, next to each other
+    [InlineData("a b c d", "a b i j c d", "a b c d k", "2,-1")]
+    [InlineData("a b", "a b", "a b", "")]
+    public void Utterances_are_cut_where_both_systems_are_right(string reference, string first, string second, string differences)
+    {
+        var scorer = new TextScorer();
+        Alignment[] one = [scorer.Score(reference, first).Alignment], other = [scorer.Score(reference, second).Alignment];
+
+        Assert.Equal(differences, string.Join(',', MatchedSegments.Differences(one, other)));
+        Assert.Equal(SystemComparison.MatchedPairs(one, other).MeanDifference, -SystemComparison.MatchedPairs(other, one).MeanDifference);
+    }
+
     // erfc at x = 0, 0.5, 1.5, 2, 3, 5 (Abramowitz and Stegun, table 7.1, and its continuation), with z = x √2.
     [Theory]
     [InlineData(0, 1)]

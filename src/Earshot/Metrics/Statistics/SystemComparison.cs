@@ -75,19 +75,33 @@ public static class SystemComparison
         return asLarge / (options.Resamples + 1.0);
     }
 
-    /// <summary>
-    /// Matched pairs (Gillick and Cox 1989; NIST's MAPSSWE) with utterances as segments: z of the mean difference in errors, two-sided.
-    /// NIST's tool cuts utterances further, at stretches that both systems have right, which gives more and shorter segments.
-    /// </summary>
+    /// <summary>Matched pairs (Gillick and Cox 1989) with whole utterances as segments: z of the mean difference in errors, two-sided.</summary>
     public static MatchedPairsResult MatchedPairs(IReadOnlyList<EditCounts> first, IReadOnlyList<EditCounts> second)
     {
         Check(first, second);
-        var differences = Differences(first, second);
+        return MatchedPairs(Differences(first, second));
+    }
+
+    /// <summary>
+    /// NIST's MAPSSWE: matched pairs over the segments that hold errors of either system, parted by two words that both have right.
+    /// Its segments are more and shorter than utterances, so it finds smaller differences.
+    /// </summary>
+    public static MatchedPairsResult MatchedPairs(IReadOnlyList<Alignment> first, IReadOnlyList<Alignment> second)
+    {
+        ArgumentNullException.ThrowIfNull(first);
+        ArgumentNullException.ThrowIfNull(second);
+        Check([.. first.Select(alignment => alignment.Counts)], [.. second.Select(alignment => alignment.Counts)]);
+        return MatchedPairs(MatchedSegments.Differences(first, second));
+    }
+
+    static MatchedPairsResult MatchedPairs(IReadOnlyList<long> differences)
+    {
+        if (differences.Count == 0) return new MatchedPairsResult(0, 0, 1);
         var mean = differences.Average();
-        if (differences.Length < 2) return new MatchedPairsResult(mean, 0, 1);
-        var variance = differences.Sum(difference => (difference - mean) * (difference - mean)) / (differences.Length - 1);
+        if (differences.Count < 2) return new MatchedPairsResult(mean, 0, 1);
+        var variance = differences.Sum(difference => (difference - mean) * (difference - mean)) / (differences.Count - 1);
         if (variance == 0) return mean == 0 ? new MatchedPairsResult(0, 0, 1) : new MatchedPairsResult(mean, Math.CopySign(double.PositiveInfinity, mean), 0);
-        var z = mean / Math.Sqrt(variance / differences.Length);
+        var z = mean / Math.Sqrt(variance / differences.Count);
         return new MatchedPairsResult(mean, z, Normal.TwoSidedTail(z));
     }
 

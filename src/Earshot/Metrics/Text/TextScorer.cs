@@ -27,8 +27,9 @@ public sealed record TextScoringOptions
     public TextUnits Units { get; init; } = TextUnits.Words;
 
     /// <summary>
-    /// Counts words that only differ in where they are split ("white paper", "whitepaper") as equal, as the Open ASR leaderboard
-    /// does since 2026: where the two texts differ between two matching places but read the same without spaces, both are joined.
+    /// Counts words that only differ in where they are split ("white paper", "whitepaper") as equal: where the two texts differ between
+    /// two matching places but read the same without spaces, both are joined. The Open ASR leaderboard of 2026 has such a rule within
+    /// its alignment (kaldialign's merge_compounds), which also finds compounds right beside other errors.
     /// </summary>
     public bool JoinCompounds { get; init; }
 }
