@@ -1,0 +1,78 @@
+using Earshot.Compute.Cpu.Kernels;
+
+namespace Earshot.Compute.Cpu;
+
+/// <summary>
+/// The processor: its threads, the instructions chosen at start, and the weights packed for them. One serves any number of
+/// <see cref="CpuBackend"/>s, on as many threads.
+/// </summary>
+public sealed class CpuDevice : IDisposable
+{
+    // Interned names of the forms that parameters are kept in.
+    internal const string LinearUse = "linear";
+    internal const string ConvolutionUse = "convolution";
+    internal const string VectorUse = "vector";
+
+    // Kept, since a lambda over this would be garbage at every call.
+    readonly Func<Parameter, PackedMatrix> _packLinear;
+    readonly Func<Parameter, PackedMatrix> _packConvolution;
+
+    public CpuDevice(CpuOptions? options = null)
+    {
+        Options = options ?? new CpuOptions();
+        Workers = new WorkerPool(Options.Threads ?? Environment.ProcessorCount, KernelSet.For(Options.InstructionSet));
+        _packLinear = parameter => PackedMatrix.Pack(new LinearSource(parameter.Stored), FormatOf(parameter), Workers);
+        _packConvolution = parameter => PackedMatrix.Pack(new ConvolutionSource(parameter.Stored), FormatOf(parameter), Workers);
+    }
+
+    public CpuOptions Options { get; }
+
+    internal WorkerPool Workers { get; }
+
+    /// <summary>What attention within sequences computes with: bfloat16 where weights are no longer float32 and it is faster.</summary>
+    internal MicroKernel AttentionKernel =>
+        Options.Weights != WeightFormat.F32 && Workers.Kernels.BF16.RowType == PanelType.BF16 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
+
+    /// <summary>What keys and values that stay in memory are kept for: bfloat16 is half to read, whatever multiplies it.</summary>
+    internal MicroKernel MemoryKernel => Options.Weights != WeightFormat.F32 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
+
+    /// <summary>A weight of a linear layer, packed on the first call.</summary>
+    internal PackedMatrix Matrix(Parameter weight) =>
+        weight.Prepare(this, LinearUse, _packLinear);
+
+    /// <summary>A weight of a convolution as a matrix (out, kernel × in), packed on the first call.</summary>
+    internal PackedMatrix ConvolutionMatrix(Parameter weight) =>
+        weight.Prepare(this, ConvolutionUse, _packConvolution);
+
+    /// <summary>A vector or small table of weights as float32, pinned.</summary>
+    internal static FloatVector Vector(Parameter weight) =>
+        weight.Prepare(typeof(FloatVector), VectorUse, parameter => new FloatVector(parameter.Stored));
+
+    /// <summary>Frees the weights packed for this device of every parameter below a root.</summary>
+    public void Unload(Scope root)
+    {
+        ArgumentNullException.ThrowIfNull(root);
+        foreach (var parameter in root.Parameters) parameter.Forget(this);
+    }
+
+    public void Dispose() => Workers.Dispose();
+
+    WeightFormat FormatOf(Parameter parameter) => Options.WeightsFor?.Invoke(parameter.Name) ?? Options.Weights;
+}
+
+/// <summary>Weights that are used as they are, float32 at a fixed address.</summary>
+internal sealed unsafe class FloatVector
+{
+    readonly float[] _values;
+
+    public FloatVector(StoredTensor stored)
+    {
+        _values = GC.AllocateUninitializedArray<float>(checked((int)stored.Shape.Count), pinned: true);
+        stored.ReadFloats(0, _values);
+        Pointer = (float*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_values));
+    }
+
+    public float* Pointer { get; }
+
+    public ReadOnlySpan<float> Values => _values;
+}

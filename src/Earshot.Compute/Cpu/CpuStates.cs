@@ -1,0 +1,134 @@
+using System.Runtime.InteropServices;
+using Earshot.Compute.Cpu.Kernels;
+
+namespace Earshot.Compute.Cpu;
+
+/// <summary>
+/// Keys and values of past positions, (rows, capacity, width) float32. A table says for each row and position which row
+/// physically holds it, so that reordering beams moves indices and not keys.
+/// </summary>
+internal sealed unsafe class CpuKeyValueCache : KeyValueCache
+{
+    readonly int[] _source;
+    readonly int[] _previous;
+    float* _keys;
+    float* _values;
+
+    public CpuKeyValueCache(int rows, int capacity, int width)
+    {
+        Rows = rows;
+        Capacity = capacity;
+        Width = width;
+        _source = new int[rows * capacity];
+        _previous = new int[rows * capacity];
+        nuint bytes = (nuint)((long)rows * capacity * width * sizeof(float));
+        _keys = (float*)NativeMemory.AlignedAlloc(bytes, 64);
+        _values = (float*)NativeMemory.AlignedAlloc(bytes, 64);
+    }
+
+    ~CpuKeyValueCache() => Dispose(false);
+
+    public int Rows { get; }
+
+    public int Capacity { get; }
+
+    public int Width { get; }
+
+    public void Append(int row, int position, float* key, float* value)
+    {
+        if ((uint)row >= (uint)Rows || (uint)position >= (uint)Capacity) throw new ModelException($"Position {position} of row {row} is outside a cache of {Rows} rows and {Capacity} positions.");
+        _source[row * Capacity + position] = row;
+        long offset = ((long)row * Capacity + position) * Width;
+        new ReadOnlySpan<float>(key, Width).CopyTo(new Span<float>(_keys + offset, Width));
+        new ReadOnlySpan<float>(value, Width).CopyTo(new Span<float>(_values + offset, Width));
+    }
+
+    /// <summary>The key of a position of a row, all heads.</summary>
+    public float* Key(int row, int position) => _keys + Offset(row, position);
+
+    /// <summary>The value of a position of a row, all heads.</summary>
+    public float* Value(int row, int position) => _values + Offset(row, position);
+
+    public override void Reorder(ReadOnlySpan<int> rows, ReadOnlySpan<int> parents, int length)
+    {
+        foreach (int parent in parents) _source.AsSpan(parent * Capacity, length).CopyTo(_previous.AsSpan(parent * Capacity));
+        for (int i = 0; i < rows.Length; i++) _previous.AsSpan(parents[i] * Capacity, length).CopyTo(_source.AsSpan(rows[i] * Capacity));
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        NativeMemory.AlignedFree(_keys);
+        NativeMemory.AlignedFree(_values);
+        _keys = _values = null;
+        base.Dispose(disposing);
+    }
+
+    long Offset(int row, int position) => ((long)_source[row * Capacity + position] * Capacity + position) * Width;
+}
+
+/// <summary>Keys and values of an encoder's output, packed once for every head: (slots, heads) of <see cref="HeadLayout"/>.</summary>
+internal sealed unsafe class CpuAttentionMemory : AttentionMemory
+{
+    readonly WorkerPool _pool;
+    readonly int _heads;
+    readonly int _capacity;
+    readonly int[] _positions;
+    byte* _panels;
+
+    public CpuAttentionMemory(int slots, int positions, int width, Heads heads, CpuDevice device)
+    {
+        _pool = device.Workers;
+        Slots = slots;
+        _heads = heads.KeyValue;
+        _capacity = positions;
+        _positions = new int[slots];
+        Layout = new HeadLayout(device.MemoryKernel, width / heads.KeyValue, positions);
+        _panels = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(64, checked(slots * (long)_heads * Layout.Bytes)), 4096);
+    }
+
+    ~CpuAttentionMemory() => Dispose(false);
+
+    public int Slots { get; }
+
+    /// <summary>Positions of a slot that are attended to: as many as were last remembered there.</summary>
+    public int Positions(int slot) => _positions[slot];
+
+    public HeadLayout Layout { get; }
+
+    /// <summary>The panels of one head of a slot.</summary>
+    public byte* Panels(int slot, int head)
+    {
+        if ((uint)slot >= (uint)Slots) throw new ModelException($"Slot {slot} is outside an attention memory of {Slots} slots.");
+        return _panels + ((long)slot * _heads + head) * Layout.Bytes;
+    }
+
+    public void Store(int slot, int positions, float* keys, float* values)
+    {
+        if ((uint)slot >= (uint)Slots || positions > _capacity) throw new ModelException($"{positions} positions for slot {slot} do not fit a memory of {Slots} slots and {_capacity} positions.");
+        _positions[slot] = positions;
+        Attention.Pack(_pool, new PackCall { Layout = Layout, Keys = keys, Values = values, Heads = _heads, Positions = positions, Panels = Panels(slot, 0) });
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        NativeMemory.AlignedFree(_panels);
+        _panels = null;
+        base.Dispose(disposing);
+    }
+}
+
+/// <summary>Hidden and cell values of a recurrent layer.</summary>
+internal sealed class CpuRecurrentState(int rows, int size) : RecurrentState
+{
+    public float[] Hidden { get; } = new float[rows * size];
+
+    public float[] Cell { get; } = new float[rows * size];
+
+    public int Size => size;
+
+    public override void Reset()
+    {
+        Array.Clear(Hidden);
+        Array.Clear(Cell);
+    }
+}

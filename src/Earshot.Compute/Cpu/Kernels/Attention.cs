@@ -1,0 +1,67 @@
+namespace Earshot.Compute.Cpu.Kernels;
+
+/// <summary>Attention within sequences, over a growing cache, and over a fixed memory, with the lanes that the processor has.</summary>
+internal static unsafe class Attention
+{
+    public static void Run(WorkerPool pool, in AttentionCall call)
+    {
+        var isa = pool.Kernels.Isa;
+        if (isa.Wide) SequenceAttention<Lanes512>.Run(pool, call);
+        else if (isa.Set >= InstructionSet.Avx2) SequenceAttention<Lanes256>.Run(pool, call);
+        else SequenceAttention<Lanes128>.Run(pool, call);
+    }
+
+    public static void Run(WorkerPool pool, in CachedAttentionCall call)
+    {
+        int width = call.Heads.KeyValue * call.HeadSize;
+        for (int t = 0; t < call.Layout.Count; t++)
+        {
+            call.Cache.Append(call.Layout.Rows[t], call.Layout.Positions[t], call.K + (long)t * width, call.V + (long)t * width);
+        }
+        var isa = pool.Kernels.Isa;
+        int parts = call.Layout.Count * call.Heads.Query;
+        if (isa.Wide) pool.Run(new CachedAttentionWork<Lanes512> { Call = call }, parts);
+        else if (isa.Set >= InstructionSet.Avx2) pool.Run(new CachedAttentionWork<Lanes256> { Call = call }, parts);
+        else pool.Run(new CachedAttentionWork<Lanes128> { Call = call }, parts);
+    }
+
+    public static void Run(WorkerPool pool, in MemoryAttentionCall call)
+    {
+        var isa = pool.Kernels.Isa;
+        if (isa.Wide) MemoryAttention<Lanes512>.Run(pool, call);
+        else if (isa.Set >= InstructionSet.Avx2) MemoryAttention<Lanes256>.Run(pool, call);
+        else MemoryAttention<Lanes128>.Run(pool, call);
+    }
+
+    /// <summary>Probabilities of selected heads: output (tokens, selected, positions).</summary>
+    public static void Weights(WorkerPool pool, in MemoryAttentionCall call, ReadOnlySpan<int> selected, Span<float> output)
+    {
+        var isa = pool.Kernels.Isa;
+        if (isa.Wide) MemoryAttention<Lanes512>.Weights(pool, call, selected, output);
+        else if (isa.Set >= InstructionSet.Avx2) MemoryAttention<Lanes256>.Weights(pool, call, selected, output);
+        else MemoryAttention<Lanes128>.Weights(pool, call, selected, output);
+    }
+
+    /// <summary>Packs the keys and values of every head.</summary>
+    public static void Pack(WorkerPool pool, in PackCall call)
+    {
+        var isa = pool.Kernels.Isa;
+        if (isa.Wide) pool.Run(new PackHeadWork<Lanes512> { Call = call }, call.Heads);
+        else if (isa.Set >= InstructionSet.Avx2) pool.Run(new PackHeadWork<Lanes256> { Call = call }, call.Heads);
+        else pool.Run(new PackHeadWork<Lanes128> { Call = call }, call.Heads);
+    }
+}
+
+/// <summary>Packs the keys and values of one head.</summary>
+internal unsafe struct PackHeadWork<TLanes> : IParallelWork where TLanes : struct, ILanes<TLanes>
+{
+    public PackCall Call;
+
+    public readonly void Execute(int part)
+    {
+        int size = Call.Layout.Size;
+        byte* panels = Call.Panels + part * Call.Layout.Bytes;
+        HeadPanels<TLanes>.PackKeys(Call.Layout, Call.Keys + part * size, (nint)Call.Heads * size, Call.Positions, panels);
+        HeadPanels<TLanes>.PackValues(Call.Layout, Call.Values + part * size, (nint)Call.Heads * size, Call.Positions, panels + Call.Layout.KeyBytes);
+    }
+}

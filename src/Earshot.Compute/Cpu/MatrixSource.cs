@@ -1,0 +1,40 @@
+namespace Earshot.Compute.Cpu;
+
+/// <summary>Rows of a weight matrix as float32, (Rows, Columns) = (outputs, inputs), read while packing; safe on several threads.</summary>
+internal abstract class MatrixSource
+{
+    public abstract int Rows { get; }
+
+    public abstract int Columns { get; }
+
+    public abstract void ReadRow(int row, Span<float> destination);
+}
+
+/// <summary>A weight of a linear layer: (out, in).</summary>
+internal sealed class LinearSource(StoredTensor stored) : MatrixSource
+{
+    public override int Rows => stored.Shape[0];
+
+    public override int Columns => stored.Shape[1];
+
+    public override void ReadRow(int row, Span<float> destination) => stored.ReadFloats((long)row * Columns, destination);
+}
+
+/// <summary>A weight of a convolution, (out, in, kernel), with rows ordered (kernel, in) so that neighbouring frames of the input form one row.</summary>
+internal sealed class ConvolutionSource(StoredTensor stored) : MatrixSource
+{
+    public override int Rows => stored.Shape[0];
+
+    public override int Columns => stored.Shape[1] * stored.Shape[2];
+
+    public override void ReadRow(int row, Span<float> destination)
+    {
+        var values = new float[Columns];
+        stored.ReadFloats((long)row * Columns, values);
+        int inputs = stored.Shape[1], kernel = stored.Shape[2];
+        for (int i = 0; i < inputs; i++)
+        {
+            for (int k = 0; k < kernel; k++) destination[k * inputs + i] = values[i * kernel + k];
+        }
+    }
+}

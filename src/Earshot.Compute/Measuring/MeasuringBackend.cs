@@ -1,0 +1,130 @@
+namespace Earshot.Compute.Measuring;
+
+/// <summary>
+/// Computes shapes only, and adds up what computing would take: for <c>inspect</c>, device maps, and rooflines in benchmarks.
+/// Weights are counted at the bytes they have in the checkpoint unless <see cref="WeightBytesOf"/> says otherwise.
+/// </summary>
+public sealed class MeasuringBackend : Backend
+{
+    readonly List<Measurement> _measurements = [];
+
+    /// <summary>Bytes that a matrix weight takes, such as those of its packed form; null for its bytes in the checkpoint.</summary>
+    public Func<Parameter, long>? WeightBytesOf { get; init; }
+
+    /// <summary>Bytes of an element of the attention's keys and values.</summary>
+    public int KeyValueBytes { get; init; } = sizeof(float);
+
+    public IReadOnlyList<Measurement> Measurements => _measurements;
+
+    /// <summary>The sum over all operations so far.</summary>
+    public Cost Total => _measurements.Aggregate(default(Cost), (sum, measurement) => sum + measurement);
+
+    /// <summary>A tensor of a shape, to begin with.</summary>
+    public Tensor Input(Shape shape, DType type = DType.F32) => new MeasuredTensor(this, shape, type);
+
+    /// <summary>Forgets what was measured, to begin another stage.</summary>
+    public void Clear() => _measurements.Clear();
+
+    public override Tensor Linear(Tensor x, Parameter weight, Parameter? bias, Epilogue epilogue)
+    {
+        double flops = 2.0 * x.Shape.Rows * weight.Shape[0] * weight.Shape[1];
+        long residual = epilogue.Residual is null ? 0 : Bytes(epilogue.Residual.Shape);
+        return Record("Linear", weight.Name, x.Shape.WithLast(weight.Shape[0]), flops, Weight(weight) + Vector(bias), Bytes(x.Shape) + residual);
+    }
+
+    public override Tensor Convolve(Tensor x, Parameter weight, Parameter? bias, Convolution convolution)
+    {
+        int kernel = weight.Shape[2];
+        int time = (x.Shape[1] + convolution.PadLeft + convolution.PadRight - kernel) / convolution.Stride + 1;
+        var output = new Shape(x.Shape[0], time, weight.Shape[0]);
+        return Record("Convolve", weight.Name, output, 2.0 * output.Count * weight.Shape[1] * kernel, Weight(weight) + Vector(bias), Bytes(x.Shape));
+    }
+
+    public override Tensor LayerNorm(Tensor x, Parameter weight, Parameter bias, float epsilon) =>
+        Record("LayerNorm", weight.Name, x.Shape, 7.0 * x.Shape.Count, Vector(weight) + Vector(bias), Bytes(x.Shape));
+
+    public override Tensor Embed(Tensor indices, Parameter table)
+    {
+        Span<int> dimensions = stackalloc int[Shape.MaxRank];
+        indices.Shape.CopyTo(dimensions);
+        dimensions[indices.Shape.Rank] = table.Shape[1];
+        var output = new Shape(dimensions[..(indices.Shape.Rank + 1)]);
+        return Record("Embed", table.Name, output, 0, output.Count * table.Stored.Type.Size(), 0);
+    }
+
+    public override Tensor AddPositions(Tensor x, Parameter table) =>
+        Record("AddPositions", table.Name, x.Shape, x.Shape.Count, (long)x.Shape[1] * x.Shape[2] * table.Stored.Type.Size(), Bytes(x.Shape));
+
+    public override Tensor Add(Tensor left, Tensor right) =>
+        Record("Add", "", left.Shape, left.Shape.Count, 0, Bytes(left.Shape) + Bytes(right.Shape));
+
+    public override Tensor Activate(Tensor x, Activation activation) =>
+        Record(activation.ToString(), "", x.Shape, x.Shape.Count, 0, Bytes(x.Shape));
+
+    public override Tensor Attention(Tensor query, Tensor key, Tensor value, Heads heads)
+    {
+        double flops = 4.0 * query.Shape[0] * query.Shape[1] * key.Shape[1] * query.Shape[2] / (heads.Causal ? 2 : 1);
+        return Record("Attention", "", query.Shape, flops, 0, Bytes(query.Shape) + Bytes(key.Shape) + Bytes(value.Shape));
+    }
+
+    public override Tensor AttentionWithCache(Tensor query, Tensor key, Tensor value, KeyValueCache cache, BatchLayout layout, Heads heads)
+    {
+        long keys = 0;
+        foreach (int position in layout.Positions) keys += position + 1;
+        return Record("AttentionWithCache", "", query.Shape, 4.0 * keys * query.Shape[^1], 0, Bytes(query.Shape), 2 * keys * key.Shape[^1] * KeyValueBytes);
+    }
+
+    public override void Remember(Tensor key, Tensor value, AttentionMemory memory, int firstSlot) =>
+        ((MeasuredMemory)memory).Positions = key.Shape[1];
+
+    public override Tensor AttentionOver(Tensor query, AttentionMemory memory, BatchLayout layout, Heads heads)
+    {
+        var measured = (MeasuredMemory)memory;
+        int slots = new HashSet<int>(layout.Slots.ToArray()).Count;
+        return Record("AttentionOver", "", query.Shape, 4.0 * layout.Count * measured.Positions * query.Shape[^1], 0, Bytes(query.Shape), 2L * slots * measured.Positions * measured.Width * KeyValueBytes);
+    }
+
+    public override Tensor AttentionWeights(Tensor query, AttentionMemory memory, BatchLayout layout, Heads heads, ReadOnlySpan<int> selected)
+    {
+        var measured = (MeasuredMemory)memory;
+        int size = query.Shape[^1] / heads.Query;
+        return Record("AttentionWeights", "", new Shape(layout.Count, selected.Length, measured.Positions), 2.0 * layout.Count * selected.Length * size * measured.Positions, 0, Bytes(query.Shape));
+    }
+
+    public override Tensor SelectRows(Tensor x, Tensor indices) =>
+        Record("SelectRows", "", new Shape((int)indices.Shape.Count, x.Shape[^1]), 0, 0, indices.Shape.Count * x.Shape[^1] * sizeof(float));
+
+    public override Tensor Reshape(Tensor x, Shape shape)
+    {
+        if (x.Shape.Count != shape.Count) throw new ModelException($"Shape {x.Shape} cannot become {shape}: they hold different counts.");
+        return new MeasuredTensor(this, shape, x.Type);
+    }
+
+    public override Tensor LstmStep(Tensor x, LstmWeights weights, RecurrentState state)
+    {
+        int size = ((MeasuredRecurrentState)state).Size;
+        double flops = 2.0 * x.Shape.Rows * 4 * size * (x.Shape[^1] + size);
+        return Record("LstmStep", weights.Input.Name, x.Shape.WithLast(size), flops, Weight(weights.Input) + Weight(weights.Hidden), Bytes(x.Shape));
+    }
+
+    public override Tensor Magnitude(Tensor x) =>
+        Record("Magnitude", "", x.Shape.WithLast(x.Shape[^1] / 2), 2.0 * x.Shape.Count, 0, Bytes(x.Shape));
+
+    public override KeyValueCache CreateCache(int rows, int capacity, int width) => new MeasuredCache(rows, capacity, width);
+
+    public override AttentionMemory CreateMemory(int slots, int positions, int width, Heads heads) => new MeasuredMemory(positions, width);
+
+    public override RecurrentState CreateRecurrentState(int rows, int size) => new MeasuredRecurrentState(size);
+
+    static long Bytes(Shape shape) => shape.Count * sizeof(float);
+
+    static long Vector(Parameter? parameter) => parameter is null ? 0 : parameter.Shape.Count * sizeof(float);
+
+    long Weight(Parameter parameter) => WeightBytesOf?.Invoke(parameter) ?? parameter.Stored.ByteLength;
+
+    MeasuredTensor Record(string operation, string scope, Shape output, double flops, long weightBytes, long activationBytes, long keyValueBytes = 0)
+    {
+        _measurements.Add(new Measurement(operation, scope, output, flops, weightBytes, activationBytes + Bytes(output), keyValueBytes));
+        return new MeasuredTensor(this, output, DType.F32);
+    }
+}

@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+
+namespace Earshot.Compute;
+
+/// <summary>
+/// A place in a checkpoint's tree of names: <c>w / "layers" / 3 / "fc1"</c>. Asking it for a parameter states the expected
+/// shape. Scopes and parameters are made once and found again without allocation; they are safe on several threads.
+/// </summary>
+public sealed class Scope
+{
+    readonly ConcurrentDictionary<string, Scope> _children = new();
+    readonly ConcurrentDictionary<int, Scope> _numbered = new();
+    readonly ConcurrentDictionary<string, Parameter?> _parameters = new();
+    readonly ConcurrentDictionary<string, Parameter> _all;
+    readonly ITensorStore _store;
+
+    /// <summary>The root of a checkpoint's names.</summary>
+    public Scope(ITensorStore store) : this(store, "", new ConcurrentDictionary<string, Parameter>()) { }
+
+    Scope(ITensorStore store, string path, ConcurrentDictionary<string, Parameter> all)
+    {
+        _store = store;
+        _all = all;
+        Path = path;
+    }
+
+    /// <summary>The names from the root joined by dots; empty at the root.</summary>
+    public string Path { get; }
+
+    /// <summary>Every parameter asked for so far, below any scope of the same root.</summary>
+    public IEnumerable<Parameter> Parameters => _all.Values;
+
+    /// <summary>The scope of a name below this one.</summary>
+    public static Scope operator /(Scope scope, string name) =>
+        scope._children.TryGetValue(name, out var child) ? child : scope._children.GetOrAdd(name, scope.Child(name));
+
+    /// <summary>The scope of a numbered layer below this one.</summary>
+    public static Scope operator /(Scope scope, int index) =>
+        scope._numbered.TryGetValue(index, out var child)
+            ? child
+            : scope._numbered.GetOrAdd(index, scope.Child(index.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+
+    /// <summary>The parameter of a name, which must be there and have the expected shape.</summary>
+    /// <exception cref="CheckpointException">It is missing, or its shape is another.</exception>
+    public Parameter Parameter(string name, Shape expected) =>
+        Optional(name, expected)
+        ?? throw new CheckpointException($"{_store.Location}: tensor '{FullName(name)}' is missing; expected it with shape {expected}. The checkpoint does not fit its config.json, or is incomplete.");
+
+    /// <summary>The parameter of a name, or null where the checkpoint has none.</summary>
+    /// <exception cref="CheckpointException">Its shape is not the expected one.</exception>
+    public Parameter? Optional(string name, Shape expected)
+    {
+        if (!_parameters.TryGetValue(name, out var parameter)) parameter = _parameters.GetOrAdd(name, Load(name));
+        if (parameter is not null && parameter.Shape != expected)
+        {
+            throw new CheckpointException($"{_store.Location}: tensor '{parameter.Name}' has shape {parameter.Shape}, expected {expected}. The checkpoint does not fit its config.json.");
+        }
+        return parameter;
+    }
+
+    /// <summary>Whether the checkpoint has a tensor of a name here.</summary>
+    public bool Has(string name) => _store.Find(FullName(name)) is not null;
+
+    public override string ToString() => Path;
+
+    Scope Child(string name) => new(_store, FullName(name), _all);
+
+    string FullName(string name) => Path.Length == 0 ? name : $"{Path}.{name}";
+
+    Parameter? Load(string name)
+    {
+        var stored = _store.Find(FullName(name));
+        // Two scopes of one path may meet here at once; both must get the same parameter, since backends keep packed weights on it.
+        return stored is null ? null : _all.GetOrAdd(stored.Name, _ => new Parameter(stored, _store.Location));
+    }
+}

@@ -1,0 +1,51 @@
+using System.Runtime.InteropServices;
+
+namespace Earshot.Onnx.Runtime;
+
+/// <summary>One native object of ours: released once, also when its owner was forgotten, and never while a call uses it.</summary>
+sealed class OrtHandle : SafeHandle
+{
+    static long s_live;
+    readonly OrtKind _kind;
+
+    public OrtHandle(OrtKind kind, nint pointer) : base(0, ownsHandle: true)
+    {
+        _kind = kind;
+        SetHandle(pointer);
+        Interlocked.Increment(ref s_live);
+    }
+
+    /// <summary>How many native objects are held now, for tests that look for leaks.</summary>
+    public static long Live => Volatile.Read(ref s_live);
+
+    public override bool IsInvalid => handle == 0;
+
+    /// <summary>Keeps the object alive until the lease ends; use as <c>using var session = _handle.Lease();</c>.</summary>
+    /// <exception cref="ObjectDisposedException">The object was given back.</exception>
+    public OrtLease Lease() => new(this);
+
+    protected override bool ReleaseHandle()
+    {
+        OrtApi.Release(_kind, handle);
+        Interlocked.Decrement(ref s_live);
+        return true;
+    }
+}
+
+/// <summary>A native object in use.</summary>
+readonly ref struct OrtLease
+{
+    readonly OrtHandle _owner;
+
+    public OrtLease(OrtHandle owner)
+    {
+        bool added = false;
+        owner.DangerousAddRef(ref added);
+        _owner = owner;
+        Pointer = owner.DangerousGetHandle();
+    }
+
+    public nint Pointer { get; }
+
+    public void Dispose() => _owner.DangerousRelease();
+}

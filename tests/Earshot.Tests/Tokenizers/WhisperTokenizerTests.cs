@@ -1,0 +1,227 @@
+using System.Text;
+using System.Text.Json;
+using Earshot.Checkpoints;
+
+namespace Earshot.Tokenizers;
+
+public class WhisperTokenizerTests
+{
+    static readonly Lazy<WhisperTokenizer> s_tinyEn = new(() => WhisperTokenizer.Load(TestData.Require("models/whisper-tiny.en")));
+    static readonly Lazy<WhisperTokenizer> s_ranksEn = new(() => WhisperTokenizer.LoadTiktoken(TestData.Require("tokenizers/whisper/gpt2.tiktoken")));
+    static readonly Lazy<WhisperTokenizer> s_multilingual = new(() => WhisperTokenizer.LoadTiktoken(TestData.Require("tokenizers/whisper/multilingual.tiktoken"), 51866));
+
+    public static TheoryData<string> Texts => new(
+        "", " ", "Hello, world!", " And so my fellow Americans", "it's we're I'll they'd he'S 'twas",
+        "a  b   c\n\n d \t\t", "   ", "x\u00a0\u2003 y", "Zürich, naïve — “quotes” … ½ ² Ⅷ 12345",
+        "𝐀𝐁 𝟙𝟚 🦊🦊 e\u0301", "日本語のテキスト。ภาษาไทย မြန်မာ", "\u0000\u0001\u007f\u0085\u200b\ufeff", "<|endoftext|><|0.00|>");
+
+    [Fact]
+    public void Special_tokens_of_the_english_vocabulary_stand_where_the_reference_has_them()
+    {
+        foreach (var tokenizer in (WhisperTokenizer[])[s_tinyEn.Value, s_ranksEn.Value])
+        {
+            Assert.Equal(50256, tokenizer.EndOfText);
+            Assert.Equal(50257, tokenizer.StartOfTranscript);
+            Assert.Equal(50357, tokenizer.Translate);
+            Assert.Equal(50358, tokenizer.Transcribe);
+            Assert.Equal(50359, tokenizer.StartOfLm);
+            Assert.Equal(50360, tokenizer.StartOfPrevious);
+            Assert.Equal(50361, tokenizer.NoSpeech);
+            Assert.Equal(50362, tokenizer.NoTimestamps);
+            Assert.Equal(50363, tokenizer.TimestampBegin);
+            Assert.Equal(51864, tokenizer.VocabSize);
+            Assert.False(tokenizer.IsMultilingual);
+            Assert.Equal(WhisperLanguages.Codes.Take(99), tokenizer.Languages);
+        }
+    }
+
+    [Theory]
+    [InlineData(51865, 99, 50358, 50363, 50364)]
+    [InlineData(51866, 100, 50359, 50364, 50365)]
+    public void Special_tokens_of_the_multilingual_vocabularies_follow_the_number_of_languages(int vocabSize, int languages, int translate, int noTimestamps, int timestampBegin)
+    {
+        var tokenizer = WhisperTokenizer.LoadTiktoken(TestData.Require("tokenizers/whisper/multilingual.tiktoken"), vocabSize);
+        Assert.True(tokenizer.IsMultilingual);
+        Assert.Equal(50257, tokenizer.EndOfText);
+        Assert.Equal(languages, tokenizer.Languages.Count);
+        Assert.Equal(translate, tokenizer.Translate);
+        Assert.Equal(noTimestamps, tokenizer.NoTimestamps);
+        Assert.Equal(timestampBegin, tokenizer.TimestampBegin);
+        Assert.Equal(vocabSize, tokenizer.VocabSize);
+        Assert.Equal(50259, tokenizer.LanguageToken("en"));
+        Assert.Equal(50259, tokenizer.LanguageToken("English"));
+        Assert.Equal("de", tokenizer.LanguageOf(tokenizer.LanguageToken("german")));
+        Assert.Null(tokenizer.LanguageOf(tokenizer.Translate));
+    }
+
+    [Fact]
+    public void Cantonese_is_known_to_the_large_v3_vocabulary_only()
+    {
+        Assert.Equal(50358, s_multilingual.Value.LanguageToken("yue"));
+        var error = Assert.Throws<ModelException>(() => s_ranksEn.Value.LanguageToken("cantonese"));
+        Assert.Contains("cantonese (yue)", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Texts))]
+    public void Files_in_all_three_formats_encode_alike(string text)
+    {
+        var expected = s_ranksEn.Value.Encode(text);
+        Assert.Equal(expected, s_tinyEn.Value.Encode(text));
+        Assert.Equal(text, s_tinyEn.Value.Decode(expected));
+        Assert.Equal(text, s_multilingual.Value.Decode(s_multilingual.Value.Encode(text)));
+    }
+
+    [Fact]
+    public void Vocabulary_and_merges_make_the_same_tokenizer_as_tokenizer_json()
+    {
+        var source = TestData.Require("models/whisper-tiny.en");
+        using var folder = new TemporaryFolder();
+        foreach (var name in (string[])["vocab.json", "merges.txt", "added_tokens.json"]) File.Copy(Path.Combine(source, name), folder.File(name));
+        var tokenizer = WhisperTokenizer.Load(folder.Path);
+        var withoutAdded = WhisperTokenizer.Load(folder.Path, 51864);
+        File.Delete(folder.File("added_tokens.json"));
+        withoutAdded = WhisperTokenizer.Load(folder.Path, 51864);
+        foreach (string text in (string[])["Hello, world!", "日本語 🦊", "it's 12 o'clock"])
+        {
+            Assert.Equal(s_tinyEn.Value.Encode(text), tokenizer.Encode(text));
+            Assert.Equal(s_tinyEn.Value.Encode(text), withoutAdded.Encode(text));
+        }
+        Assert.Equal(s_tinyEn.Value.TimestampBegin, tokenizer.TimestampBegin);
+        Assert.Equal(s_tinyEn.Value.VocabSize, withoutAdded.VocabSize);
+        Assert.Equal(s_tinyEn.Value.Languages, withoutAdded.Languages);
+    }
+
+    [Fact]
+    public void Known_token_ids_of_gpt2()
+    {
+        Assert.Equal([15496, 11, 995, 0], s_ranksEn.Value.Encode("Hello, world!"));
+        Assert.Equal([843, 523, 616, 5891, 3399, 1265, 407], s_ranksEn.Value.Encode(" And so my fellow Americans ask not"));
+    }
+
+    [Fact]
+    public void Random_unicode_has_the_tokens_that_the_reference_gives()
+    {
+        var path = Path.Combine(TestData.RepositoryRoot, "tests", "Earshot.Tests", "Tokenizers", "gpt2-encodings.json");
+        using var golden = JsonDocument.Parse(File.ReadAllBytes(path));
+        Assert.Equal(400, golden.RootElement.GetArrayLength());
+        foreach (var item in golden.RootElement.EnumerateArray())
+            Assert.Equal(Tokens(item, "tokens"), s_ranksEn.Value.Encode(item.GetProperty("text").GetString()!));
+    }
+
+    [Fact]
+    public void Decodes_the_reference_transcripts()
+    {
+        using var golden = JsonDocument.Parse(File.ReadAllBytes(TestData.Require("goldens/whisper-tiny.en/greedy.json")));
+        int clips = 0;
+        foreach (var clip in golden.RootElement.GetProperty("clips").EnumerateObject())
+        {
+            Assert.Equal(clip.Value.GetProperty("text").GetString(), s_tinyEn.Value.Decode(Tokens(clip.Value, "tokens")));
+            var timed = s_tinyEn.Value.DecodeWithTimestamps(Tokens(clip.Value, "tokens_timestamps"));
+            Assert.Equal(clip.Value.GetProperty("text_timestamps").GetString(), timed.Replace("<|", "<", StringComparison.Ordinal).Replace("|>", ">", StringComparison.Ordinal));
+            clips++;
+        }
+        Assert.Equal(15, clips);
+    }
+
+    [Fact]
+    public void Non_speech_tokens_and_the_special_ones_are_the_published_suppress_list()
+    {
+        var folder = TestData.Require("models/whisper-tiny.en");
+        var published = GenerationConfig.Load(folder, WhisperConfig.Load(folder)).SuppressTokens;
+        var t = s_tinyEn.Value;
+        int[] special = [t.StartOfTranscript, t.Translate, t.Transcribe, t.StartOfLm, t.StartOfPrevious, t.NoSpeech];
+        Assert.Equal(published, t.NonSpeechTokens.Concat(special).Order());
+    }
+
+    [Fact]
+    public void Non_speech_tokens_of_the_multilingual_vocabulary_are_the_published_ones()
+    {
+        int[] published =
+        [
+            1, 2, 7, 8, 9, 10, 14, 25, 26, 27, 28, 29, 31, 58, 59, 60, 61, 62, 63, 90, 91, 92, 93, 359, 503, 522, 542, 873, 893, 902, 918,
+            922, 931, 1350, 1853, 1982, 2460, 2627, 3246, 3253, 3268, 3536, 3846, 3961, 4183, 4667, 6585, 6647, 7273, 9061, 9383, 10428,
+            10929, 11938, 12033, 12331, 12562, 13793, 14157, 14635, 15265, 15618, 16553, 16604, 18362, 18956, 20075, 21675, 22520, 26130,
+            26161, 26435, 28279, 29464, 31650, 32302, 32470, 36865, 42863, 47425, 49870, 50254,
+        ];
+        Assert.Equal(published, s_multilingual.Value.NonSpeechTokens);
+    }
+
+    [Fact]
+    public void Timestamps_are_20_milliseconds_apart()
+    {
+        var t = s_tinyEn.Value;
+        Assert.Equal(TimeSpan.FromMilliseconds(10620), t.TimeOf(50894));
+        Assert.Equal(50894, t.TimestampToken(TimeSpan.FromSeconds(10.62)));
+        Assert.Equal("<|30.00|>", t.DecodeWithTimestamps([t.TimestampBegin + 1500]));
+        Assert.True(t.IsTimestamp(51863));
+        Assert.False(t.IsTimestamp(51864));
+        Assert.Throws<ArgumentOutOfRangeException>(() => t.TimeOf(50362));
+        Assert.Throws<ArgumentOutOfRangeException>(() => t.TimestampToken(TimeSpan.FromSeconds(30.1)));
+    }
+
+    [Fact]
+    public void What_looks_like_a_special_token_in_user_text_is_text()
+    {
+        var tokens = s_tinyEn.Value.Encode("<|endoftext|>");
+        Assert.DoesNotContain(tokens, s_tinyEn.Value.IsSpecial);
+        Assert.Equal("<|endoftext|>", s_tinyEn.Value.Decode(tokens));
+        Assert.Equal("", s_tinyEn.Value.Decode([s_tinyEn.Value.EndOfText, s_tinyEn.Value.StartOfTranscript]));
+    }
+
+    [Fact]
+    public void Splits_to_words_at_spaces_and_punctuation()
+    {
+        var t = s_tinyEn.Value;
+        int[] ids = [.. t.Encode(" Hello, reproducibility's fine."), t.EndOfText];
+        var words = t.SplitToWords(ids, "en");
+        Assert.Equal([" Hello", ",", " reproducibility's", " fine", ".", "<|endoftext|>"], words.Select(w => w.Text));
+        Assert.Equal(ids, words.SelectMany(w => w.Tokens));
+    }
+
+    [Fact]
+    public void Splits_languages_without_spaces_between_characters()
+    {
+        var t = s_multilingual.Value;
+        var ids = t.Encode("犬が🦊を見た。");
+        var words = t.SplitToWords(ids, "ja");
+        Assert.Equal("犬が🦊を見た。", string.Concat(words.Select(w => w.Text)));
+        Assert.DoesNotContain(words, w => w.Text.Contains('\uFFFD', StringComparison.Ordinal));
+        Assert.Equal(ids, words.SelectMany(w => w.Tokens));
+        Assert.True(words.Count >= 5);
+        Assert.Single(t.SplitToWords(ids, "en"), w => w.Text.Contains("犬が", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Streams_text_at_character_boundaries_only()
+    {
+        var t = s_tinyEn.Value;
+        const string text = " naïve 日本語 🦊!";
+        var decoder = new StreamingTextDecoder(t);
+        var parts = t.Encode(text).Select(decoder.Append).ToList();
+        Assert.Contains("", parts);
+        Assert.Equal(text, string.Concat(parts));
+        Assert.Equal("", decoder.Flush());
+        int firstOfFox = t.Encode("🦊")[0];
+        Assert.Equal("", decoder.Append(firstOfFox));
+        Assert.Equal("\uFFFD", decoder.Flush());
+        Assert.Equal("", decoder.Append(t.EndOfText));
+    }
+
+    [Fact]
+    public void Token_bytes_of_all_tokens_are_those_of_the_ranks()
+    {
+        for (int id = 0; id < 50256; id++) Assert.True(s_ranksEn.Value.TokenBytes(id).SequenceEqual(s_tinyEn.Value.TokenBytes(id)));
+        Assert.Equal("<|startoftranscript|>", Encoding.UTF8.GetString(s_tinyEn.Value.TokenBytes(50257)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => s_tinyEn.Value.TokenBytes(51864).Length);
+    }
+
+    [Fact]
+    public void Long_pieces_take_time_near_to_linear()
+    {
+        var text = new string('a', 200_000) + new string(' ', 200_000);
+        Assert.Equal(text, s_tinyEn.Value.Decode(s_tinyEn.Value.Encode(text)));
+    }
+
+    static int[] Tokens(JsonElement clip, string name) => [.. clip.GetProperty(name).EnumerateArray().Select(t => t.GetInt32())];
+}
