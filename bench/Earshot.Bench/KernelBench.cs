@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Cpu.Kernels;
 
@@ -36,6 +37,85 @@ internal static unsafe class KernelBench
                 }
             }
         }
+    }
+
+    /// <summary>Attention within 1500 positions, and of one and five tokens over a memory of as many.</summary>
+    public static void RunAttention()
+    {
+        foreach (var set in Enum.GetValues<InstructionSet>().Where(set => set <= Isa.Select(null).Set))
+        {
+            foreach (var format in (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16])
+            {
+                foreach (int heads in (int[])[6, 8, 20]) MeasureAttention(set, format, heads);
+            }
+        }
+    }
+
+    public static void Micro()
+    {
+        float* v = Allocate(4096);
+        double t = Best(() => { for (int i = 0; i < 1000; i++) Softmax<Lanes512>.Exponentials(v, 256, 1f); });
+        Console.WriteLine($"exp 256: {t * 1e6:F1} ns");
+        t = Best(() => { for (int i = 0; i < 1000; i++) Softmax<Lanes512>.Largest(v, 256); });
+        Console.WriteLine($"largest 256: {t * 1e6:F1} ns");
+        t = Best(() => { for (int i = 0; i < 1000; i++) Softmax<Lanes512>.Scale(v, 64, 1.0f); });
+        Console.WriteLine($"scale 64: {t * 1e6:F1} ns");
+        t = Best(() => { for (int i = 0; i < 1000; i++) Rows<Lanes512>.ToBF16(v, 256, (ushort*)(v + 2048), 256); });
+        Console.WriteLine($"bf16 256: {t * 1e6:F1} ns");
+        var k = KernelSet.For(InstructionSet.Avx512).F32;
+        t = Best(() => { for (int i = 0; i < 1000; i++) { MicroArguments a; a.Rows = (byte*)v; a.RowStride = 256; a.Panel = (byte*)v; a.Steps = 64; a.Sums = v + 3000; a.SumStride = 128; a.Accumulate = 0; k.Run(&a, 14); } });
+        Console.WriteLine($"kernel 14x64: {t * 1e6:F1} ns ({14*64*64/t/1e6:F0} GF/s)");
+        using var pool = new WorkerPool(1, KernelSet.For(InstructionSet.Avx512));
+        var layout = new HeadLayout(k, 64, 1500);
+        float* q = Allocate(1500 * 64);
+        byte* panels = (byte*)NativeMemory.AlignedAlloc((nuint)layout.Bytes, 64);
+        t = Best(() => HeadPanels<Lanes512>.PackKeys(layout, q, 64, 1500, panels));
+        Console.WriteLine($"pack keys: {t * 1e6:F1} µs");
+        t = Best(() => HeadPanels<Lanes512>.PackValues(layout, q, 64, 1500, panels + layout.KeyBytes));
+        Console.WriteLine($"pack values: {t * 1e6:F1} µs");
+        t = Best(() => { var h = new HeadAttention<Lanes512> { Layout = layout, Panels = panels, Positions = 1500, Queries = q, QueryStride = 64, Output = q, OutputStride = 64, Rows = 56, CausalFrom = -1 }; h.Run(); });
+        Console.WriteLine($"head 56: {t * 1e6:F1} µs {56*1500*256/t/1e9:F0} GF/s");
+    }
+
+    static void MeasureAttention(InstructionSet set, WeightFormat format, int heads)
+    {
+        const int time = 1500, size = 64, copies = 8;
+        using var device = new CpuDevice(new CpuOptions { InstructionSet = set, Weights = format });
+        int width = heads * size;
+        float* q = Allocate(time * width), output = Allocate(time * width);
+        double seconds = Best(() => Attention.Run(device.Workers, new AttentionCall { Q = q, K = q, V = q, Output = output, Batch = 1, Time = time, HeadSize = size, Heads = new Heads(heads), Kernel = device.AttentionKernel }));
+        Console.WriteLine($"{set,-9} {format,-5} attention 1500², {heads,2} heads: {seconds * 1e6,9:F0} µs {4.0 * time * time * width / seconds / 1e9,6:F0} GFLOP/s");
+        using var memory = new CpuAttentionMemory(copies, time, width, new Heads(heads), device);
+        for (int slot = 0; slot < copies; slot++) memory.Store(slot, time, q, q);
+        foreach (int tokens in (int[])[1, 5])
+        {
+            var layouts = Enumerable.Range(0, copies).Select(slot =>
+            {
+                var layout = new BatchLayout();
+                for (int t = 0; t < tokens; t++) layout.Add(t, 0, slot);
+                return layout;
+            }).ToArray();
+            seconds = Best(() =>
+            {
+                foreach (var layout in layouts) Attention.Run(device.Workers, new MemoryAttentionCall { Q = q, Output = output, HeadSize = size, Heads = new Heads(heads), Layout = layout, Memory = memory });
+            }) / copies;
+            Console.WriteLine($"{set,-9} {format,-5} memory of 1500, {heads,2} heads, {tokens} tokens: {seconds * 1e6,9:F1} µs {heads * (double)memory.Layout.Bytes / seconds / 1e9,6:F1} GB/s");
+        }
+        NativeMemory.AlignedFree(q);
+        NativeMemory.AlignedFree(output);
+    }
+
+    static double Best(Action action)
+    {
+        double best = double.MaxValue;
+        var watch = Stopwatch.StartNew();
+        for (int attempt = 0; attempt < 5 || watch.ElapsedMilliseconds < 150; attempt++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            action();
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+        return best;
     }
 
     static void Measure(InstructionSet set, WeightFormat format, int rows, (int Inputs, int Outputs) shape, int threads, Dictionary<PanelType, double> peaks, double bandwidth)

@@ -1,9 +1,20 @@
 using Earshot.Bench;
 
-if (args is not ["kernels", ..])
+switch (args)
 {
-    Console.Error.WriteLine("Usage: Earshot.Bench kernels [filter]");
-    return 2;
+    case ["kernels", .. var rest]:
+        KernelBench.Run(rest is [var filter, ..] ? filter : "");
+        return 0;
+    case ["micro"]:
+        KernelBench.Micro();
+        return 0;
+    case ["attention"]:
+        KernelBench.RunAttention();
+        return 0;
+    case ["model", var shape]:
+        ModelBench.Run(shape);
+        return 0;
+    default:
+        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16'] | attention | model SHAPE");
+        return 2;
 }
-KernelBench.Run(args.Length > 1 ? args[1] : "");
-return 0;

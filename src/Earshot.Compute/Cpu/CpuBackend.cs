@@ -161,6 +161,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
             Time = query.Shape[1],
             HeadSize = query.Shape[2] / heads.Query,
             Heads = heads,
+            Kernel = _device.AttentionKernel,
         });
         return y;
     }
@@ -207,7 +208,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     {
         RequireLayout(query, layout);
         var y = New(new Shape(layout.Count, selected.Length, ((CpuAttentionMemory)memory).Positions(layout.Slots[0])));
-        Kernels.Attention.Weights(MemoryCall(query, memory, layout, heads), selected, y.Values);
+        Kernels.Attention.Weights(_device.Workers, MemoryCall(query, memory, layout, heads), selected, y.Values);
         return y;
     }
 
@@ -257,7 +258,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
 
     public override KeyValueCache CreateCache(int rows, int capacity, int width) => new CpuKeyValueCache(rows, capacity, width);
 
-    public override AttentionMemory CreateMemory(int slots, int positions, int width, Heads heads) => new CpuAttentionMemory(slots, positions, width, heads);
+    public override AttentionMemory CreateMemory(int slots, int positions, int width, Heads heads) => new CpuAttentionMemory(slots, positions, width, heads, _device);
 
     public override RecurrentState CreateRecurrentState(int rows, int size) => new CpuRecurrentState(rows, size);
 

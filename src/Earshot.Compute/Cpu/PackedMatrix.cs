@@ -23,12 +23,13 @@ internal sealed unsafe class PackedMatrix : IDisposable
         Kernel = format switch
         {
             WeightFormat.BF16 => kernels.BF16,
-            WeightFormat.Int8 when kernels.Int8 is { } int8 => int8,
+            WeightFormat.Int8 => kernels.Int8,
             _ => kernels.F32,
         };
         Panels = (Outputs + PanelWidth - 1) / PanelWidth;
         Steps = Kernel.StepsFor(Inputs);
-        PanelBytes = (long)Steps * StepBytes;
+        if (format is WeightFormat.Int4Group32 or WeightFormat.Int4Group128 or WeightFormat.Nf4) Groups = new GroupLayout(format, Inputs);
+        PanelBytes = Groups?.PanelBytes ?? (nint)Steps * StepBytes;
         long scales = Kernel.Type == PanelType.Int8 ? (long)Panels * PanelWidth * sizeof(float) : 0;
         Bytes = Panels * PanelBytes + scales;
         _data = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(Bytes, 64), 4096);
@@ -47,6 +48,9 @@ internal sealed unsafe class PackedMatrix : IDisposable
     public int Steps { get; }
 
     public long PanelBytes { get; }
+
+    /// <summary>How four-bit codes lie in a panel; null in other formats.</summary>
+    public GroupLayout? Groups { get; }
 
     /// <summary>All that the weights take in memory.</summary>
     public long Bytes { get; }
@@ -87,16 +91,19 @@ internal sealed unsafe class PackedMatrix : IDisposable
             byte* panel = Packed.Panel(part);
             new Span<byte>(panel, checked((int)Packed.PanelBytes)).Fill((byte)(Packed.Kernel.Type == PanelType.Int8 ? 128 : 0));
             var row = System.Buffers.ArrayPool<float>.Shared.Rent(Packed.Inputs);
+            var scratch = System.Buffers.ArrayPool<byte>.Shared.Rent(Packed.Inputs);
             var values = row.AsSpan(0, Packed.Inputs);
             for (int n = 0; n < count; n++)
             {
                 Source.ReadRow(first + n, values);
-                if (Packed.ColumnScales != null) Packed.ColumnScales[first + n] = PanelPacking.Int8Column(values, panel, n);
+                if (Packed.Groups is { } groups) PanelPacking.GroupedColumn(groups, values, panel, n, scratch);
+                else if (Packed.ColumnScales != null) Packed.ColumnScales[first + n] = PanelPacking.Int8Column(values, panel, n, scratch);
                 else if (Packed.Kernel.Type == PanelType.BF16) PanelPacking.BF16Column(values, panel, n);
                 else PanelPacking.F32Column(values, panel, n);
             }
             if (Packed.ColumnScales != null) new Span<float>(Packed.ColumnScales + first + count, PanelWidth - count).Clear();
             System.Buffers.ArrayPool<float>.Shared.Return(row);
+            System.Buffers.ArrayPool<byte>.Shared.Return(scratch);
         }
     }
 }

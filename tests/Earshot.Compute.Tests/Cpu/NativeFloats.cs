@@ -3,11 +3,11 @@ using Earshot.Compute.Cpu;
 
 namespace Earshot.Compute.Tests.Cpu;
 
-/// <summary>Float32 values at a fixed, aligned address, with guard values behind them that must stay as they are.</summary>
+/// <summary>Float32 values at a fixed, aligned address, with not-a-numbers behind them that must stay as they are and change nothing.</summary>
 internal sealed unsafe class NativeFloats : IDisposable
 {
     const int Guard = 64;
-    const float GuardValue = 12345.678f;
+    const float GuardValue = float.NaN;
 
     public NativeFloats(int length)
     {

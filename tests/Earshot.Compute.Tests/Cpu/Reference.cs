@@ -1,5 +1,6 @@
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Cpu.Kernels;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Tests.Cpu;
 
@@ -13,31 +14,67 @@ internal static class Reference
     const double BF16 = 1.0 / (1 << 8);
 
     /// <summary>
-    /// x·w for one output, and a bound: each of K roundings of the running sum is at most ε·Σ|x·w|, and each rounding of an
-    /// operand to a format adds that format's ε.
+    /// x·w for one output, where the weights are what their format makes of them, and a bound: each of K roundings of the running
+    /// sum, and of the factors that make a weight, is at most ε·Σ|x·w|; rounding x to a format adds that format's step.
     /// </summary>
     public static (double Value, double Tolerance) Dot(ReadOnlySpan<float> x, ArraySource weights, int output, PackedMatrix packed)
     {
-        double sum = 0, magnitude = 0, largestX = 0, largestW = 0, sumX = 0, sumW = 0;
+        double sum = 0, magnitude = 0, largestX = 0, sumW = 0;
         for (int k = 0; k < x.Length; k++)
         {
             double w = weights[output, k], product = x[k] * w;
             sum += product;
             magnitude += Math.Abs(product);
             largestX = Math.Max(largestX, Math.Abs(x[k]));
-            largestW = Math.Max(largestW, Math.Abs(w));
-            sumX += Math.Abs(x[k]);
             sumW += Math.Abs(w);
         }
-        double rounding = (x.Length + 4) * F32 * magnitude + 1e-37;
-        double operands = packed.Format switch
+        double rounding = (x.Length + 8) * F32 * magnitude + 1e-37;
+        return (sum, rounding + packed.Kernel.RowType switch
         {
-            WeightFormat.F32 => 0,
-            WeightFormat.BF16 => (packed.Kernel.RowType == PanelType.BF16 ? 2.01 : 1) * BF16 * magnitude,
-            WeightFormat.Int8 => Uniform(packed.Kernel.RowType == PanelType.Int8 ? largestX / 254 : 0, sumX, largestW / 254, sumW, x.Length),
-            _ => throw new NotSupportedException(),
-        };
-        return (sum, rounding + operands);
+            PanelType.F32 => 0,
+            PanelType.BF16 => 1.01 * BF16 * magnitude,
+            _ => 1.001 * largestX / 254 * sumW,
+        });
+    }
+
+    /// <summary>The weights as a format holds them.</summary>
+    public static ArraySource Quantized(ArraySource source, WeightFormat format)
+    {
+        var values = new float[source.Rows * source.Columns];
+        for (int r = 0; r < source.Rows; r++)
+        {
+            var row = values.AsSpan(r * source.Columns, source.Columns);
+            source.ReadRow(r, row);
+            Quantize(row, format);
+        }
+        return new ArraySource(values, source.Rows, source.Columns);
+    }
+
+    static void Quantize(Span<float> row, WeightFormat format)
+    {
+        var codes = new byte[row.Length];
+        switch (format)
+        {
+            case WeightFormat.BF16:
+                foreach (ref float value in row) value = BFloat16.ToSingle(BFloat16.Round(value));
+                break;
+            case WeightFormat.Int8:
+                var signed = new sbyte[row.Length];
+                Int8.Dequantize(signed, Int8.Quantize(row, signed), row);
+                break;
+            case WeightFormat.Int4Group32 or WeightFormat.Int4Group128:
+                int group = format == WeightFormat.Int4Group32 ? 32 : 128;
+                var scales = new Half[row.Length / group + 1];
+                Int4.Quantize(row, group, codes, scales);
+                Int4.Dequantize(codes, group, scales, row);
+                break;
+            case WeightFormat.Nf4:
+                var scaleCodes = new sbyte[Nf4.Blocks(row.Length)];
+                var blocks = new Nf4Scales[Nf4.ScaleBlocks(row.Length)];
+                Nf4.Quantize(row, codes, scaleCodes, blocks);
+                Nf4.Dequantize(codes, scaleCodes, blocks, row);
+                break;
+        }
     }
 
     public static double Apply(Activation activation, double x) => activation switch
@@ -67,8 +104,4 @@ internal static class Reference
         for (int n = 60; n >= 1; n--) fraction = n / 2.0 / (x + fraction);
         return Math.Exp(-x * x) / Math.Sqrt(Math.PI) / (x + fraction);
     }
-
-    // Operands off by at most half a step each: Σ(|x|·δw + |w|·δx + δx·δw), and a little for the rounding of the scales.
-    static double Uniform(double stepX, double sumX, double stepW, double sumW, int count) =>
-        1.001 * (sumX * stepW + sumW * stepX + count * stepX * stepW);
 }

@@ -55,6 +55,7 @@ public class AudioFuzzTests
         {
             // The readers themselves: damage to the first bytes is not passed on to another program.
             using var reader = AudioContainer.Identify(PeekHead(ref stream)) == AudioContainer.Flac ? new FlacReader(stream, "fuzz") : (AudioReader)new WavReader(stream, "fuzz");
+            Assert.True(reader.Duration is null || reader.Duration >= TimeSpan.Zero);
             long frames = 0;
             while (reader.Read(buffer) is > 0 and var read)
             {

@@ -40,7 +40,7 @@ internal sealed class FlacSubframeBytes(BitWriter output, Random random)
 
     bool TryFixed(long[] samples, int depth, int wasted)
     {
-        var order = random.Next(0, Math.Min(4, samples.Length) + 1);
+        var order = random.Next(0, Math.Min(5, samples.Length));
         if (Residual(samples, FixedCoefficients[order], 0) is not { } residual) return false;
         Header(8 + order, wasted);
         foreach (var sample in samples[..order]) output.Write(sample, depth);
@@ -50,7 +50,8 @@ internal sealed class FlacSubframeBytes(BitWriter output, Random random)
 
     bool TryLinear(long[] samples, int depth, int wasted)
     {
-        var order = random.Next(1, Math.Min(32, samples.Length) + 1);
+        if (samples.Length < 2) return false;
+        var order = random.Next(1, Math.Min(33, samples.Length));
         var precision = random.Next(5, 16);
         var shift = random.Next(precision - 4, 16);
         var coefficients = new long[order];
@@ -82,7 +83,7 @@ internal sealed class FlacSubframeBytes(BitWriter output, Random random)
     void WriteResidual(long[] residual, int order, int blockSize)
     {
         var most = 0;
-        while (most < 15 && blockSize % (2 << most) == 0 && blockSize / (2 << most) >= order) most++;
+        while (most < 15 && blockSize % (2 << most) == 0 && blockSize / (2 << most) > order) most++;
         var partitionOrder = random.Next(0, most + 1);
         var size = blockSize >> partitionOrder;
         var partitions = Enumerable.Range(0, 1 << partitionOrder)

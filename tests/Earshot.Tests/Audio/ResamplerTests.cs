@@ -108,7 +108,7 @@ public class ResamplerTests
     }
 
     [Fact]
-    public void An_hour_of_input_needs_little_memory()
+    public void Ten_minutes_of_input_need_little_memory()
     {
         var resampler = new Resampler(48000);
         var (input, output) = (new float[4800], new float[1700]);

@@ -130,6 +130,18 @@ public class WavReaderTests
         Assert.Null(endless.Duration);
     }
 
+    [Theory]
+    [InlineData(0x7FFFF000u)]
+    [InlineData(0x80000000u)]
+    [InlineData(0xFFFFFFDBu)]
+    public void A_pipe_s_largest_size_is_no_length(uint size)
+    {
+        using var reader = AudioReader.Open(new PipeStream(new WavBytes { DataSize = size }.Build([1, 0, 2, 0])), "pipe");
+
+        Assert.Null(reader.TotalFrames);
+        Assert.Equal([1 / 32768f, 2 / 32768f], Readers.ReadAll(reader));
+    }
+
     [Fact]
     public void Refuses_what_is_no_audio_in_one_clear_line()
     {
@@ -206,7 +218,7 @@ public class WavReaderTests
     }
 
     [Fact]
-    public void Ten_hours_need_no_more_memory_than_ten_seconds()
+    public void A_long_recording_needs_no_more_memory_than_a_short_one()
     {
         var header = new WavBytes { Channels = 2, Rate = 48000, DataSize = uint.MaxValue }.Build([]);
         using var reader = AudioReader.Open(new EndlessStream(header, 48000L * 4 * 600), "long");

@@ -19,7 +19,28 @@ public class BytePairEncodingProperties
         var tokenizer = s_tokenizer.Value;
         // Half a surrogate pair has no UTF-8 form; the encoder takes it as U+FFFD.
         Prop.ForAll<string>(text => text is null || tokenizer.Decode(tokenizer.Encode(text)) == Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)))
-            .QuickCheckThrowOnFailure();
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
+    }
+
+    [Fact]
+    public void Any_tokens_decode_alike_at_once_in_a_stream_and_by_words()
+    {
+        var tokenizer = s_tokenizer.Value;
+        var random = new Random(5);
+        for (int round = 0; round < 2000; round++)
+        {
+            // Single bytes and their like are the first tokens: many of these sequences are broken UTF-8.
+            var ids = Enumerable.Range(0, random.Next(12)).Select(_ => random.Next(random.Next(2) == 0 ? 256 : tokenizer.EndOfText)).ToArray();
+            var text = tokenizer.Decode(ids);
+            var stream = new StreamingTextDecoder(tokenizer);
+            Assert.Equal(text, string.Concat(ids.Select(stream.Append)) + stream.Flush());
+            foreach (var language in (string[])["en", "ja"])
+            {
+                var words = tokenizer.SplitToWords(ids, language);
+                Assert.Equal(ids, words.SelectMany(w => w.Tokens));
+                Assert.Equal(text, string.Concat(words.Select(w => w.Text)));
+            }
+        }
     }
 
     [Fact]
@@ -34,6 +55,21 @@ public class BytePairEncodingProperties
             var expected = Pieces(text).SelectMany(piece => StepByStep(piece, ranks));
             Assert.Equal(expected, tokenizer.Encode(text));
         }
+    }
+
+    [Fact]
+    public void A_piece_that_is_a_token_encodes_as_that_token()
+    {
+        var tokenizer = s_tokenizer.Value;
+        int pieces = 0;
+        for (int id = 0; id < tokenizer.EndOfText; id++)
+        {
+            var text = Encoding.UTF8.GetString(tokenizer.TokenBytes(id));
+            if (text.Length == 0 || text.Contains('\uFFFD', StringComparison.Ordinal) || PreTokenizer.PieceLength(text) != text.Length) continue;
+            Assert.Equal([id], tokenizer.Encode(text));
+            pieces++;
+        }
+        Assert.True(pieces > 48_000);
     }
 
     [Fact]

@@ -135,6 +135,19 @@ public class WhisperTokenizerTests
     }
 
     [Fact]
+    public void Non_speech_tokens_of_the_multilingual_vocabulary_are_the_published_ones()
+    {
+        int[] published =
+        [
+            1, 2, 7, 8, 9, 10, 14, 25, 26, 27, 28, 29, 31, 58, 59, 60, 61, 62, 63, 90, 91, 92, 93, 359, 503, 522, 542, 873, 893, 902, 918,
+            922, 931, 1350, 1853, 1982, 2460, 2627, 3246, 3253, 3268, 3536, 3846, 3961, 4183, 4667, 6585, 6647, 7273, 9061, 9383, 10428,
+            10929, 11938, 12033, 12331, 12562, 13793, 14157, 14635, 15265, 15618, 16553, 16604, 18362, 18956, 20075, 21675, 22520, 26130,
+            26161, 26435, 28279, 29464, 31650, 32302, 32470, 36865, 42863, 47425, 49870, 50254,
+        ];
+        Assert.Equal(published, s_multilingual.Value.NonSpeechTokens);
+    }
+
+    [Fact]
     public void Timestamps_are_20_milliseconds_apart()
     {
         var t = s_tinyEn.Value;

@@ -18,6 +18,23 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>The second bfloat16 of each pair, as float32.</summary>
     static abstract TSelf LoadOdd(byte* pairs);
 
+    /// <summary>One unsigned byte of each dword, less 128, as float32.</summary>
+    static abstract TSelf LoadByte(byte* quads, int index);
+
+    static abstract TSelf LoadInt8(sbyte* source);
+
+    /// <summary>float16 that are not negative, infinite, or not numbers.</summary>
+    static abstract TSelf LoadHalf(ushort* source);
+
+    /// <summary>Bits as they are: eight four-bit codes in each lane.</summary>
+    static abstract TSelf LoadBits(byte* source);
+
+    /// <summary>The next code of each lane, in the lowest four bits.</summary>
+    static abstract TSelf NextCode(TSelf codes);
+
+    /// <summary>Sixteen values' entry for the lowest four bits of each lane.</summary>
+    static abstract TSelf Lookup(float* table, TSelf codes);
+
     static abstract TSelf Create(float value);
 
     static abstract TSelf operator +(TSelf left, TSelf right);
@@ -56,6 +73,9 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
 
     /// <summary>Stores the lanes rounded to bfloat16, ties to even.</summary>
     void StoreBF16(ushort* destination);
+
+    /// <summary>Stores pairs (even, odd) rounded to bfloat16, ties to even.</summary>
+    static abstract void StorePairs(TSelf even, TSelf odd, byte* destination);
 
     /// <summary>Stores the lanes rounded to int8, ties to even; they must fit.</summary>
     void StoreInt8(sbyte* destination);

@@ -22,7 +22,7 @@ internal sealed unsafe class KernelSet
         kernels ??= Managed(isa);
         F32 = kernels[PanelType.F32];
         BF16 = kernels[PanelType.BF16];
-        Int8 = kernels.GetValueOrDefault(PanelType.Int8);
+        Int8 = kernels[PanelType.Int8];
     }
 
     public Isa Isa { get; }
@@ -31,22 +31,26 @@ internal sealed unsafe class KernelSet
 
     public MicroKernel BF16 { get; }
 
-    /// <summary>Int8 by int8; null where the processor has no such instruction.</summary>
-    public MicroKernel? Int8 { get; }
+    /// <summary>Int8 by int8, or int8 widened and float32 where the processor has no such instruction.</summary>
+    public MicroKernel Int8 { get; }
 
     /// <summary>The kernels of the best instructions there are, at most <paramref name="limit"/>.</summary>
     public static KernelSet For(InstructionSet? limit) => Sets.GetOrAdd(Isa.Select(limit), isa => new KernelSet(isa));
 
     static Dictionary<PanelType, MicroKernel> Managed(Isa isa)
     {
-        if (isa.Set < InstructionSet.Avx2)
-        {
-            return new() { [PanelType.F32] = ManagedKernels<Lanes128>.F32(), [PanelType.BF16] = ManagedKernels<Lanes128>.BF16() };
-        }
-        var kernels = new Dictionary<PanelType, MicroKernel> { [PanelType.F32] = ManagedKernels<Lanes256>.F32(), [PanelType.BF16] = ManagedKernels<Lanes256>.BF16() };
+        if (isa.Set < InstructionSet.Avx2) return Managed<Lanes128>();
+        var kernels = Managed<Lanes256>();
         if (isa.HasVnni) kernels[PanelType.Int8] = ManagedKernels<Lanes256>.Int8<BytePanel>();
         return kernels;
     }
+
+    static Dictionary<PanelType, MicroKernel> Managed<TLanes>() where TLanes : struct, ILanes<TLanes> => new()
+    {
+        [PanelType.F32] = ManagedKernels<TLanes>.F32(),
+        [PanelType.BF16] = ManagedKernels<TLanes>.BF16(),
+        [PanelType.Int8] = ManagedKernels<TLanes>.WidenedInt8(),
+    };
 
     static Dictionary<PanelType, MicroKernel>? Emit(Isa isa, out ExecutableMemory? memory)
     {
@@ -58,13 +62,13 @@ internal sealed unsafe class KernelSet
         memory = ExecutableMemory.TryCreate(code.Code);
         if (memory is null) return null;
 
-        var kernels = new Dictionary<PanelType, MicroKernel>();
+        // What the processor lacks in 512 bits is compiled with what it has.
+        var kernels = Managed<Lanes512>();
         byte* start = memory.Start;
         foreach (var (type, offsets) in entries)
         {
             kernels[type] = new MicroKernel(type, VectorKernels.MaxRows, Array.ConvertAll(offsets, offset => (nint)start + offset)) { RowType = type };
         }
-        if (!isa.HasBf16) kernels[PanelType.BF16] = ManagedKernels<Lanes512>.BF16();
         return kernels;
 
         void Add(PanelType type) =>

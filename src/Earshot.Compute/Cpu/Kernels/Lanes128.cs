@@ -25,6 +25,30 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     public static Lanes128 LoadOdd(byte* pairs) => new((Vector128.Load((uint*)pairs) & Vector128.Create(0xFFFF0000u)).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadByte(byte* quads, int index) =>
+        new(Vector128.ConvertToSingle(((Vector128.Load((uint*)quads) >> (8 * index)) & Vector128.Create(255u)).AsInt32() - Vector128.Create(128)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadInt8(sbyte* source) => new(Vector128.Create((float)source[0], source[1], source[2], source[3]));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadHalf(ushort* source) =>
+        new((Vector128.WidenLower(Vector64.Load(source).ToVector128Unsafe()) << 13).AsSingle() * Vector128.Create(5.192296858534828e33f));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadBits(byte* source) => new(Vector128.Load((float*)source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 NextCode(Lanes128 codes) => new((codes._value.AsUInt32() >> 4).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Lookup(float* table, Lanes128 codes)
+    {
+        var indices = codes._value.AsInt32() & Vector128.Create(15);
+        return new(Vector128.Create(table[indices[0]], table[indices[1]], table[indices[2]], table[indices[3]]));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Create(float value) => new(Vector128.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -76,10 +100,13 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreBF16(ushort* destination)
     {
-        var bits = _value.AsUInt32();
-        bits = (bits + ((bits >> 16) & Vector128.Create(1u)) + Vector128.Create(0x7FFFu)) >> 16;
+        var bits = Rounded(_value) >> 16;
         Vector128.Narrow(bits, bits).GetLower().Store(destination);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePairs(Lanes128 even, Lanes128 odd, byte* destination) =>
+        ((Rounded(even._value) >> 16) | (Rounded(odd._value) & Vector128.Create(0xFFFF0000u))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
@@ -87,5 +114,13 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
         // Adding and taking away 1.5 · 2²³ rounds to whole numbers, ties to even.
         var rounded = Vector128.ConvertToInt32Native((_value + Vector128.Create(12582912f)) - Vector128.Create(12582912f));
         for (int i = 0; i < 4; i++) destination[i] = (sbyte)rounded[i];
+    }
+
+    // The upper 16 bits of each lane are the nearest bfloat16, ties to even.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<uint> Rounded(Vector128<float> value)
+    {
+        var bits = value.AsUInt32();
+        return bits + ((bits >> 16) & Vector128.Create(1u)) + Vector128.Create(0x7FFFu);
     }
 }

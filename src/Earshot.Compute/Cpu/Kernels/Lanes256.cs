@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Earshot.Compute.Cpu.Kernels;
 
@@ -23,6 +24,41 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadOdd(byte* pairs) => new((Vector256.Load((uint*)pairs) & Vector256.Create(0xFFFF0000u)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadByte(byte* quads, int index) =>
+        new(Vector256.ConvertToSingle(((Vector256.Load((uint*)quads) >> (8 * index)) & Vector256.Create(255u)).AsInt32() - Vector256.Create(128)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadInt8(sbyte* source)
+    {
+        var (low, high) = Vector128.Widen(Vector128.WidenLower(Vector64.Load(source).ToVector128Unsafe()));
+        return new(Vector256.ConvertToSingle(Vector256.Create(low, high)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadHalf(ushort* source)
+    {
+        var (low, high) = Vector128.Widen(Vector128.Load(source));
+        // Moving exponent and fraction into place leaves the exponent short by 127 − 15 = 112.
+        return new((Vector256.Create(low, high) << 13).AsSingle() * Vector256.Create(5.192296858534828e33f));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadBits(byte* source) => new(Vector256.Load((float*)source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 NextCode(Lanes256 codes) => new((codes._value.AsUInt32() >> 4).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Lookup(float* table, Lanes256 codes)
+    {
+        // The permutations look at the lowest three bits; the fourth, moved to the sign, chooses between them.
+        var indices = codes._value.AsInt32();
+        var low = Avx2.PermuteVar8x32(Vector256.Load(table), indices);
+        var high = Avx2.PermuteVar8x32(Vector256.Load(table + 8), indices);
+        return new(Avx.BlendVariable(low, high, (indices << 28).AsSingle()));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Create(float value) => new(Vector256.Create(value));
@@ -71,10 +107,13 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreBF16(ushort* destination)
     {
-        var bits = _value.AsUInt32();
-        bits = (bits + ((bits >> 16) & Vector256.Create(1u)) + Vector256.Create(0x7FFFu)) >> 16;
+        var bits = Rounded(_value) >> 16;
         Vector128.Narrow(bits.GetLower(), bits.GetUpper()).Store(destination);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePairs(Lanes256 even, Lanes256 odd, byte* destination) =>
+        ((Rounded(even._value) >> 16) | (Rounded(odd._value) & Vector256.Create(0xFFFF0000u))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
@@ -82,5 +121,13 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
         // Adding and taking away 1.5 · 2²³ rounds to whole numbers, ties to even.
         var rounded = Vector256.ConvertToInt32Native((_value + Vector256.Create(12582912f)) - Vector256.Create(12582912f));
         Vector128.Narrow(Vector128.Narrow(rounded.GetLower(), rounded.GetUpper()), Vector128<short>.Zero).GetLower().Store(destination);
+    }
+
+    // The upper 16 bits of each lane are the nearest bfloat16, ties to even.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<uint> Rounded(Vector256<float> value)
+    {
+        var bits = value.AsUInt32();
+        return bits + ((bits >> 16) & Vector256.Create(1u)) + Vector256.Create(0x7FFFu);
     }
 }

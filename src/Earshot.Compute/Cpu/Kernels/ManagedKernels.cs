@@ -18,6 +18,9 @@ internal static unsafe class ManagedKernels<TLanes> where TLanes : struct, ILane
     /// <summary>The panel's bfloat16 widened in registers, the rows float32.</summary>
     public static MicroKernel BF16() => new(PanelType.BF16, MaxRows, &Run<BFloat16Panel<TLanes>>) { RowType = PanelType.F32 };
 
+    /// <summary>The panel's bytes widened in registers, the rows float32.</summary>
+    public static MicroKernel WidenedInt8() => new(PanelType.Int8, MaxRows, &Run<WidenedBytePanel<TLanes>>) { RowType = PanelType.F32 };
+
     public static MicroKernel Int8<TPanel>() where TPanel : struct, IPanel<TLanes> => new(PanelType.Int8, MaxRows, &Run<TPanel>) { RowType = PanelType.Int8 };
 
     static void Run<TPanel>(MicroArguments* arguments, int rows) where TPanel : struct, IPanel<TLanes>
@@ -119,6 +122,17 @@ internal readonly unsafe struct BFloat16Panel<TLanes> : IPanel<TLanes> where TLa
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Load(byte* panel, int part) => part == 0 ? TLanes.LoadEven(panel) : TLanes.LoadOdd(panel);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes MultiplyAdd(TLanes panel, TLanes row, TLanes sum) => TLanes.MultiplyAdd(panel, row, sum);
+}
+
+internal readonly unsafe struct WidenedBytePanel<TLanes> : IPanel<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    public static int Parts => 4;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load(byte* panel, int part) => TLanes.LoadByte(panel, part);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes MultiplyAdd(TLanes panel, TLanes row, TLanes sum) => TLanes.MultiplyAdd(panel, row, sum);

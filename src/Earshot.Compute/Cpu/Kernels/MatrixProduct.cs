@@ -27,6 +27,8 @@ internal readonly record struct ProductPlan
     /// <summary>Steps in a block: 5 KiB of each row, so that a block of rows stays in the second-level cache.</summary>
     const int BlockSteps = 1280;
 
+    const int FewRows = 14;
+
     /// <summary>Rows in a block at most, as strips of the kernel's rows.</summary>
     const int BlockRows = 98;
 
@@ -52,7 +54,8 @@ internal readonly record struct ProductPlan
     {
         var weights = call.Weights;
         int strip = weights.Kernel.MaxRows;
-        int stepBlocks = Ceiling(weights.Steps, BlockSteps), steps = RoundUp(Ceiling(weights.Steps, stepBlocks), 16);
+        // So few rows stay in cache whole.
+        int stepBlocks = call.Rows <= FewRows ? 1 : Ceiling(weights.Steps, BlockSteps), steps = RoundUp(Ceiling(weights.Steps, stepBlocks), 16); // whole tiles, and whole codes
         int blocks = Ceiling(call.Rows, Math.Max(strip, BlockRows / strip * strip));
         int rows = RoundUp(Ceiling(call.Rows, blocks), strip);
         blocks = Ceiling(call.Rows, rows);

@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using Earshot.Compute.Quantization;
+
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>Writes one output's weights into its column of a panel.</summary>
@@ -18,21 +21,35 @@ internal static unsafe class PanelPacking
     }
 
     /// <summary>Symmetric int8, stored with 128 added; returns what one unit is worth.</summary>
-    public static float Int8Column(ReadOnlySpan<float> weights, byte* panel, int column)
+    public static float Int8Column(ReadOnlySpan<float> weights, byte* panel, int column, Span<byte> scratch)
     {
-        float scale = Int8Scale(weights), inverse = scale == 0 ? 0 : 1 / scale;
+        var codes = MemoryMarshal.Cast<byte, sbyte>(scratch)[..weights.Length];
+        float scale = Int8.Quantize(weights, codes);
         byte* destination = panel + column * 4;
-        for (int k = 0; k < weights.Length; k++)
-        {
-            destination[(nint)(k >> 2) * Width * 4 + (k & 3)] = (byte)(Math.Clamp((int)MathF.Round(weights[k] * inverse), -127, 127) + 128);
-        }
+        for (int k = 0; k < codes.Length; k++) destination[(nint)(k >> 2) * Width * 4 + (k & 3)] = (byte)(codes[k] + 128);
         return scale;
     }
 
-    static float Int8Scale(ReadOnlySpan<float> weights)
+    /// <summary>Four-bit codes and the scales of their groups; <paramref name="scratch"/> as long as the weights.</summary>
+    public static void GroupedColumn(in GroupLayout layout, ReadOnlySpan<float> weights, byte* panel, int column, Span<byte> scratch)
     {
-        float largest = 0;
-        foreach (float weight in weights) largest = MathF.Max(largest, MathF.Abs(weight));
-        return largest / 127;
+        var codes = scratch[..((weights.Length + 1) / 2)];
+        if (layout.IsNf4)
+        {
+            Span<sbyte> scaleCodes = stackalloc sbyte[layout.Groups];
+            Span<Nf4Scales> blocks = stackalloc Nf4Scales[Nf4.ScaleBlocks(weights.Length)];
+            Nf4.Quantize(weights, codes, scaleCodes, blocks);
+            for (int group = 0; group < layout.Groups; group++) ((sbyte*)panel + layout.ScalesOffset)[group * Width + column] = scaleCodes[group];
+            float* means = (float*)(panel + layout.ScaleBlocksOffset) + column;
+            for (int block = 0; block < blocks.Length; block++) (means[2 * block * Width], means[(2 * block + 1) * Width]) = (blocks[block].Mean, blocks[block].Step);
+        }
+        else
+        {
+            Span<Half> scales = stackalloc Half[layout.Groups];
+            Int4.Quantize(weights, layout.GroupSize, codes, scales);
+            for (int group = 0; group < layout.Groups; group++) ((Half*)(panel + layout.ScalesOffset))[group * Width + column] = scales[group];
+        }
+        for (int i = 0; i < codes.Length; i++) panel[(nint)(i >> 2) * PackedMatrix.StepBytes + column * 4 + (i & 3)] = codes[i];
+        // Codes behind the last are multiplied by rows' zeros or not at all, whatever they are.
     }
 }

@@ -18,6 +18,13 @@ internal readonly unsafe struct ProductEpilogue<TLanes>(LinearCall call, int fir
         for (int n = 0; n < Width; n += TLanes.Count) (TLanes.LoadInt32(sums + n) * (TLanes.Load(columnScales + n) * scale)).Store(row + n);
     }
 
+    /// <summary>Sums in units of the columns' scales → float32, in place.</summary>
+    public void Scale(float* row)
+    {
+        float* columnScales = call.Weights.ColumnScales + firstColumn;
+        for (int n = 0; n < Width; n += TLanes.Count) (TLanes.Load(row + n) * TLanes.Load(columnScales + n)).Store(row + n);
+    }
+
     /// <summary>Applies bias, activation and residual to a row of sums and stores it in the output.</summary>
     public void Store(float* row, int index)
     {

@@ -6,6 +6,9 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     const int Width = PackedMatrix.PanelWidth;
     const int TileRowBytes = Width * sizeof(float);
 
+    /// <summary>Inputs of a panel of codes that are unpacked at once: 16 KiB, a third of a first-level cache.</summary>
+    const int UnpackedInputs = 128;
+
     public LinearCall Call;
     public ProductPlan Plan;
 
@@ -26,7 +29,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     /// <summary>Prepares the rows for all parts, on the calling thread.</summary>
     public void PrepareOnce()
     {
-        if (Kernel.RowType == PanelType.F32 && Kernel.StepMultiple == 1 && Call.Rows <= 4)
+        if (Kernel.RowType == PanelType.F32 && Call.Weights.Steps * Kernel.StepInputs == Call.Weights.Inputs && Call.Rows <= 4)
         {
             // So few rows are read where they are.
             _all = new RowBlock { Start = (byte*)Call.X, Stride = Call.XStride * sizeof(float) };
@@ -47,9 +50,10 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         nint stride = shared ? _all.Stride : RowStride(Plan.StepsPerBlock);
         nint tileBytes = (nint)rows * TileRowBytes;
         int tiles = Plan.StepBlocks > 1 ? panels : 1;
-        byte* scratch = Scratch.ForPart(tiles * tileBytes + (shared ? 0 : BlockBytes(rows, stride)));
-        var sums = (float*)scratch;
-        var rowBlock = shared ? _all : Place(scratch + tiles * tileBytes, rows, stride);
+        nint unpackedBytes = Call.Weights.Groups is null ? 0 : UnpackedInputs * PackedMatrix.StepBytes;
+        byte* scratch = Scratch.ForPart(unpackedBytes + tiles * tileBytes + (shared ? 0 : BlockBytes(rows, stride)));
+        var sums = (float*)(scratch + unpackedBytes);
+        var rowBlock = shared ? _all : Place((byte*)sums + tiles * tileBytes, rows, stride);
         if (!shared) FindScales(rowBlock, firstRow, rows);
 
         for (int stepBlock = 0; stepBlock < Plan.StepBlocks; stepBlock++)
@@ -60,7 +64,10 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
             for (int p = 0; p < panels; p++)
             {
                 float* tile = sums + (tiles == 1 ? 0 : (nint)p * rows * Width);
-                Multiply(start, stride, rows, Call.Weights.Panel(firstPanel + p) + (nint)firstStep * PackedMatrix.StepBytes, steps, tile, stepBlock > 0);
+                var arguments = new MicroArguments { Rows = start, RowStride = stride, Steps = steps, Sums = tile, SumStride = TileRowBytes, Accumulate = stepBlock > 0 ? 1 : 0 };
+                arguments.Panel = Call.Weights.Panel(firstPanel + p);
+                if (Call.Weights.Groups is { } groups) MultiplyGrouped(groups, &arguments, rows, firstStep, (float*)scratch);
+                else Multiply(&arguments, rows, firstStep);
                 if (stepBlock == Plan.StepBlocks - 1) Finish(rowBlock, tile, firstRow, rows, firstPanel + p);
             }
         }
@@ -68,23 +75,33 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
 
     readonly int StepRowBytes => Kernel.StepInputs * Kernel.RowInputBytes;
 
-    readonly void Multiply(byte* start, nint stride, int rows, byte* panel, int steps, float* tile, bool accumulate)
+    readonly void Multiply(MicroArguments* arguments, int rows, int firstStep)
     {
-        MicroArguments arguments;
-        arguments.RowStride = stride;
-        arguments.Panel = panel;
-        arguments.Steps = steps;
-        arguments.SumStride = TileRowBytes;
-        arguments.Accumulate = accumulate ? 1 : 0;
-        int strips = (rows + Kernel.MaxRows - 1) / Kernel.MaxRows;
-        for (int strip = 0, done = 0; strip < strips; strip++)
+        arguments->Panel += (nint)firstStep * PackedMatrix.StepBytes;
+        Kernel.RunStrips(arguments, rows);
+    }
+
+    readonly void MultiplyGrouped(in GroupLayout groups, MicroArguments* arguments, int rows, int firstInput, float* unpacked)
+    {
+        if (rows <= GroupedPanels<TLanes>.DirectRows && Plan.StepBlocks == 1)
         {
-            // Evenly: 9 + 9 rows are faster than 14 + 4.
-            int count = (rows - done + strips - strip - 1) / (strips - strip);
-            arguments.Rows = start + done * stride;
-            arguments.Sums = tile + done * Width;
-            Kernel.Run(&arguments, count);
-            done += count;
+            GroupedPanels<TLanes>.Multiply(groups, arguments, rows);
+            return;
+        }
+        var whole = *arguments;
+        int end = firstInput + (int)whole.Steps;
+        for (int input = firstInput; input < end; input += UnpackedInputs)
+        {
+            int count = Math.Min(UnpackedInputs, end - input);
+            GroupedPanels<TLanes>.Unpack(groups, whole.Panel, input, count, unpacked);
+            *arguments = whole with
+            {
+                Rows = whole.Rows + (nint)(input - firstInput) * sizeof(float),
+                Panel = (byte*)unpacked,
+                Steps = count,
+                Accumulate = input > 0 ? 1 : 0,
+            };
+            Kernel.RunStrips(arguments, rows);
         }
     }
 
@@ -95,7 +112,8 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         for (int r = 0; r < rows; r++)
         {
             float* row = tile + r * Width;
-            if (Kernel.Type == PanelType.Int8) finish.Dequantize(row, rowBlock.Scales[r], rowBlock.Sums[r]);
+            if (Kernel.RowType == PanelType.Int8) finish.Dequantize(row, rowBlock.Scales[r], rowBlock.Sums[r]);
+            else if (Kernel.Type == PanelType.Int8) finish.Scale(row);
             finish.Store(row, firstRow + r);
         }
     }

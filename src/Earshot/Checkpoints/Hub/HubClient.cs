@@ -21,6 +21,9 @@ sealed class HubClient : IDisposable
 
     public HubClient(HubOptions options)
     {
+        // Checked here, because the message of a header that cannot be sent would show the token.
+        if (options.Token is { } token && !token.All(c => c is > ' ' and <= '~'))
+            throw new CheckpointException("The access token for the hub has spaces or other characters that no token has. Correct HF_TOKEN, or the file that holds the token.");
         _options = options;
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = options.StallTimeout })
         {
