@@ -38,7 +38,7 @@ public sealed class CleaningTests
     {
         var left = Apply(new ConstantFolding(), b =>
         {
-            var x = Features(b);
+            var x = FeatureCount(b);
             var size = b.Node("Gather", b.Node("Shape", x), b.Ints(2));
             var half = b.Node("Div", size, b.Ints(2));
             b.Output("y", b.Node("Reshape", x, b.Node("Concat", [b.Ints(0, 0), half, b.Ints(2)], With("axis", 0L))));
@@ -51,7 +51,7 @@ public sealed class CleaningTests
     {
         var left = Apply(new ConstantFolding(), b =>
         {
-            var x = Features(b);
+            var x = FeatureCount(b);
             b.Output("y", b.Node("Gather", b.Node("Shape", x), b.Ints(1)));
         });
         Assert.Equal("Gather Shape", left);
@@ -77,7 +77,7 @@ public sealed class CleaningTests
     {
         var left = Apply(new ConstantFolding(), b =>
         {
-            var x = Features(b);
+            var x = FeatureCount(b);
             var then = b.Subgraph("then", inner => inner.Graph.AddOutput(inner.Node("Mul", x, inner.Node("Add", inner.Constant(1f), inner.Constant(2f)))));
             var otherwise = b.Subgraph("else", inner => inner.Graph.AddOutput(inner.Node("Neg", x)));
             b.Output("y", b.Node("If", [b.Input("flag", OnnxElementType.Bool)], new Dictionary<string, OnnxAttribute> { ["then_branch"] = then, ["else_branch"] = otherwise }));
@@ -91,7 +91,7 @@ public sealed class CleaningTests
     {
         var left = Apply(new DeadNodes(), b =>
         {
-            var x = Features(b);
+            var x = FeatureCount(b);
             b.Input("unread", OnnxElementType.Float32, 1);
             b.Node("MatMul", x, b.Initializer("w", Weights(8, 8)));
             b.Output("y", b.Node("Relu", x));
@@ -106,7 +106,7 @@ public sealed class CleaningTests
     {
         var left = Apply(new RedundantNodes(), b =>
         {
-            var x = b.Node("Relu", Features(b));
+            var x = b.Node("Relu", FeatureCount(b));
             var same = b.Node("Cast", [b.Node("Identity", x)], With("to", OnnxElementType.Float32));
             same = b.Node("Mul", b.Node("Add", same, b.Constant(0f)), b.Constant(1f));
             same = b.Node("Reshape", b.Node("Transpose", [same], With("perm", new long[] { 0, 1, 2 })), b.Ints(0, 0, 8));
@@ -121,7 +121,7 @@ public sealed class CleaningTests
     {
         var left = Apply(new RedundantNodes(), b =>
         {
-            var x = b.Node("Relu", Features(b));
+            var x = b.Node("Relu", FeatureCount(b));
             var back = b.Node("Transpose", [b.Node("Transpose", [x], With("perm", new long[] { 1, 0, 2 }))], With("perm", new long[] { 1, 0, 2 }));
             b.Output("none", b.Node("Neg", back));
             b.Output("one", b.Node("Transpose", [b.Node("Transpose", [x], With("perm", new long[] { 1, 2, 0 }))], With("perm", new long[] { 0, 2, 1 })));
@@ -137,7 +137,7 @@ public sealed class CleaningTests
     {
         Assert.Equal("Cast Cast Neg Relu", Apply(new RedundantNodes(), b =>
         {
-            var x = b.Node("Relu", Features(b));
+            var x = b.Node("Relu", FeatureCount(b));
             b.Output("y", b.Node("Neg", b.Node("Cast", [b.Node("Cast", [x], With("to", OnnxElementType.Float16))], With("to", OnnxElementType.Float32))));
         }));
     }
@@ -152,7 +152,7 @@ public sealed class CleaningTests
     [Fact]
     public void An_input_that_is_returned_keeps_its_identity()
     {
-        Assert.Equal("Identity", Apply(new RedundantNodes(), b => b.Output("y", b.Node("Identity", Features(b)))));
+        Assert.Equal("Identity", Apply(new RedundantNodes(), b => b.Output("y", b.Node("Identity", FeatureCount(b)))));
     }
 
     [Fact]

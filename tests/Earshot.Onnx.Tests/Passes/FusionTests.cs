@@ -17,7 +17,7 @@ public sealed class FusionTests
     {
         void Build(GraphBuilder b)
         {
-            var x = b.Node("Neg", Features(b));
+            var x = b.Node("Neg", FeatureCount(b));
             var sum = b.Node("Add", b.Node("Erf", order.StartsWith('x') ? b.Node("Mul", x, b.Constant(0.70710677f)) : b.Node("Div", x, b.Constant(1.4142135f))), b.Constant(1f));
             var half = b.Constant(0.5f);
             b.Output("y", order switch
@@ -43,7 +43,7 @@ public sealed class FusionTests
     {
         void Build(GraphBuilder b)
         {
-            var x = b.Node("Neg", Features(b));
+            var x = b.Node("Neg", FeatureCount(b));
             var (cubic, root, one) = (b.Constant(0.044715f), b.Constant(0.7978846f), b.Constant(1f));
             var argument = form switch
             {
@@ -62,7 +62,7 @@ public sealed class FusionTests
     {
         string With(float half, float root, bool readElsewhere) => Apply(new GeluFusion(), b =>
         {
-            var x = Features(b);
+            var x = FeatureCount(b);
             var erf = b.Node("Erf", b.Node("Div", x, b.Constant(root)));
             if (readElsewhere) b.Output("erf", erf);
             b.Output("y", b.Node("Mul", b.Node("Mul", x, b.Constant(half)), b.Node("Add", erf, b.Constant(1f))));
@@ -94,7 +94,7 @@ public sealed class FusionTests
     static void Norm(GraphBuilder b, bool power, TensorData? bias, long axis, bool readElsewhere = false)
     {
         GraphValue Mean(GraphValue value) => b.OperatorSet >= 18 ? b.Node("ReduceMean", value, b.Ints(axis)) : b.Node("ReduceMean", [value], With("axes", new[] { axis }));
-        var x = b.Node("Neg", Features(b));
+        var x = b.Node("Neg", FeatureCount(b));
         var centred = b.Node("Sub", x, Mean(x));
         var variance = Mean(power ? b.Node("Pow", centred, b.Constant(2f)) : b.Node("Mul", centred, centred));
         if (readElsewhere) b.Output("variance", variance);
@@ -142,7 +142,7 @@ public sealed class FusionTests
     [Fact]
     public void A_batched_product_and_other_sums_stay()
     {
-        Assert.Equal("Add MatMul", Apply(new GemmFusion(), b => b.Output("y", b.Node("Add", b.Node("MatMul", Features(b), b.Constant(Weights(8, 6))), b.Constant(Weights(6))))));
+        Assert.Equal("Add MatMul", Apply(new GemmFusion(), b => b.Output("y", b.Node("Add", b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 6))), b.Constant(Weights(6))))));
         Assert.Equal("Add MatMul", Apply(new GemmFusion(), b => b.Output("y", b.Node("Add", b.Node("MatMul", b.Input("x", OnnxElementType.Float32, 1, 8), b.Constant(Weights(8, 6))), b.Constant(Weights(3, 6))))));
     }
 
@@ -180,7 +180,7 @@ public sealed class FusionTests
 
     internal static void Attention(GraphBuilder b, string scaling, bool mask, int maskRank = 4, bool readElsewhere = false)
     {
-        var x = Features(b, 16);
+        var x = FeatureCount(b, 16);
         GraphValue Heads(long[] order) => b.Node("Transpose", [b.Node("Reshape", b.Node("MatMul", x, b.Constant(Weights(16, 16))), b.Ints(0, 0, 2, 8))], With("perm", order));
         var (query, key, value) = (Heads([0, 2, 1, 3]), Heads([0, 2, 3, 1]), Heads([0, 2, 1, 3]));
         if (scaling is "before") query = b.Node("Mul", query, b.Constant(0.35355339f));

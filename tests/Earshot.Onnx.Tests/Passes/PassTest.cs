@@ -25,7 +25,7 @@ static class PassTest
         return string.Join(' ', model.Graph.Nodes.Select(node => node.OpType).Order(StringComparer.Ordinal));
     }
 
-    public static GraphValue Features(GraphBuilder builder, long size = 8) => builder.Input("x", OnnxElementType.Float32, "batch", "time", size);
+    public static GraphValue FeatureCount(GraphBuilder builder, long size = 8) => builder.Input("x", OnnxElementType.Float32, "batch", "time", size);
 
     public static Dictionary<string, OnnxAttribute> With(string name, OnnxAttribute value) => new() { [name] = value };
 }

@@ -13,7 +13,7 @@ public sealed class PrecisionTests
         var options = new OptimizationOptions { Target = OptimizationTarget.Portable, Weights = WeightFormat.DynamicInt8, QuantizesWeight = (_, _) => true };
         var left = Apply(new WeightQuantization(), b =>
         {
-            var x = Features(b, 64);
+            var x = FeatureCount(b, 64);
             b.Output("a", b.Node("MatMul", x, b.Constant(Weights(64, 32))));
             b.Output("b", b.Node("Add", b.Node("MatMul", x, b.Constant(Weights(64, 48))), b.Constant(Weights(48))));
         }, options, tolerance: 0.02f);
@@ -30,7 +30,7 @@ public sealed class PrecisionTests
         var options = new OptimizationOptions { Weights = format, BlockSize = block, QuantizesWeight = (_, _) => true };
         var left = Apply(new WeightQuantization(), b =>
         {
-            var x = Features(b, 96);
+            var x = FeatureCount(b, 96);
             b.Output("y", b.Node("MatMul", x, b.Constant(Weights(96, 40))));
         }, out var model, options, tolerance: tolerance);
         Assert.Equal("MatMulNBits", left);
@@ -49,16 +49,16 @@ public sealed class PrecisionTests
     public void Weights_that_are_small_changing_or_not_finite_stay()
     {
         var options = new OptimizationOptions { Weights = WeightFormat.DynamicInt8 };
-        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", Features(b), b.Constant(Weights(8, 8)))), options));
+        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)))), options));
         options = options with { QuantizesWeight = (_, _) => true };
-        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", Features(b), b.Input("w", OnnxElementType.Float32, 8, 8))), options));
-        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", Features(b), b.Constant(Weights(8, 8)))), options, operatorSet: 10));
+        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Input("w", OnnxElementType.Float32, 8, 8))), options));
+        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)))), options, operatorSet: 10));
         var builder = new GraphBuilder();
-        builder.Output("y", builder.Node("MatMul", Features(builder), builder.Constant(TensorData.Of<float>([float.NaN, 1, 1, 1, 1, 1, 1, 1], 8, 1))));
+        builder.Output("y", builder.Node("MatMul", FeatureCount(builder), builder.Constant(TensorData.Of<float>([float.NaN, 1, 1, 1, 1, 1, 1, 1], 8, 1))));
         Assert.Equal(0, new WeightQuantization().Run(builder.Build(), options).Changes);
         // Blocks are ONNX Runtime's own.
         options = options with { Weights = WeightFormat.BlockInt4, Target = OptimizationTarget.Portable };
-        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", Features(b), b.Constant(Weights(8, 8)))), options));
+        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)))), options));
     }
 
     [Fact]
@@ -75,7 +75,7 @@ public sealed class PrecisionTests
     {
         var left = Apply(new Float16Conversion(), b =>
         {
-            var x = Features(b, 16);
+            var x = FeatureCount(b, 16);
             var norm = b.Node("LayerNormalization", x, b.Constant(Weights(16)), b.Constant(Weights(16)));
             var hidden = b.Node("Gelu", b.Node("MatMul", norm, b.Constant(Weights(16, 32))));
             hidden = b.Node("Add", x, b.Node("MatMul", hidden, b.Constant(Weights(32, 16))));
@@ -94,9 +94,9 @@ public sealed class PrecisionTests
     [Fact]
     public void Float16_refuses_constants_that_it_cannot_hold_and_nodes_that_are_to_stay()
     {
-        static void Build(GraphBuilder b) => b.Output("y", b.Node("Softmax", b.Node("Add", Features(b), b.Constant(-1e9f))));
+        static void Build(GraphBuilder b) => b.Output("y", b.Node("Softmax", b.Node("Add", FeatureCount(b), b.Constant(-1e9f))));
         Assert.Equal("Add Softmax", Apply(new Float16Conversion(), Build, new OptimizationOptions { Float16 = true }));
-        static void Small(GraphBuilder b) => b.Output("y", b.Node("Softmax", b.Node("Add", Features(b), b.Constant(-1f))));
+        static void Small(GraphBuilder b) => b.Output("y", b.Node("Softmax", b.Node("Add", FeatureCount(b), b.Constant(-1f))));
         Assert.Equal("Add Cast Cast Softmax", Apply(new Float16Conversion(), Small, new OptimizationOptions { Float16 = true }, tolerance: 5e-3f));
         Assert.Equal("Add Softmax", Apply(new Float16Conversion(), Small, new OptimizationOptions { Float16 = true, KeepsFloat32 = node => node.OpType == "Add" }));
     }
@@ -106,7 +106,7 @@ public sealed class PrecisionTests
     {
         var left = Apply(new Float16Conversion(), b =>
         {
-            var x = b.Node("MatMul", Features(b), b.Constant(Weights(8, 8)));
+            var x = b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)));
             var then = b.Subgraph("then", inner => inner.Graph.AddOutput(inner.Node("Sqrt", inner.Node("Abs", x))));
             var otherwise = b.Subgraph("else", inner => inner.Graph.AddOutput(inner.Node("Neg", x)));
             b.Output("y", b.Node("If", [b.Input("flag", OnnxElementType.Bool)], new Dictionary<string, OnnxAttribute> { ["then_branch"] = then, ["else_branch"] = otherwise }));
