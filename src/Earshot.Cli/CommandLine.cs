@@ -15,6 +15,8 @@ internal static class CommandLine
         {
             new ModelsCommand(terminal),
             new InspectCommand(terminal),
+            new QuantizeCommand(terminal),
+            new BenchCommand(terminal),
             GlobalOptions.Quiet,
             GlobalOptions.Verbose,
             GlobalOptions.NoColor,
