@@ -26,6 +26,9 @@ internal unsafe struct AttentionCall
     public int Time;
     public int HeadSize;
     public Heads Heads;
+
+    /// <summary>The kernel that scores and weighs: float32, or bfloat16 where the processor multiplies it directly.</summary>
+    public Kernels.MicroKernel Kernel;
 }
 
 /// <summary>A step of decoding over a growing cache: Tokens rows of q, k, v and output, laid out by <see cref="Layout"/>.</summary>
@@ -50,4 +53,15 @@ internal unsafe struct MemoryAttentionCall
     public Heads Heads;
     public BatchLayout Layout;
     public CpuAttentionMemory Memory;
+}
+
+/// <summary>Keys and values of some positions, (Positions, Heads × size) each, to be packed for every head.</summary>
+internal unsafe struct PackCall
+{
+    public Kernels.HeadLayout Layout;
+    public float* Keys;
+    public float* Values;
+    public int Heads;
+    public int Positions;
+    public byte* Panels;
 }

@@ -99,9 +99,16 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     {
         var input = Own(x);
         var y = New(x.Shape);
-        var scale = CpuDevice.Vector(weight).Values;
-        var shift = CpuDevice.Vector(bias).Values;
-        for (int r = 0; r < (int)x.Shape.Rows; r++) Elementwise.LayerNorm(Row(input, r), scale, shift, epsilon, Row(y, r));
+        Elementwise.LayerNorm(_device.Workers, new LayerNormCall
+        {
+            X = input.Floats,
+            Y = y.Floats,
+            Rows = (int)x.Shape.Rows,
+            Size = input.Size,
+            Weight = CpuDevice.Vector(weight).Pointer,
+            Bias = CpuDevice.Vector(bias).Pointer,
+            Epsilon = epsilon,
+        });
         return y;
     }
 
@@ -144,7 +151,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     public override Tensor Activate(Tensor x, Activation activation)
     {
         var y = New(x.Shape);
-        Elementwise.Apply(activation, Own(x).Values, y.Values);
+        Elementwise.Apply(_device.Workers, activation, Own(x).Values, y.Values);
         return y;
     }
 
@@ -161,6 +168,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
             Time = query.Shape[1],
             HeadSize = query.Shape[2] / heads.Query,
             Heads = heads,
+            Kernel = _device.AttentionKernel,
         });
         return y;
     }
@@ -207,7 +215,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     {
         RequireLayout(query, layout);
         var y = New(new Shape(layout.Count, selected.Length, ((CpuAttentionMemory)memory).Positions(layout.Slots[0])));
-        Kernels.Attention.Weights(MemoryCall(query, memory, layout, heads), selected, y.Values);
+        Kernels.Attention.Weights(_device.Workers, MemoryCall(query, memory, layout, heads), selected, y.Values);
         return y;
     }
 
@@ -257,7 +265,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
 
     public override KeyValueCache CreateCache(int rows, int capacity, int width) => new CpuKeyValueCache(rows, capacity, width);
 
-    public override AttentionMemory CreateMemory(int slots, int positions, int width, Heads heads) => new CpuAttentionMemory(slots, positions, width, heads);
+    public override AttentionMemory CreateMemory(int slots, int positions, int width, Heads heads) => new CpuAttentionMemory(slots, positions, width, heads, _device);
 
     public override RecurrentState CreateRecurrentState(int rows, int size) => new CpuRecurrentState(rows, size);
 

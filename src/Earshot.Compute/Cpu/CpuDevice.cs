@@ -1,3 +1,5 @@
+using Earshot.Compute.Cpu.Kernels;
+
 namespace Earshot.Compute.Cpu;
 
 /// <summary>
@@ -11,23 +13,40 @@ public sealed class CpuDevice : IDisposable
     internal const string ConvolutionUse = "convolution";
     internal const string VectorUse = "vector";
 
+    // Kept, since a lambda over this would be garbage at every call.
+    readonly Func<Parameter, PackedMatrix> _packLinear;
+    readonly Func<Parameter, PackedMatrix> _packConvolution;
+
     public CpuDevice(CpuOptions? options = null)
     {
         Options = options ?? new CpuOptions();
-        Workers = new WorkerPool(Options.Threads ?? Environment.ProcessorCount);
+        Workers = new WorkerPool(Options.Threads ?? Environment.ProcessorCount, KernelSet.For(Options.InstructionSet));
+        _packLinear = parameter => PackedMatrix.Pack(new LinearSource(parameter.Stored), FormatOf(parameter), Workers);
+        _packConvolution = parameter => PackedMatrix.Pack(new ConvolutionSource(parameter.Stored), FormatOf(parameter), Workers);
     }
 
     public CpuOptions Options { get; }
 
     internal WorkerPool Workers { get; }
 
+    /// <summary>The format that is fastest here at the accuracy of the checkpoint: bfloat16 where the processor multiplies it directly, else float32.</summary>
+    public static WeightFormat PreferredWeights(InstructionSet? instructionSet = null) =>
+        Isa.Select(instructionSet) is { HasBf16: true } or { Set: InstructionSet.Amx } ? WeightFormat.BF16 : WeightFormat.F32;
+
+    /// <summary>What attention within sequences computes with: bfloat16 where weights are no longer float32 and it is faster.</summary>
+    internal MicroKernel AttentionKernel =>
+        Options.Weights != WeightFormat.F32 && Workers.Kernels.BF16.RowType == PanelType.BF16 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
+
+    /// <summary>What keys and values that stay in memory are kept for: bfloat16 is half to read, whatever multiplies it.</summary>
+    internal MicroKernel MemoryKernel => Options.Weights != WeightFormat.F32 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
+
     /// <summary>A weight of a linear layer, packed on the first call.</summary>
     internal PackedMatrix Matrix(Parameter weight) =>
-        weight.Prepare(this, LinearUse, parameter => PackedMatrix.Pack(new LinearSource(parameter.Stored), FormatOf(parameter), Workers));
+        weight.Prepare(this, LinearUse, _packLinear);
 
     /// <summary>A weight of a convolution as a matrix (out, kernel × in), packed on the first call.</summary>
     internal PackedMatrix ConvolutionMatrix(Parameter weight) =>
-        weight.Prepare(this, ConvolutionUse, parameter => PackedMatrix.Pack(new ConvolutionSource(parameter.Stored), FormatOf(parameter), Workers));
+        weight.Prepare(this, ConvolutionUse, _packConvolution);
 
     /// <summary>A vector or small table of weights as float32, pinned.</summary>
     internal static FloatVector Vector(Parameter weight) =>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Earshot.Compute.Cpu.Kernels;
 
 namespace Earshot.Compute.Cpu;
 
@@ -42,9 +43,11 @@ internal sealed unsafe class CpuKeyValueCache : KeyValueCache
         new ReadOnlySpan<float>(value, Width).CopyTo(new Span<float>(_values + offset, Width));
     }
 
-    public ReadOnlySpan<float> Key(int row, int position, int offset, int size) => new(_keys + Offset(row, position) + offset, size);
+    /// <summary>The key of a position of a row, all heads.</summary>
+    public float* Key(int row, int position) => _keys + Offset(row, position);
 
-    public ReadOnlySpan<float> Value(int row, int position, int offset, int size) => new(_values + Offset(row, position) + offset, size);
+    /// <summary>The value of a position of a row, all heads.</summary>
+    public float* Value(int row, int position) => _values + Offset(row, position);
 
     public override void Reorder(ReadOnlySpan<int> rows, ReadOnlySpan<int> parents, int length)
     {
@@ -63,26 +66,24 @@ internal sealed unsafe class CpuKeyValueCache : KeyValueCache
     long Offset(int row, int position) => ((long)_source[row * Capacity + position] * Capacity + position) * Width;
 }
 
-/// <summary>Keys and values of an encoder's output, (slots, positions, width) float32.</summary>
+/// <summary>Keys and values of an encoder's output, packed once for every head: (slots, heads) of <see cref="HeadLayout"/>.</summary>
 internal sealed unsafe class CpuAttentionMemory : AttentionMemory
 {
-    readonly int _headSize;
+    readonly WorkerPool _pool;
+    readonly int _heads;
     readonly int _capacity;
-    readonly int _width;
     readonly int[] _positions;
-    float* _keys;
-    float* _values;
+    byte* _panels;
 
-    public CpuAttentionMemory(int slots, int positions, int width, Heads heads)
+    public CpuAttentionMemory(int slots, int positions, int width, Heads heads, CpuDevice device)
     {
+        _pool = device.Workers;
         Slots = slots;
+        _heads = heads.KeyValue;
         _capacity = positions;
         _positions = new int[slots];
-        _width = width;
-        _headSize = width / heads.KeyValue;
-        nuint bytes = (nuint)((long)slots * positions * width * sizeof(float));
-        _keys = (float*)NativeMemory.AlignedAlloc(bytes, 64);
-        _values = (float*)NativeMemory.AlignedAlloc(bytes, 64);
+        Layout = new HeadLayout(device.MemoryKernel, width / heads.KeyValue, positions);
+        _panels = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(64, checked(slots * (long)_heads * Layout.Bytes)), 4096);
     }
 
     ~CpuAttentionMemory() => Dispose(false);
@@ -92,25 +93,26 @@ internal sealed unsafe class CpuAttentionMemory : AttentionMemory
     /// <summary>Positions of a slot that are attended to: as many as were last remembered there.</summary>
     public int Positions(int slot) => _positions[slot];
 
+    public HeadLayout Layout { get; }
+
+    /// <summary>The panels of one head of a slot.</summary>
+    public byte* Panels(int slot, int head)
+    {
+        if ((uint)slot >= (uint)Slots) throw new ModelException($"Slot {slot} is outside an attention memory of {Slots} slots.");
+        return _panels + ((long)slot * _heads + head) * Layout.Bytes;
+    }
+
     public void Store(int slot, int positions, float* keys, float* values)
     {
         if ((uint)slot >= (uint)Slots || positions > _capacity) throw new ModelException($"{positions} positions for slot {slot} do not fit a memory of {Slots} slots and {_capacity} positions.");
         _positions[slot] = positions;
-        long offset = (long)slot * _capacity * _width;
-        int count = positions * _width;
-        new ReadOnlySpan<float>(keys, count).CopyTo(new Span<float>(_keys + offset, count));
-        new ReadOnlySpan<float>(values, count).CopyTo(new Span<float>(_values + offset, count));
+        Attention.Pack(_pool, new PackCall { Layout = Layout, Keys = keys, Values = values, Heads = _heads, Positions = positions, Panels = Panels(slot, 0) });
     }
-
-    public ReadOnlySpan<float> Key(int slot, int position, int head) => new(_keys + ((long)slot * _capacity + position) * _width + head * _headSize, _headSize);
-
-    public ReadOnlySpan<float> Value(int slot, int position, int head) => new(_values + ((long)slot * _capacity + position) * _width + head * _headSize, _headSize);
 
     protected override void Dispose(bool disposing)
     {
-        NativeMemory.AlignedFree(_keys);
-        NativeMemory.AlignedFree(_values);
-        _keys = _values = null;
+        NativeMemory.AlignedFree(_panels);
+        _panels = null;
         base.Dispose(disposing);
     }
 }

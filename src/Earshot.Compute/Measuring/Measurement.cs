@@ -1,11 +1,14 @@
 namespace Earshot.Compute.Measuring;
 
-/// <summary>What one operation takes: floating-point operations (a multiply-add counts two), bytes of weights read, bytes of activations read and written.</summary>
-public sealed record Measurement(string Operation, string Scope, Shape Output, double Flops, long WeightBytes, long ActivationBytes);
+/// <summary>What one operation takes: floating-point operations (a multiply-add counts two), bytes of weights read, bytes of activations read and written, bytes of cached keys and values read.</summary>
+public sealed record Measurement(string Operation, string Scope, Shape Output, double Flops, long WeightBytes, long ActivationBytes, long KeyValueBytes);
 
 /// <summary>The sum over operations.</summary>
-public readonly record struct Cost(double Flops, long WeightBytes, long ActivationBytes)
+public readonly record struct Cost(double Flops, long WeightBytes, long ActivationBytes, long KeyValueBytes)
 {
-    public static Cost operator +(Cost cost, Measurement measurement) =>
-        new(cost.Flops + measurement.Flops, cost.WeightBytes + measurement.WeightBytes, cost.ActivationBytes + measurement.ActivationBytes);
+    public static Cost operator +(Cost cost, Measurement measurement) => new(
+        cost.Flops + measurement.Flops,
+        cost.WeightBytes + measurement.WeightBytes,
+        cost.ActivationBytes + measurement.ActivationBytes,
+        cost.KeyValueBytes + measurement.KeyValueBytes);
 }

@@ -71,7 +71,7 @@ public sealed class MeasuringBackend : Backend
     {
         long keys = 0;
         foreach (int position in layout.Positions) keys += position + 1;
-        return Record("AttentionWithCache", "", query.Shape, 4.0 * keys * query.Shape[^1], 0, Bytes(query.Shape) + 2 * keys * key.Shape[^1] * KeyValueBytes);
+        return Record("AttentionWithCache", "", query.Shape, 4.0 * keys * query.Shape[^1], 0, Bytes(query.Shape), 2 * keys * key.Shape[^1] * KeyValueBytes);
     }
 
     public override void Remember(Tensor key, Tensor value, AttentionMemory memory, int firstSlot) =>
@@ -81,7 +81,7 @@ public sealed class MeasuringBackend : Backend
     {
         var measured = (MeasuredMemory)memory;
         int slots = new HashSet<int>(layout.Slots.ToArray()).Count;
-        return Record("AttentionOver", "", query.Shape, 4.0 * layout.Count * measured.Positions * query.Shape[^1], 0, Bytes(query.Shape) + 2L * slots * measured.Positions * measured.Width * KeyValueBytes);
+        return Record("AttentionOver", "", query.Shape, 4.0 * layout.Count * measured.Positions * query.Shape[^1], 0, Bytes(query.Shape), 2L * slots * measured.Positions * measured.Width * KeyValueBytes);
     }
 
     public override Tensor AttentionWeights(Tensor query, AttentionMemory memory, BatchLayout layout, Heads heads, ReadOnlySpan<int> selected)
@@ -122,9 +122,9 @@ public sealed class MeasuringBackend : Backend
 
     long Weight(Parameter parameter) => WeightBytesOf?.Invoke(parameter) ?? parameter.Stored.ByteLength;
 
-    MeasuredTensor Record(string operation, string scope, Shape output, double flops, long weightBytes, long activationBytes)
+    MeasuredTensor Record(string operation, string scope, Shape output, double flops, long weightBytes, long activationBytes, long keyValueBytes = 0)
     {
-        _measurements.Add(new Measurement(operation, scope, output, flops, weightBytes, activationBytes + Bytes(output)));
+        _measurements.Add(new Measurement(operation, scope, output, flops, weightBytes, activationBytes + Bytes(output), keyValueBytes));
         return new MeasuredTensor(this, output, DType.F32);
     }
 }

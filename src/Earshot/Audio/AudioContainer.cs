@@ -39,7 +39,7 @@ internal sealed record AudioContainer(string Name, string Demuxer)
         if (head.StartsWith("FORM"u8) && (kind.SequenceEqual("AIFF"u8) || kind.SequenceEqual("AIFC"u8))) return new("AIFF", "aiff");
         var box = head.Slice(4, 4);
         if (box.SequenceEqual("ftyp"u8)) return Mp4;
-        if (box.SequenceEqual("moov"u8) || box.SequenceEqual("mdat"u8) || box.SequenceEqual("wide"u8)) return new("QuickTime", "mov");
+        if (box.SequenceEqual("moov"u8) || box.SequenceEqual("mdat"u8) || box.SequenceEqual("wide"u8) || box.SequenceEqual("free"u8)) return new("QuickTime", "mov");
         return null;
     }
 
@@ -74,6 +74,7 @@ internal sealed record AudioContainer(string Name, string Demuxer)
         var version = (sync >> 3) & 3;
         var bitRate = head[2] >> 4;
         var rate = (head[2] >> 2) & 3;
-        return (sync & 0xFFE0) == 0xFFE0 && layer != 0 && version != 1 && bitRate is not (0 or 15) && rate != 3 ? Mp3 : null;
+        // Layers II and III; layer I is extinct, and its sync is the byte order mark of text.
+        return (sync & 0xFFE0) == 0xFFE0 && layer is (1 or 2) && version != 1 && bitRate is not (0 or 15) && rate != 3 ? Mp3 : null;
     }
 }

@@ -44,7 +44,9 @@ public abstract class AudioReader : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (path == "-") return AudioFormat.Open(Console.OpenStandardInput(), "standard input", path: null);
-        return AudioFormat.Open(OpenFile(path), path, Path.GetFullPath(path));
+        var file = OpenFile(path);
+        // A named pipe cannot be opened a second time, by another program.
+        return AudioFormat.Open(file, path, file.CanSeek ? Path.GetFullPath(path) : null);
     }
 
     /// <summary>Opens a recording from a stream, which the reader then owns; it need not be seekable.</summary>

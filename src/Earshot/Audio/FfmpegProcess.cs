@@ -11,7 +11,7 @@ internal sealed class FfmpegProcess : IDisposable
     readonly Process _process;
     readonly ByteSource _source;
     readonly string? _spool;
-    Exception? _feedFailure;
+    volatile Exception? _feedFailure;
     volatile string? _lastLine;
 
     FfmpegProcess(Process process, ByteSource source, string? spool) => (_process, _source, _spool) = (process, source, spool);
@@ -108,31 +108,33 @@ internal sealed class FfmpegProcess : IDisposable
 
     void Feed()
     {
-        var input = _process.StandardInput.BaseStream;
         var buffer = new byte[64 * 1024];
         try
         {
-            while (true)
+            using var input = _process.StandardInput.BaseStream;
+            while (ReadSource(buffer) is > 0 and var read)
             {
-                int read;
-                try
-                {
-                    read = _source.ReadAtLeast(buffer, 1);
-                }
-                catch (Exception e) when (e is IOException or InvalidDataException or NotSupportedException)
-                {
-                    _feedFailure = e;
-                    break;
-                }
-                if (read == 0) break;
                 input.Write(buffer, 0, read);
                 input.Flush();
             }
-            input.Close();
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception e) when (e is IOException or InvalidOperationException)
         {
             // The program ended or was killed before it had read everything: its exit code tells.
+        }
+    }
+
+    /// <summary>A source that fails, in whatever way a stream of the caller's may, ends the program's input; the reason is kept.</summary>
+    int ReadSource(byte[] buffer)
+    {
+        try
+        {
+            return _source.ReadAtLeast(buffer, 1);
+        }
+        catch (Exception e)
+        {
+            _feedFailure = e;
+            return 0;
         }
     }
 

@@ -75,7 +75,7 @@ internal static class FlacSubframe
     static void ReadResidual(FlacBits bits, Span<long> samples, int order, string name, long at)
     {
         // A residual fits in 32 bits, so no quotient is longer.
-        const int MaxFolded = int.MaxValue;
+        const uint MaxFolded = uint.MaxValue;
         var method = (int)bits.Read(2);
         if (method > 1) throw Damaged(name, at, $"subframe has the reserved residual method {method}");
         var parameterBits = method == 0 ? 4 : 5;
@@ -92,7 +92,7 @@ internal static class FlacSubframe
             var parameter = (int)bits.Read(parameterBits);
             if (parameter != escape)
             {
-                bits.ReadRice(residuals, parameter, MaxFolded >> parameter);
+                bits.ReadRice(residuals, parameter, (int)Math.Min(int.MaxValue, MaxFolded >> parameter));
                 continue;
             }
             var width = (int)bits.Read(5);

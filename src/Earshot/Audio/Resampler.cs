@@ -24,13 +24,13 @@ public sealed class Resampler
     long _produced;
     bool _completed;
 
-    /// <param name="fromRate">The input's rate, 1 to 768,000 Hz.</param>
-    /// <param name="toRate">The output's rate, 1 to 768,000 Hz.</param>
+    /// <param name="fromRate">The input's rate, 1,000 to 768,000 Hz.</param>
+    /// <param name="toRate">The output's rate, 1,000 to 768,000 Hz.</param>
     public Resampler(int fromRate, int toRate = SampleStream.SampleRate)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(fromRate);
+        ArgumentOutOfRangeException.ThrowIfLessThan(fromRate, AudioLimits.MinSampleRate);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(fromRate, AudioLimits.MaxSampleRate);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(toRate);
+        ArgumentOutOfRangeException.ThrowIfLessThan(toRate, AudioLimits.MinSampleRate);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(toRate, AudioLimits.MaxSampleRate);
         var divisor = (int)BigInteger.GreatestCommonDivisor(fromRate, toRate);
         (_up, _down) = (toRate / divisor, fromRate / divisor);

@@ -13,7 +13,7 @@ internal sealed class ResamplerFilter
     const double StopEdge = 1.0625;
     const double Attenuation = 96;
 
-    // Ratios of more phases than this (odd rates such as 44,101 Hz) interpolate linearly between neighbouring ones, an error below -110 dB.
+    // Ratios of more phases than this a period of the cutoff (odd rates such as 44,101 Hz) interpolate linearly between neighbouring ones, an error below -110 dB.
     const int MaxPhases = 1024;
 
     readonly float[] _taps;
@@ -25,8 +25,9 @@ internal sealed class ResamplerFilter
         var width = (StopEdge - PassEdge) * Math.PI * cutoff;
         Half = (int)Math.Ceiling((Attenuation - 7.95) / (2.285 * width) / 2);
         Length = RoundUp(2 * Half);
-        Interpolates = phases > MaxPhases;
-        Phases = Interpolates ? MaxPhases : phases;
+        var most = (int)Math.Ceiling(MaxPhases * cutoff);
+        Interpolates = phases > most;
+        Phases = Math.Min(phases, most);
         // One phase more than needed: the last one's neighbour when interpolating.
         _taps = new float[(Phases + 1) * Length];
         for (var phase = 0; phase <= Phases; phase++) Design(_taps.AsSpan(phase * Length, Length), (double)phase / Phases, cutoff, beta);

@@ -9,6 +9,8 @@ namespace Earshot.Audio;
 public sealed class WavReader : AudioReader
 {
     const uint UnknownSize = uint.MaxValue;
+    const uint NearlyTwoGigabytes = 0x7FFF_0000;
+    const long Absurd = 1L << 48;
     const int MaxFormatBytes = 40;
 
     readonly ByteSource _source;
@@ -107,8 +109,9 @@ public sealed class WavReader : AudioReader
     {
         if (declared == 0 && NextIsChunk()) return 0;
         var unknown = declared is 0 or UnknownSize or long.MaxValue;
-        if (remaining is not { } there) return unknown ? long.MaxValue : declared;
-        return unknown ? there : Math.Min(declared, there);
+        if (remaining is { } there) return unknown ? there : Math.Min(declared, there);
+        // Writers to pipes also put the largest size they know of, and no pipe carries a quarter of a petabyte.
+        return unknown || declared is (>= NearlyTwoGigabytes and <= UnknownSize) or > Absurd ? long.MaxValue : declared;
     }
 
     /// <summary>An honest data size of 0 is followed by another chunk or nothing; one never filled in by samples.</summary>

@@ -48,7 +48,7 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
         _ownsDevice = device is null;
         _device = device ?? new CpuDevice();
         _root = new Scope(tensors);
-        _model = (_root / "model" / "encoder" / "conv1").Has("weight") ? _root / "model" : _root;
+        _model = WhisperCosts.ModelScope(_root);
         _decoder = new CpuBackend(_device);
         limits ??= new RuntimeLimits();
         Slots = new IndexPool(limits.Windows, "windows of audio at once");

@@ -16,7 +16,9 @@ sealed class TokenizerFiles
     readonly string _source;
     readonly Dictionary<string, int> _vocabulary = new(StringComparer.Ordinal);
     readonly Dictionary<string, int> _special = new(StringComparer.Ordinal);
-    readonly List<(string Left, string Right)> _merges = [];
+
+    // Two tokens with a space between them, which no token has.
+    readonly List<string> _merges = [];
 
     TokenizerFiles(string source)
     {
@@ -102,15 +104,17 @@ sealed class TokenizerFiles
     void ReadMerge(SettingsFile json, JsonElement merge)
     {
         // Written "a b" until 2024 and ["a", "b"] since.
-        string[] parts = merge.ValueKind switch
+        string text = merge.ValueKind switch
         {
-            JsonValueKind.String => merge.GetString()!.Split(' '),
-            JsonValueKind.Array => [.. merge.EnumerateArray().Select(part => part.ValueKind == JsonValueKind.String ? part.GetString()! : "")],
-            _ => [],
+            JsonValueKind.String => merge.GetString()!,
+            JsonValueKind.Array => string.Join(' ', merge.EnumerateArray().Select(part => part.ValueKind == JsonValueKind.String ? part.GetString() : "")),
+            _ => "",
         };
-        if (parts is not [{ Length: > 0 } left, { Length: > 0 } right]) throw json.Wrong("model.merges", "pairs of tokens", merge.GetRawText());
-        _merges.Add((left, right));
+        _merges.Add(IsMerge(text) ? text : throw json.Wrong("model.merges", "pairs of tokens", merge.GetRawText()));
     }
+
+    static bool IsMerge(string text) =>
+        text.IndexOf(' ', StringComparison.Ordinal) is var space and > 0 && space < text.Length - 1 && text.LastIndexOf(' ') == space;
 
     void ReadAddedToken(SettingsFile json, JsonElement token, int? id, string key)
     {
@@ -149,9 +153,9 @@ sealed class TokenizerFiles
         for (int i = 0; i < lines.Length; i++)
         {
             if (i == 0 && lines[i].StartsWith("#version", StringComparison.Ordinal) || lines[i].Length == 0) continue;
-            if (lines[i].Split(' ') is not [{ Length: > 0 } left, { Length: > 0 } right])
+            if (!IsMerge(lines[i]))
                 throw new CheckpointException($"'{path}', line {i + 1}: expected two tokens with a space between them. Download the file again.");
-            _merges.Add((left, right));
+            _merges.Add(lines[i]);
         }
     }
 
@@ -182,12 +186,19 @@ sealed class TokenizerFiles
 
     List<(int Left, int Right, int Merged)> MergesById(int count)
     {
-        int IdOf(string token) => _vocabulary.TryGetValue(token, out int id) && id < count
+        var ids = _vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+        int IdOf(ReadOnlySpan<char> token) => ids.TryGetValue(token, out int id) && id < count
             ? id
-            : throw new CheckpointException($"'{_source}': a merge uses '{(token.Length > 100 ? token[..100] : token)}', which is not in the vocabulary. The files belong to different tokenizers.");
+            : throw new CheckpointException($"'{_source}': a merge uses '{token[..Math.Min(token.Length, 100)]}', which is not in the vocabulary. The files belong to different tokenizers.");
 
         var merges = new List<(int, int, int)>(_merges.Count);
-        foreach (var (left, right) in _merges) merges.Add((IdOf(left), IdOf(right), IdOf(left + right)));
+        foreach (var merge in _merges)
+        {
+            int space = merge.IndexOf(' ', StringComparison.Ordinal);
+            var left = merge.AsSpan(0, space);
+            var right = merge.AsSpan(space + 1);
+            merges.Add((IdOf(left), IdOf(right), IdOf(string.Concat(left, right))));
+        }
         return merges;
     }
 }

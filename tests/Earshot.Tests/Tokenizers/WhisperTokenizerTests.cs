@@ -100,6 +100,16 @@ public class WhisperTokenizerTests
     }
 
     [Fact]
+    public void Random_unicode_has_the_tokens_that_the_reference_gives()
+    {
+        var path = Path.Combine(TestData.RepositoryRoot, "tests", "Earshot.Tests", "Tokenizers", "gpt2-encodings.json");
+        using var golden = JsonDocument.Parse(File.ReadAllBytes(path));
+        Assert.Equal(400, golden.RootElement.GetArrayLength());
+        foreach (var item in golden.RootElement.EnumerateArray())
+            Assert.Equal(Tokens(item, "tokens"), s_ranksEn.Value.Encode(item.GetProperty("text").GetString()!));
+    }
+
+    [Fact]
     public void Decodes_the_reference_transcripts()
     {
         using var golden = JsonDocument.Parse(File.ReadAllBytes(TestData.Require("goldens/whisper-tiny.en/greedy.json")));
@@ -122,6 +132,19 @@ public class WhisperTokenizerTests
         var t = s_tinyEn.Value;
         int[] special = [t.StartOfTranscript, t.Translate, t.Transcribe, t.StartOfLm, t.StartOfPrevious, t.NoSpeech];
         Assert.Equal(published, t.NonSpeechTokens.Concat(special).Order());
+    }
+
+    [Fact]
+    public void Non_speech_tokens_of_the_multilingual_vocabulary_are_the_published_ones()
+    {
+        int[] published =
+        [
+            1, 2, 7, 8, 9, 10, 14, 25, 26, 27, 28, 29, 31, 58, 59, 60, 61, 62, 63, 90, 91, 92, 93, 359, 503, 522, 542, 873, 893, 902, 918,
+            922, 931, 1350, 1853, 1982, 2460, 2627, 3246, 3253, 3268, 3536, 3846, 3961, 4183, 4667, 6585, 6647, 7273, 9061, 9383, 10428,
+            10929, 11938, 12033, 12331, 12562, 13793, 14157, 14635, 15265, 15618, 16553, 16604, 18362, 18956, 20075, 21675, 22520, 26130,
+            26161, 26435, 28279, 29464, 31650, 32302, 32470, 36865, 42863, 47425, 49870, 50254,
+        ];
+        Assert.Equal(published, s_multilingual.Value.NonSpeechTokens);
     }
 
     [Fact]

@@ -1,12 +1,15 @@
-using System.Numerics.Tensors;
-
 namespace Earshot.Compute.Cpu.Kernels;
 
-/// <summary>Attention within sequences, over a growing cache, and over a fixed memory.</summary>
+/// <summary>Attention within sequences, over a growing cache, and over a fixed memory, with the lanes that the processor has.</summary>
 internal static unsafe class Attention
 {
-    public static void Run(WorkerPool pool, in AttentionCall call) =>
-        pool.Run(new SequenceWork { Call = call }, call.Batch * call.Heads.Query);
+    public static void Run(WorkerPool pool, in AttentionCall call)
+    {
+        var isa = pool.Kernels.Isa;
+        if (isa.Wide) SequenceAttention<Lanes512>.Run(pool, call);
+        else if (isa.Set >= InstructionSet.Avx2) SequenceAttention<Lanes256>.Run(pool, call);
+        else SequenceAttention<Lanes128>.Run(pool, call);
+    }
 
     public static void Run(WorkerPool pool, in CachedAttentionCall call)
     {
@@ -15,87 +18,50 @@ internal static unsafe class Attention
         {
             call.Cache.Append(call.Layout.Rows[t], call.Layout.Positions[t], call.K + (long)t * width, call.V + (long)t * width);
         }
-        pool.Run(new CachedWork { Call = call }, call.Layout.Count * call.Heads.Query);
+        var isa = pool.Kernels.Isa;
+        int parts = call.Layout.Count * call.Heads.Query;
+        if (isa.Wide) pool.Run(new CachedAttentionWork<Lanes512> { Call = call }, parts);
+        else if (isa.Set >= InstructionSet.Avx2) pool.Run(new CachedAttentionWork<Lanes256> { Call = call }, parts);
+        else pool.Run(new CachedAttentionWork<Lanes128> { Call = call }, parts);
     }
 
-    public static void Run(WorkerPool pool, in MemoryAttentionCall call) =>
-        pool.Run(new MemoryWork { Call = call }, call.Layout.Count * call.Heads.Query);
+    public static void Run(WorkerPool pool, in MemoryAttentionCall call)
+    {
+        var isa = pool.Kernels.Isa;
+        if (isa.Wide) MemoryAttention<Lanes512>.Run(pool, call);
+        else if (isa.Set >= InstructionSet.Avx2) MemoryAttention<Lanes256>.Run(pool, call);
+        else MemoryAttention<Lanes128>.Run(pool, call);
+    }
 
     /// <summary>Probabilities of selected heads: output (tokens, selected, positions).</summary>
-    public static void Weights(in MemoryAttentionCall call, ReadOnlySpan<int> selected, Span<float> output)
+    public static void Weights(WorkerPool pool, in MemoryAttentionCall call, ReadOnlySpan<int> selected, Span<float> output)
     {
-        int positions = call.Memory.Positions(call.Layout.Slots[0]), size = call.HeadSize, group = call.Heads.Query / call.Heads.KeyValue;
-        for (int t = 0; t < call.Layout.Count; t++)
-        {
-            for (int s = 0; s < selected.Length; s++)
-            {
-                int head = selected[s];
-                var q = new ReadOnlySpan<float>(call.Q + ((long)t * call.Heads.Query + head) * size, size);
-                var scores = output.Slice((t * selected.Length + s) * positions, positions);
-                for (int p = 0; p < positions; p++) scores[p] = TensorPrimitives.Dot(q, call.Memory.Key(call.Layout.Slots[t], p, head / group)) / MathF.Sqrt(size);
-                TensorPrimitives.SoftMax(scores, scores);
-            }
-        }
+        var isa = pool.Kernels.Isa;
+        if (isa.Wide) MemoryAttention<Lanes512>.Weights(pool, call, selected, output);
+        else if (isa.Set >= InstructionSet.Avx2) MemoryAttention<Lanes256>.Weights(pool, call, selected, output);
+        else MemoryAttention<Lanes128>.Weights(pool, call, selected, output);
     }
 
-    struct SequenceWork : IParallelWork
+    /// <summary>Packs the keys and values of every head.</summary>
+    public static void Pack(WorkerPool pool, in PackCall call)
     {
-        public AttentionCall Call;
-
-        public readonly void Execute(int part)
-        {
-            int batch = part / Call.Heads.Query, head = part % Call.Heads.Query, size = Call.HeadSize;
-            int kvHead = head / (Call.Heads.Query / Call.Heads.KeyValue);
-            int width = Call.Heads.Query * size, kvWidth = Call.Heads.KeyValue * size;
-            var scores = new float[Call.Time];
-            for (int t = 0; t < Call.Time; t++)
-            {
-                int keys = Call.Heads.Causal ? t + 1 : Call.Time;
-                var q = new ReadOnlySpan<float>(Call.Q + ((long)batch * Call.Time + t) * width + head * size, size);
-                var output = new Span<float>(Call.Output + ((long)batch * Call.Time + t) * width + head * size, size);
-                for (int k = 0; k < keys; k++) scores[k] = TensorPrimitives.Dot(q, new ReadOnlySpan<float>(Call.K + ((long)batch * Call.Time + k) * kvWidth + kvHead * size, size)) / MathF.Sqrt(size);
-                TensorPrimitives.SoftMax(scores.AsSpan(0, keys), scores.AsSpan(0, keys));
-                output.Clear();
-                for (int k = 0; k < keys; k++) TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(Call.V + ((long)batch * Call.Time + k) * kvWidth + kvHead * size, size), scores[k], output, output);
-            }
-        }
+        var isa = pool.Kernels.Isa;
+        if (isa.Wide) pool.Run(new PackHeadWork<Lanes512> { Call = call }, call.Heads);
+        else if (isa.Set >= InstructionSet.Avx2) pool.Run(new PackHeadWork<Lanes256> { Call = call }, call.Heads);
+        else pool.Run(new PackHeadWork<Lanes128> { Call = call }, call.Heads);
     }
+}
 
-    struct CachedWork : IParallelWork
+/// <summary>Packs the keys and values of one head.</summary>
+internal unsafe struct PackHeadWork<TLanes> : IParallelWork where TLanes : struct, ILanes<TLanes>
+{
+    public PackCall Call;
+
+    public readonly void Execute(int part)
     {
-        public CachedAttentionCall Call;
-
-        public readonly void Execute(int part)
-        {
-            int t = part / Call.Heads.Query, head = part % Call.Heads.Query, size = Call.HeadSize;
-            int kvHead = head / (Call.Heads.Query / Call.Heads.KeyValue);
-            int row = Call.Layout.Rows[t], keys = Call.Layout.Positions[t] + 1;
-            Span<float> scores = stackalloc float[keys];
-            var q = new ReadOnlySpan<float>(Call.Q + ((long)t * Call.Heads.Query + head) * size, size);
-            var output = new Span<float>(Call.Output + ((long)t * Call.Heads.Query + head) * size, size);
-            for (int k = 0; k < keys; k++) scores[k] = TensorPrimitives.Dot(q, Call.Cache.Key(row, k, kvHead * size, size)) / MathF.Sqrt(size);
-            TensorPrimitives.SoftMax(scores, scores);
-            output.Clear();
-            for (int k = 0; k < keys; k++) TensorPrimitives.MultiplyAdd(Call.Cache.Value(row, k, kvHead * size, size), scores[k], output, output);
-        }
-    }
-
-    struct MemoryWork : IParallelWork
-    {
-        public MemoryAttentionCall Call;
-
-        public readonly void Execute(int part)
-        {
-            int t = part / Call.Heads.Query, head = part % Call.Heads.Query, size = Call.HeadSize;
-            int kvHead = head / (Call.Heads.Query / Call.Heads.KeyValue);
-            int slot = Call.Layout.Slots[t], keys = Call.Memory.Positions(slot);
-            Span<float> scores = stackalloc float[keys];
-            var q = new ReadOnlySpan<float>(Call.Q + ((long)t * Call.Heads.Query + head) * size, size);
-            var output = new Span<float>(Call.Output + ((long)t * Call.Heads.Query + head) * size, size);
-            for (int k = 0; k < keys; k++) scores[k] = TensorPrimitives.Dot(q, Call.Memory.Key(slot, k, kvHead)) / MathF.Sqrt(size);
-            TensorPrimitives.SoftMax(scores, scores);
-            output.Clear();
-            for (int k = 0; k < keys; k++) TensorPrimitives.MultiplyAdd(Call.Memory.Value(slot, k, kvHead), scores[k], output, output);
-        }
+        int size = Call.Layout.Size;
+        byte* panels = Call.Panels + part * Call.Layout.Bytes;
+        HeadPanels<TLanes>.PackKeys(Call.Layout, Call.Keys + part * size, (nint)Call.Heads * size, Call.Positions, panels);
+        HeadPanels<TLanes>.PackValues(Call.Layout, Call.Values + part * size, (nint)Call.Heads * size, Call.Positions, panels + Call.Layout.KeyBytes);
     }
 }

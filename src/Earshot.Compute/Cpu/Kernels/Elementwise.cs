@@ -5,28 +5,29 @@ namespace Earshot.Compute.Cpu.Kernels;
 /// <summary>Operations on each element or each row.</summary>
 internal static unsafe class Elementwise
 {
-    public static float Apply(Activation activation, float x) => activation switch
-    {
-        Activation.None => x,
-        Activation.Gelu => 0.5f * x * (1 + Erf(x * 0.70710678f)),
-        Activation.Silu => x / (1 + MathF.Exp(-x)),
-        Activation.Relu => MathF.Max(x, 0),
-        Activation.Sigmoid => 1 / (1 + MathF.Exp(-x)),
-        _ => throw new ModelException($"Activation {activation} is not known to the CPU backend."),
-    };
+    /// <summary>Elements that are worth a part of their own.</summary>
+    const int PartElements = 32 * 1024;
 
-    public static void Apply(Activation activation, ReadOnlySpan<float> x, Span<float> y)
+    public static void Apply(WorkerPool pool, Activation activation, ReadOnlySpan<float> x, Span<float> y)
     {
-        for (int i = 0; i < x.Length; i++) y[i] = Apply(activation, x[i]);
+        var isa = pool.Kernels.Isa;
+        int parts = (x.Length + PartElements - 1) / PartElements;
+        fixed (float* from = x)
+        fixed (float* to = y)
+        {
+            if (isa.Wide) pool.Run(new ActivationWork<Lanes512> { Activation = activation, X = from, Y = to, Count = x.Length }, parts);
+            else if (isa.Set >= InstructionSet.Avx2) pool.Run(new ActivationWork<Lanes256> { Activation = activation, X = from, Y = to, Count = x.Length }, parts);
+            else pool.Run(new ActivationWork<Lanes128> { Activation = activation, X = from, Y = to, Count = x.Length }, parts);
+        }
     }
 
-    public static void LayerNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, float epsilon, Span<float> y)
+    public static void LayerNorm(WorkerPool pool, in LayerNormCall call)
     {
-        float mean = TensorPrimitives.Sum(x) / x.Length;
-        TensorPrimitives.Subtract(x, mean, y);
-        float variance = TensorPrimitives.SumOfSquares(y) / x.Length;
-        TensorPrimitives.Multiply(y, 1 / MathF.Sqrt(variance + epsilon), y);
-        TensorPrimitives.MultiplyAdd(y, weight, bias, y);
+        var isa = pool.Kernels.Isa;
+        int rows = Math.Max(1, PartElements / call.Size), parts = (call.Rows + rows - 1) / rows;
+        if (isa.Wide) pool.Run(new LayerNormWork<Lanes512> { Call = call, RowsPerPart = rows }, parts);
+        else if (isa.Set >= InstructionSet.Avx2) pool.Run(new LayerNormWork<Lanes256> { Call = call, RowsPerPart = rows }, parts);
+        else pool.Run(new LayerNormWork<Lanes128> { Call = call, RowsPerPart = rows }, parts);
     }
 
     /// <summary>Gates (i, f, g, o) before activation, 4 × size → the new cell and hidden values.</summary>
@@ -42,12 +43,73 @@ internal static unsafe class Elementwise
         TensorPrimitives.Multiply(hidden, gates.Slice(3 * size, size), hidden);
     }
 
-    // Abramowitz and Stegun 7.1.26 in double precision where it is cheap: absolute error 1.5e-7.
-    static float Erf(float x)
+    struct ActivationWork<TLanes> : IParallelWork where TLanes : struct, ILanes<TLanes>
     {
-        float a = MathF.Abs(x);
-        float t = 1 / (1 + 0.3275911f * a);
-        float p = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
-        return MathF.CopySign(1 - p * MathF.Exp(-a * a), x);
+        public Activation Activation;
+        public float* X;
+        public float* Y;
+        public int Count;
+
+        public readonly void Execute(int part)
+        {
+            int i = part * PartElements, end = Math.Min(Count, i + PartElements);
+            for (; i <= end - TLanes.Count; i += TLanes.Count) VectorMath<TLanes>.Apply(Activation, TLanes.Load(X + i)).Store(Y + i);
+            if (i == end) return;
+            float* rest = stackalloc float[TLanes.Count];
+            new Span<float>(rest, TLanes.Count).Clear();
+            new Span<float>(X + i, end - i).CopyTo(new Span<float>(rest, end - i));
+            VectorMath<TLanes>.Apply(Activation, TLanes.Load(rest)).Store(rest);
+            new Span<float>(rest, end - i).CopyTo(new Span<float>(Y + i, end - i));
+        }
     }
+
+    struct LayerNormWork<TLanes> : IParallelWork where TLanes : struct, ILanes<TLanes>
+    {
+        public LayerNormCall Call;
+        public int RowsPerPart;
+
+        public readonly void Execute(int part)
+        {
+            int end = Math.Min(Call.Rows, (part + 1) * RowsPerPart);
+            for (int r = part * RowsPerPart; r < end; r++) Normalize(Call.X + (nint)r * Call.Size, Call.Y + (nint)r * Call.Size);
+        }
+
+        // Two passes: the variance of differences from the mean loses nothing where the mean is large.
+        readonly void Normalize(float* x, float* y)
+        {
+            int size = Call.Size;
+            TLanes sums = TLanes.Create(0), squares = TLanes.Create(0);
+            float sum = 0, square = 0;
+            int i = 0;
+            for (; i <= size - TLanes.Count; i += TLanes.Count) sums += TLanes.Load(x + i);
+            for (; i < size; i++) sum += x[i];
+            float mean = (TLanes.Sum(sums) + sum) / size;
+            var means = TLanes.Create(mean);
+            for (i = 0; i <= size - TLanes.Count; i += TLanes.Count)
+            {
+                var difference = TLanes.Load(x + i) - means;
+                squares = TLanes.MultiplyAdd(difference, difference, squares);
+            }
+            for (; i < size; i++) square += (x[i] - mean) * (x[i] - mean);
+            float inverse = 1 / MathF.Sqrt((TLanes.Sum(squares) + square) / size + Call.Epsilon);
+            var scale = TLanes.Create(inverse);
+            for (i = 0; i <= size - TLanes.Count; i += TLanes.Count)
+            {
+                TLanes.MultiplyAdd((TLanes.Load(x + i) - means) * scale, TLanes.Load(Call.Weight + i), TLanes.Load(Call.Bias + i)).Store(y + i);
+            }
+            for (; i < size; i++) y[i] = (x[i] - mean) * inverse * Call.Weight[i] + Call.Bias[i];
+        }
+    }
+}
+
+/// <summary>Layer normalisation of rows of <see cref="Size"/> elements.</summary>
+internal unsafe struct LayerNormCall
+{
+    public float* X;
+    public float* Y;
+    public int Rows;
+    public int Size;
+    public float* Weight;
+    public float* Bias;
+    public float Epsilon;
 }

@@ -1,59 +1,83 @@
-using System.Runtime.Intrinsics;
-
 namespace Earshot.Compute.Cpu.Kernels;
 
-/// <summary>y = epilogue(x·Wᵀ + b), cut by panels of outputs.</summary>
-internal static unsafe class MatrixProduct
+/// <summary>y = epilogue(x·Wᵀ + b), cut into blocks of rows and groups of panels.</summary>
+internal static class MatrixProduct
 {
-    public static void Run(WorkerPool pool, in LinearCall call) => pool.Run(new PanelWork { Call = call }, call.Weights.Panels);
-
-    struct PanelWork : IParallelWork
+    public static void Run(WorkerPool pool, in LinearCall call)
     {
-        public LinearCall Call;
-
-        public readonly void Execute(int part)
-        {
-            const int width = PackedMatrix.PanelWidth;
-            float* panel = Call.Weights.Panel(part);
-            int first = part * width, count = Math.Min(width, Call.Weights.Outputs - first);
-            float* tile = stackalloc float[4 * width];
-            for (int m = 0; m < Call.Rows; m += 4)
-            {
-                int rows = Math.Min(4, Call.Rows - m);
-                Multiply(panel, m, rows, tile);
-                for (int r = 0; r < rows; r++) Finish(tile + r * width, m + r, first, count);
-            }
-        }
-
-        readonly void Multiply(float* panel, int m, int rows, float* tile)
-        {
-            const int width = PackedMatrix.PanelWidth;
-            for (int r = 0; r < rows; r++)
-            {
-                float* x = Call.X + (m + r) * Call.XStride;
-                Vector512<float> low = default, high = default;
-                float* w = panel;
-                for (int k = 0; k < Call.Weights.Inputs; k++, w += width)
-                {
-                    var value = Vector512.Create(x[k]);
-                    low = Vector512.FusedMultiplyAdd(value, Vector512.Load(w), low);
-                    high = Vector512.FusedMultiplyAdd(value, Vector512.Load(w + 16), high);
-                }
-                low.Store(tile + r * width);
-                high.Store(tile + r * width + 16);
-            }
-        }
-
-        readonly void Finish(float* tile, int row, int first, int count)
-        {
-            float* y = Call.Y + row * Call.YStride + first;
-            float* residual = Call.Residual == null ? null : Call.Residual + row * Call.ResidualStride + first;
-            for (int n = 0; n < count; n++)
-            {
-                float value = tile[n] + (Call.Bias == null ? 0 : Call.Bias[first + n]);
-                value = Elementwise.Apply(Call.Activation, value);
-                y[n] = residual == null ? value : value + residual[n];
-            }
-        }
+        if (call.Rows == 0) return;
+        var isa = call.Weights.Kernels.Isa;
+        if (isa.Wide) Run<Lanes512>(pool, call);
+        else if (isa.Set >= InstructionSet.Avx2) Run<Lanes256>(pool, call);
+        else Run<Lanes128>(pool, call);
     }
+
+    static unsafe void Run<TLanes>(WorkerPool pool, in LinearCall call) where TLanes : struct, ILanes<TLanes>
+    {
+        var plan = ProductPlan.Make(call, pool.Threads);
+        var work = new ProductWork<TLanes> { Call = call, Plan = plan };
+        if (plan.RowBlocks == 1) work.PrepareOnce();
+        pool.Run(work, plan.RowBlocks * plan.PanelGroups);
+    }
+}
+
+/// <summary>How a product is cut. Nothing here changes a result's bits: every sum runs over the inputs in order.</summary>
+internal readonly record struct ProductPlan
+{
+    /// <summary>Steps in a block: 5 KiB of each row, so that a block of rows stays in the second-level cache.</summary>
+    const int BlockSteps = 1280;
+
+    const int FewRows = 14;
+
+    /// <summary>Rows in a block at most, as strips of the kernel's rows.</summary>
+    const int BlockRows = 98;
+
+    /// <summary>Weights worth a part of their own, in bytes: some microseconds of streaming.</summary>
+    const long PartBytes = 48 * 1024;
+
+    /// <summary>Panels whose sums wait in cache for the next block of steps.</summary>
+    const int WaitingPanels = 40;
+
+    public int RowBlocks { get; init; }
+
+    public int RowsPerBlock { get; init; }
+
+    public int PanelGroups { get; init; }
+
+    public int PanelsPerGroup { get; init; }
+
+    public int StepsPerBlock { get; init; }
+
+    public int StepBlocks { get; init; }
+
+    public static ProductPlan Make(in LinearCall call, int threads)
+    {
+        var weights = call.Weights;
+        int strip = weights.Kernel.MaxRows;
+        // So few rows stay in cache whole.
+        int stepBlocks = call.Rows <= FewRows ? 1 : Ceiling(weights.Steps, BlockSteps), steps = RoundUp(Ceiling(weights.Steps, stepBlocks), 16); // whole tiles, and whole codes
+        int blocks = Ceiling(call.Rows, Math.Max(strip, BlockRows / strip * strip));
+        int rows = RoundUp(Ceiling(call.Rows, blocks), strip);
+        blocks = Ceiling(call.Rows, rows);
+
+        int wanted = Math.Max(1, Ceiling(4 * threads, blocks));
+        if (threads == 1) wanted = 1;
+        if (stepBlocks > 1) wanted = Math.Max(wanted, Ceiling(weights.Panels, WaitingPanels));
+        long most = Math.Max(1, weights.Panels * weights.PanelBytes * Math.Max(1, call.Rows / 8) / PartBytes);
+        int panels = Ceiling(weights.Panels, (int)Math.Min(Math.Min(wanted, most), weights.Panels));
+        if (stepBlocks > 1) panels = Math.Min(panels, WaitingPanels);
+        return new ProductPlan
+        {
+            RowBlocks = blocks,
+            RowsPerBlock = rows,
+            PanelGroups = Ceiling(weights.Panels, panels),
+            PanelsPerGroup = panels,
+            StepBlocks = Ceiling(weights.Steps, steps),
+            StepsPerBlock = steps,
+        };
+    }
+
+    static int Ceiling(int value, int divisor) => (value + divisor - 1) / divisor;
+
+    static int RoundUp(int value, int multiple) => Ceiling(value, multiple) * multiple;
 }

@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Earshot.Compute;
+using Earshot.Compute.Cpu;
+using Earshot.Compute.Cpu.Kernels;
+
+namespace Earshot.Bench;
+
+/// <summary>Matrix products of Whisper's shapes on every instruction set and format, against this machine's own peak.</summary>
+internal static unsafe class KernelBench
+{
+    static readonly (int Inputs, int Outputs)[] Shapes = [(384, 384), (384, 1536), (1536, 384), (512, 512), (512, 2048), (1280, 1280), (1280, 5120), (5120, 1280)];
+
+    public static void Run(string filter, int threads)
+    {
+        var isa = Isa.Select(null);
+        Console.WriteLine($"{isa}, {threads} threads");
+        double bandwidth = Peaks.ReadBandwidth(threads);
+        var peaks = new Dictionary<PanelType, double>();
+        if (isa.Set >= InstructionSet.Avx512)
+        {
+            peaks[PanelType.F32] = Peaks.Operations(PanelType.F32, threads);
+            if (isa.HasBf16) peaks[PanelType.BF16] = Peaks.Operations(PanelType.BF16, threads);
+            if (isa.HasVnni) peaks[PanelType.Int8] = Peaks.Operations(PanelType.Int8, threads);
+        }
+        foreach (var (type, peak) in peaks) Console.WriteLine($"peak {type}: {peak:F0} GFLOP/s");
+        Console.WriteLine($"read bandwidth: {bandwidth:F1} GB/s");
+        foreach (var set in Enum.GetValues<InstructionSet>().Where(set => set <= isa.Set))
+        {
+            foreach (var format in Enum.GetValues<WeightFormat>())
+            {
+                if (!$"{set} {format}".Contains(filter, StringComparison.OrdinalIgnoreCase)) continue;
+                foreach (int rows in (int[])[1500, 8, 4, 1])
+                {
+                    foreach (var shape in Shapes) Measure(set, format, rows, shape, threads, peaks, bandwidth);
+                }
+            }
+        }
+    }
+
+    /// <summary>Attention within 1500 positions, and of one and five tokens over a memory of as many.</summary>
+    public static void RunAttention()
+    {
+        foreach (var set in Enum.GetValues<InstructionSet>().Where(set => set <= Isa.Select(null).Set))
+        {
+            foreach (var format in (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16])
+            {
+                foreach (int heads in (int[])[6, 8, 20]) MeasureAttention(set, format, heads);
+            }
+        }
+    }
+
+    static void MeasureAttention(InstructionSet set, WeightFormat format, int heads)
+    {
+        const int time = 1500, size = 64, copies = 8;
+        using var device = new CpuDevice(new CpuOptions { InstructionSet = set, Weights = format });
+        int width = heads * size;
+        float* q = Allocate(time * width), output = Allocate(time * width);
+        double seconds = Best(() => Attention.Run(device.Workers, new AttentionCall { Q = q, K = q, V = q, Output = output, Batch = 1, Time = time, HeadSize = size, Heads = new Heads(heads), Kernel = device.AttentionKernel }));
+        Console.WriteLine($"{set,-9} {format,-5} attention 1500², {heads,2} heads: {seconds * 1e6,9:F0} µs {4.0 * time * time * width / seconds / 1e9,6:F0} GFLOP/s");
+        using var memory = new CpuAttentionMemory(copies, time, width, new Heads(heads), device);
+        for (int slot = 0; slot < copies; slot++) memory.Store(slot, time, q, q);
+        foreach (int tokens in (int[])[1, 5])
+        {
+            var layouts = Enumerable.Range(0, copies).Select(slot =>
+            {
+                var layout = new BatchLayout();
+                for (int t = 0; t < tokens; t++) layout.Add(t, 0, slot);
+                return layout;
+            }).ToArray();
+            seconds = Best(() =>
+            {
+                foreach (var layout in layouts) Attention.Run(device.Workers, new MemoryAttentionCall { Q = q, Output = output, HeadSize = size, Heads = new Heads(heads), Layout = layout, Memory = memory });
+            }) / copies;
+            Console.WriteLine($"{set,-9} {format,-5} memory of 1500, {heads,2} heads, {tokens} tokens: {seconds * 1e6,9:F1} µs {heads * (double)memory.Layout.Bytes / seconds / 1e9,6:F1} GB/s");
+        }
+        NativeMemory.AlignedFree(q);
+        NativeMemory.AlignedFree(output);
+    }
+
+    static double Best(Action action)
+    {
+        double best = double.MaxValue;
+        var watch = Stopwatch.StartNew();
+        for (int attempt = 0; attempt < 5 || watch.ElapsedMilliseconds < 150; attempt++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            action();
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+        return best;
+    }
+
+    static void Measure(InstructionSet set, WeightFormat format, int rows, (int Inputs, int Outputs) shape, int threads, Dictionary<PanelType, double> peaks, double bandwidth)
+    {
+        using var pool = new WorkerPool(threads, KernelSet.For(set));
+        var (inputs, outputs) = shape;
+        // Decoding meets each layer's weights cold: as many copies as the caches cannot hold.
+        int copies = rows > 100 ? 1 : Math.Max(2, (int)(200_000_000L / ((long)inputs * outputs * 4)));
+        var source = new RandomSource(outputs, inputs);
+        var matrices = Enumerable.Range(0, Math.Min(copies, 64)).Select(_ => PackedMatrix.Pack(source, format, pool)).ToArray();
+        float* x = Allocate(rows * inputs), y = Allocate(rows * outputs), bias = Allocate(outputs);
+        double best = double.MaxValue;
+        var watch = Stopwatch.StartNew();
+        for (int attempt = 0; attempt < 3 || watch.ElapsedMilliseconds < 150; attempt++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            foreach (var matrix in matrices)
+            {
+                MatrixProduct.Run(pool, new LinearCall { X = x, XStride = inputs, Rows = rows, Weights = matrix, Bias = bias, Y = y, YStride = outputs });
+            }
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds / matrices.Length);
+        }
+        double operations = 2.0 * rows * inputs * outputs / best / 1e9, bytes = matrices[0].Bytes / best / 1e9;
+        string ofPeak = peaks.TryGetValue(matrices[0].Kernel.Type, out double peak) ? $"{operations / peak,5:P0}" : "";
+        Console.WriteLine($"{set,-9} {format,-12} {rows,5} × {inputs,4} → {outputs,4}: {best * 1e6,9:F1} µs {operations,7:F0} GFLOP/s {ofPeak} {bytes,6:F1} GB/s {bytes / bandwidth,5:P0}");
+        foreach (var matrix in matrices) matrix.Dispose();
+        NativeMemory.AlignedFree(x);
+        NativeMemory.AlignedFree(y);
+        NativeMemory.AlignedFree(bias);
+    }
+
+    static float* Allocate(int count)
+    {
+        float* start = (float*)NativeMemory.AlignedAlloc((nuint)count * sizeof(float), 64);
+        var random = new Random(1);
+        for (int i = 0; i < count; i++) start[i] = random.NextSingle() - 0.5f;
+        return start;
+    }
+
+    sealed class RandomSource(int rows, int columns) : MatrixSource
+    {
+        public override int Rows => rows;
+
+        public override int Columns => columns;
+
+        public override void ReadRow(int row, Span<float> destination)
+        {
+            uint state = (uint)row * 2654435761u + 1;
+            for (int i = 0; i < destination.Length; i++)
+            {
+                state = state * 1664525 + 1013904223;
+                destination[i] = (state >> 8) / 16777216f - 0.5f;
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+using System.Globalization;
+using Earshot.Bench;
+
+switch (args)
+{
+    case ["kernels", .. var rest]:
+        KernelBench.Run(rest is [var filter, ..] ? filter : "", rest is [_, var threads, ..] ? int.Parse(threads, CultureInfo.InvariantCulture) : Environment.ProcessorCount);
+        return 0;
+    case ["attention"]:
+        KernelBench.RunAttention();
+        return 0;
+    case ["model", var shape]:
+        ModelBench.Run(shape);
+        return 0;
+    default:
+        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | model SHAPE");
+        return 2;
+}

@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Text.Json;
+using Earshot.Checkpoints;
+using Earshot.Cli.Inspection;
+using Earshot.Cli.Models;
+using Earshot.Cli.Options;
+
+namespace Earshot.Cli.Commands;
+
+/// <summary><c>earshot inspect</c>: a model's parts, and what its stages take, without computing anything.</summary>
+internal sealed class InspectCommand : EarshotCommand
+{
+    readonly Argument<string?> _model = new("model") { HelpName = "MODEL", Description = "A model's folder, or its name on the hub where it is downloaded already.", Arity = ArgumentArity.ZeroOrOne };
+    readonly Option<string?> _random = OptionKinds.Text("--random", "SHAPE", $"A published shape instead of a model, needing no files: {string.Join(", ", WhisperShapes.Names)}.");
+    readonly Option<int?> _rows = OptionKinds.Whole("--rows", "Hypotheses that a decoder step serves, such as 5 for a beam of 5 (default 1).", 1, 1024);
+    readonly Option<int?> _past = OptionKinds.Whole("--past", "Tokens that the decoder step has behind it (default 100).", 0);
+    readonly Option<bool> _operations = OptionKinds.Flag("--operations", "Break each stage down by kind of operation.");
+    readonly Option<bool> _tensors = OptionKinds.Flag("--tensors", "List every tensor.");
+    readonly Option<bool> _json = OptionKinds.Flag("--json", "Print JSON for programs instead of tables.");
+
+    public InspectCommand(Terminal terminal)
+        : base("inspect", "Look inside a model: parts, tensors, parameters, and the arithmetic, memory traffic and memory that each stage takes. Nothing is computed, so it takes a moment for any size.", terminal)
+    {
+        Add(_model);
+        AddGroup("What to inspect", _random, _rows, _past);
+        AddGroup("What to show", _operations, _tensors, _json);
+    }
+
+    public override IReadOnlyList<Example> Examples { get; } =
+    [
+        new("earshot inspect models/whisper-tiny.en", "Parts and stages of a model in a folder."),
+        new("earshot inspect --random large-v3-turbo --rows 5", "What a beam of 5 would take with a model that is not even here."),
+        new("earshot inspect openai/whisper-base --json | jq .stages", "The same figures for a program."),
+    ];
+
+    protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var options = new InspectionOptions
+        {
+            Rows = parsed.GetValue(_rows) ?? 1,
+            Past = parsed.GetValue(_past) ?? 100,
+            Operations = parsed.GetValue(_operations),
+            Tensors = parsed.GetValue(_tensors),
+        };
+        var report = (parsed.GetValue(_model), parsed.GetValue(_random)) switch
+        {
+            (null, null) => throw new UsageException("give a model's folder or name, or --random SHAPE."),
+            (not null, not null) => throw new UsageException("give either a model or --random, not both."),
+            (null, { } shape) => OfShape(shape, options),
+            ({ } model, null) => OfFolder(ModelFolders.Find(model), options),
+        };
+        if (parsed.GetValue(_json)) Terminal.Out.WriteLine(JsonSerializer.Serialize(report, CliJson.Readable.ModelReport));
+        else ReportTables.Write(report, Terminal.OutConsole());
+        return Task.FromResult(ExitCode.Ok);
+    }
+
+    static ModelReport OfShape(string shape, InspectionOptions options)
+    {
+        var config = WhisperShapes.Named(shape);
+        return WhisperInspection.Report(new RandomWeights(config), config, options);
+    }
+
+    static ModelReport OfFolder(string model, InspectionOptions options)
+    {
+        ModelArchitecture.Detect(model);
+        var config = WhisperConfig.Load(model);
+        using var weights = SafetensorsCheckpoint.Open(model);
+        return WhisperInspection.Report(weights, config, options);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Text;
+
+namespace Earshot.Cli.Files;
+
+/// <summary>A file that appears whole or not at all: written beside its place, then renamed.</summary>
+internal sealed class OutputFile : IDisposable
+{
+    static readonly Lock s_lock = new();
+    static readonly HashSet<string> s_unfinished = [];
+
+    readonly string _partialPath;
+    readonly StreamWriter _writer;
+    bool _closed;
+
+    OutputFile(string path, string partialPath, StreamWriter writer)
+    {
+        Path = path;
+        _partialPath = partialPath;
+        _writer = writer;
+    }
+
+    public string Path { get; }
+
+    public TextWriter Writer => _writer;
+
+    /// <summary>Begins a file, making its folder where needed.</summary>
+    /// <exception cref="IOException">The folder or the file cannot be made.</exception>
+    public static OutputFile Create(string path)
+    {
+        var full = System.IO.Path.GetFullPath(path);
+        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(full) ?? ".");
+        var partial = $"{full}.{Environment.ProcessId}.partial";
+        lock (s_lock) s_unfinished.Add(partial);
+        try
+        {
+            return new OutputFile(path, partial, new StreamWriter(partial, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)));
+        }
+        catch
+        {
+            Forget(partial);
+            throw;
+        }
+    }
+
+    /// <summary>Moves the file to its place; with <paramref name="overwrite"/>, over one that is there.</summary>
+    public void Complete(bool overwrite)
+    {
+        _writer.Flush();
+        if (_writer.BaseStream is FileStream file) file.Flush(flushToDisk: true);
+        _writer.Dispose();
+        File.Move(_partialPath, System.IO.Path.GetFullPath(Path), overwrite);
+        _closed = true;
+        Forget(_partialPath);
+    }
+
+    public void Dispose()
+    {
+        if (_closed) return;
+        _closed = true;
+        try
+        {
+            _writer.Dispose();
+        }
+        catch (IOException)
+        {
+            // What it still held does not fit on the disk: it goes with the file.
+        }
+        Delete(_partialPath);
+        Forget(_partialPath);
+    }
+
+    /// <summary>Removes every file that was begun and not completed, for a process about to end.</summary>
+    public static void AbandonAll()
+    {
+        lock (s_lock)
+        {
+            foreach (var path in s_unfinished) Delete(path);
+            s_unfinished.Clear();
+        }
+    }
+
+    static void Forget(string partialPath)
+    {
+        lock (s_lock) s_unfinished.Remove(partialPath);
+    }
+
+    static void Delete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Nothing more can be done about it here.
+        }
+    }
+}

@@ -1,0 +1,86 @@
+namespace Earshot.Cli.Inspection;
+
+/// <summary>What <c>inspect</c> tells about a model. Sizes are bytes; FLOPs count a multiply-add as two.</summary>
+internal sealed record ModelReport
+{
+    public required string Model { get; init; }
+
+    public required string Architecture { get; init; }
+
+    public required ModelSizes Sizes { get; init; }
+
+    public required long Parameters { get; init; }
+
+    public required int TensorCount { get; init; }
+
+    public required long WeightBytes { get; init; }
+
+    public required IReadOnlyList<PartReport> Parts { get; init; }
+
+    public required IReadOnlyList<StageReport> Stages { get; init; }
+
+    public required MemoryReport Memory { get; init; }
+
+    /// <summary>Tensors that no part of the model reads.</summary>
+    public required IReadOnlyList<string> UnusedTensors { get; init; }
+
+    /// <summary>Every tensor, where asked for.</summary>
+    public IReadOnlyList<TensorReport>? Tensors { get; init; }
+}
+
+/// <summary>The sizes that make two models comparable.</summary>
+internal sealed record ModelSizes
+{
+    public required int Width { get; init; }
+
+    public required int EncoderLayers { get; init; }
+
+    public required int DecoderLayers { get; init; }
+
+    public required int Heads { get; init; }
+
+    public required int MelBins { get; init; }
+
+    public required int Vocabulary { get; init; }
+
+    public required int AudioPositions { get; init; }
+
+    public required int TextPositions { get; init; }
+
+    public required bool Multilingual { get; init; }
+}
+
+/// <summary>A part of the model: its tensors, and the element types they are stored in.</summary>
+internal sealed record PartReport(string Name, int Tensors, long Parameters, IReadOnlyList<string> DTypes, long Bytes);
+
+/// <summary>A stage of transcribing: what computing it once takes.</summary>
+internal sealed record StageReport(string Name, string What, double Flops, long WeightBytes, long ActivationBytes)
+{
+    /// <summary>The kinds of operation in the stage, costliest first, where asked for.</summary>
+    public IReadOnlyList<OperationReport>? Operations { get; init; }
+
+    /// <summary>FLOPs a byte moved: below about 10, memory is the limit; far above, arithmetic.</summary>
+    public double Intensity => WeightBytes + ActivationBytes == 0 ? 0 : Flops / (WeightBytes + ActivationBytes);
+}
+
+/// <summary>All operations of a kind within a stage.</summary>
+internal sealed record OperationReport(string Name, int Count, double Flops, long WeightBytes, long ActivationBytes);
+
+/// <summary>Memory that a running model takes beside its temporaries.</summary>
+internal sealed record MemoryReport
+{
+    public required long WeightsAsStored { get; init; }
+
+    public required long WeightsAsF32 { get; init; }
+
+    public required long WeightsAsBF16 { get; init; }
+
+    /// <summary>Cross-attention keys and values of one window, float32.</summary>
+    public required long AudioKeysAndValues { get; init; }
+
+    /// <summary>Self-attention keys and values of one hypothesis at full length, float32.</summary>
+    public required long TextKeysAndValues { get; init; }
+}
+
+/// <summary>One tensor of the checkpoint.</summary>
+internal sealed record TensorReport(string Name, string DType, IReadOnlyList<int> Shape, long Bytes);

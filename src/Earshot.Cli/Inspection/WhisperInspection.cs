@@ -1,0 +1,161 @@
+using Earshot.Checkpoints;
+using Earshot.Compute;
+using Earshot.Compute.Measuring;
+using Earshot.Models;
+
+namespace Earshot.Cli.Inspection;
+
+/// <summary>What to measure, and how much of it to tell.</summary>
+internal sealed record InspectionOptions
+{
+    /// <summary>Hypotheses decoded side by side.</summary>
+    public int Rows { get; init; } = 1;
+
+    /// <summary>Tokens that the measured decoder step has behind it.</summary>
+    public int Past { get; init; } = 100;
+
+    public bool Tensors { get; init; }
+
+    public bool Operations { get; init; }
+}
+
+/// <summary>Runs Whisper's functions over shapes alone and reports what they would take.</summary>
+internal sealed class WhisperInspection
+{
+    readonly ITensorStore _tensors;
+    readonly WhisperConfig _config;
+    readonly InspectionOptions _options;
+    readonly MeasuringBackend _backend = new();
+    readonly Scope _root;
+    readonly Scope _model;
+
+    WhisperInspection(ITensorStore tensors, WhisperConfig config, InspectionOptions options)
+    {
+        _tensors = tensors;
+        _config = config;
+        _options = options;
+        _root = new Scope(tensors);
+        // Some exports leave out the leading "model".
+        _model = (_root / "model" / "encoder" / "conv1").Has("weight") ? _root / "model" : _root;
+    }
+
+    /// <exception cref="CheckpointException">The tensors do not fit the configuration.</exception>
+    public static ModelReport Report(ITensorStore tensors, WhisperConfig config, InspectionOptions options) =>
+        new WhisperInspection(tensors, config, options).Report();
+
+    ModelReport Report()
+    {
+        if (_options.Past >= _config.MaxTargetPositions)
+            throw new UsageException($"--past is {_options.Past}; this model's context holds {_config.MaxTargetPositions} tokens, so expected 0 to {_config.MaxTargetPositions - 1}.");
+        var stages = MeasureStages();
+        var stored = _tensors.Names.Select(name => _tensors.Find(name)!).OrderBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
+        var used = _root.Parameters.Select(parameter => parameter.Name).ToHashSet();
+        long parameters = stored.Sum(tensor => tensor.Shape.Count);
+        return new ModelReport
+        {
+            Model = _tensors.Location,
+            Architecture = ModelArchitecture.Whisper,
+            Sizes = Sizes(),
+            Parameters = parameters,
+            TensorCount = stored.Count,
+            WeightBytes = stored.Sum(tensor => tensor.ByteLength),
+            Parts = [.. stored.GroupBy(PartOf).OrderBy(group => Array.IndexOf(s_parts, group.Key)).Select(Part)],
+            Stages = stages,
+            Memory = Memory(parameters, stored.Sum(tensor => tensor.ByteLength)),
+            UnusedTensors = [.. stored.Where(tensor => !used.Contains(tensor.Name)).Select(tensor => tensor.Name)],
+            Tensors = _options.Tensors ? [.. stored.Select(tensor => new TensorReport(tensor.Name, tensor.Type.ToString(), tensor.Shape.ToArray(), tensor.ByteLength))] : null,
+        };
+    }
+
+    List<StageReport> MeasureStages()
+    {
+        int frames = 2 * _config.MaxSourcePositions;
+        var encoded = WhisperModel.Encode(_backend.Input(new Shape(1, frames, _config.NumMelBins)), _model / "encoder", _config);
+        var stages = new List<StageReport> { Stage("encoder", $"one window of {frames / 100.0:0.##} s") };
+
+        using var state = new WhisperDecoderState
+        {
+            Past = [.. Enumerable.Range(0, _config.DecoderLayers).Select(_ => _backend.CreateCache(_options.Rows, _config.MaxTargetPositions, _config.DModel))],
+            Audio = [.. Enumerable.Range(0, _config.DecoderLayers).Select(_ => _backend.CreateMemory(1, _config.MaxSourcePositions, _config.DModel, new Heads(_config.DecoderAttentionHeads)))],
+        };
+        WhisperModel.Remember(encoded, state.Audio, 0, _model / "decoder", _config);
+        stages.Add(Stage("cross-attention keys", "once a window"));
+
+        for (int row = 0; row < _options.Rows; row++) state.Layout.Add(row, _options.Past, 0);
+        var indices = _backend.Input(new Shape(_options.Rows), DType.I32);
+        var hidden = WhisperModel.Decode(indices, indices, state, _model / "decoder", _config);
+        WhisperModel.Logits(hidden, _root, _model / "decoder", _config);
+        stages.Add(Stage("decoder step", $"{(_options.Rows == 1 ? "a token" : $"{_options.Rows} tokens")} after {_options.Past}"));
+        return stages;
+    }
+
+    StageReport Stage(string name, string what)
+    {
+        var total = _backend.Total;
+        var stage = new StageReport(name, what, total.Flops, total.WeightBytes, total.ActivationBytes)
+        {
+            Operations = _options.Operations ? [.. _backend.Measurements.GroupBy(measurement => measurement.Operation).Select(Operation).OrderByDescending(operation => operation.Flops)] : null,
+        };
+        _backend.Clear();
+        return stage;
+    }
+
+    static OperationReport Operation(IGrouping<string, Measurement> measurements)
+    {
+        var cost = measurements.Aggregate(default(Cost), (sum, measurement) => sum + measurement);
+        return new OperationReport(measurements.Key, measurements.Count(), cost.Flops, cost.WeightBytes, cost.ActivationBytes);
+    }
+
+    ModelSizes Sizes() => new()
+    {
+        Width = _config.DModel,
+        EncoderLayers = _config.EncoderLayers,
+        DecoderLayers = _config.DecoderLayers,
+        Heads = _config.EncoderAttentionHeads,
+        MelBins = _config.NumMelBins,
+        Vocabulary = _config.VocabSize,
+        AudioPositions = _config.MaxSourcePositions,
+        TextPositions = _config.MaxTargetPositions,
+        Multilingual = _config.IsMultilingual,
+    };
+
+    MemoryReport Memory(long parameters, long stored) => new()
+    {
+        WeightsAsStored = stored,
+        WeightsAsF32 = parameters * sizeof(float),
+        WeightsAsBF16 = parameters * 2,
+        AudioKeysAndValues = 2L * _config.DecoderLayers * _config.MaxSourcePositions * _config.DModel * sizeof(float),
+        TextKeysAndValues = 2L * _config.DecoderLayers * _config.MaxTargetPositions * _config.DModel * sizeof(float),
+    };
+
+    static PartReport Part(IGrouping<string, StoredTensor> tensors) => new(
+        tensors.Key,
+        tensors.Count(),
+        tensors.Sum(tensor => tensor.Shape.Count),
+        [.. tensors.Select(tensor => tensor.Type.ToString()).Distinct().Order(StringComparer.Ordinal)],
+        tensors.Sum(tensor => tensor.ByteLength));
+
+    const string EncoderFront = "encoder convolutions", EncoderPositions = "encoder positions", EncoderLayers = "encoder layers", EncoderNorm = "encoder norm";
+    const string DecoderTokens = "decoder tokens", DecoderPositions = "decoder positions", DecoderLayers = "decoder layers", DecoderNorm = "decoder norm";
+    const string Projection = "output projection", Other = "other";
+
+    static readonly string[] s_parts = [EncoderFront, EncoderPositions, EncoderLayers, EncoderNorm, DecoderTokens, DecoderPositions, DecoderLayers, DecoderNorm, Projection, Other];
+
+    static string PartOf(StoredTensor tensor)
+    {
+        var name = tensor.Name.StartsWith("model.", StringComparison.Ordinal) ? tensor.Name["model.".Length..] : tensor.Name;
+        return name.Split('.') switch
+        {
+            ["encoder", "conv1" or "conv2", ..] => EncoderFront,
+            ["encoder", "embed_positions", ..] => EncoderPositions,
+            ["encoder", "layers", ..] => EncoderLayers,
+            ["encoder", "layer_norm", ..] => EncoderNorm,
+            ["decoder", "embed_tokens", ..] => DecoderTokens,
+            ["decoder", "embed_positions", ..] => DecoderPositions,
+            ["decoder", "layers", ..] => DecoderLayers,
+            ["decoder", "layer_norm", ..] => DecoderNorm,
+            ["proj_out", ..] => Projection,
+            _ => Other,
+        };
+    }
+}

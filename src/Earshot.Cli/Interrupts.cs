@@ -1,0 +1,63 @@
+using System.Runtime.InteropServices;
+using Earshot.Cli.Files;
+
+namespace Earshot.Cli;
+
+/// <summary>
+/// Ctrl-C and SIGTERM: the first asks commands to stop; the second, or two seconds without an answer (a kernel deep in a
+/// matrix product), ends the process after removing files that were being written.
+/// </summary>
+internal sealed class Interrupts : IDisposable
+{
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
+    readonly CancellationTokenSource _cancellation = new();
+    readonly Terminal _terminal;
+    readonly PosixSignalRegistration[] _registrations;
+    Timer? _timer;
+    int _signals;
+
+    public Interrupts(Terminal terminal)
+    {
+        _terminal = terminal;
+        _registrations =
+        [
+            PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Interrupt(signal, Cli.ExitCode.Cancelled)),
+            PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Interrupt(signal, Cli.ExitCode.Terminated)),
+        ];
+    }
+
+    public CancellationToken Token => _cancellation.Token;
+
+    /// <summary>What to exit with after a signal; null before any.</summary>
+    public int? ExitCode { get; private set; }
+
+    public void Dispose()
+    {
+        foreach (var registration in _registrations) registration.Dispose();
+        _timer?.Dispose();
+        _cancellation.Dispose();
+    }
+
+    void Interrupt(PosixSignalContext signal, int exitCode)
+    {
+        signal.Cancel = true;
+        ExitCode = exitCode;
+        if (Interlocked.Increment(ref _signals) > 1)
+        {
+            End(exitCode);
+            return;
+        }
+        _timer = new Timer(_ => End(exitCode), null, s_patience, Timeout.InfiniteTimeSpan);
+        _cancellation.Cancel();
+    }
+
+    void End(int exitCode)
+    {
+        OutputFile.AbandonAll();
+        // Displays hide the cursor while they move.
+        if (_terminal.ErrorIsTerminal) _terminal.Error.Write("\r\e[K\e[?25h");
+        _terminal.Fail("cancelled.");
+        Environment.Exit(exitCode);
+    }
+}

@@ -1,0 +1,76 @@
+namespace Earshot.Compute.Cpu.Emit;
+
+/// <content>AVX-512 instructions on zmm registers, numbered 0 to 31.</content>
+internal sealed partial class Assembler
+{
+    const int Map0F = 1;
+    const int Map0F38 = 2;
+    const int NoPrefix = 0;
+    const int Prefix66 = 1;
+    const int PrefixF3 = 2;
+
+    /// <summary>Loads 64 bytes (vmovups).</summary>
+    public void LoadVector(int destination, Address source) => EvexMemory(Map0F, NoPrefix, 0x10, destination, 0, source, 64);
+
+    /// <summary>Stores 64 bytes (vmovups).</summary>
+    public void StoreVector(Address destination, int source) => EvexMemory(Map0F, NoPrefix, 0x11, source, 0, destination, 64);
+
+    /// <summary>Copies one dword to all sixteen lanes (vbroadcastss).</summary>
+    public void Broadcast(int destination, Address source) => EvexMemory(Map0F38, Prefix66, 0x18, destination, 0, source, 4);
+
+    /// <summary>All bits zero (vpxord of the register with itself).</summary>
+    public void ZeroVector(int register) => EvexRegister(Map0F, Prefix66, 0xEF, register, register, register);
+
+    /// <summary>destination += left · right, float32 (vfmadd231ps).</summary>
+    public void MultiplyAddFloat(int destination, int left, int right) => EvexRegister(Map0F38, Prefix66, 0xB8, destination, left, right);
+
+    /// <summary>destination += sums of products of bfloat16 pairs (vdpbf16ps).</summary>
+    public void DotBFloat16(int destination, int left, int right) => EvexRegister(Map0F38, PrefixF3, 0x52, destination, left, right);
+
+    /// <summary>destination += sums of four products of unsigned bytes of left and signed bytes of right (vpdpbusd).</summary>
+    public void DotBytes(int destination, int unsignedLeft, int signedRight) => EvexRegister(Map0F38, Prefix66, 0x50, destination, unsignedLeft, signedRight);
+
+    /// <summary>Shifts each dword right (vpsrld).</summary>
+    public void ShiftRight(int destination, int source, byte count)
+    {
+        EvexRegister(Map0F, Prefix66, 0x72, 2, destination, source);
+        Byte(count);
+    }
+
+    /// <summary>Sixteen values' entry for the lowest four bits of each lane of indices (vpermps).</summary>
+    public void Permute(int destination, int indices, int values) => EvexRegister(Map0F38, Prefix66, 0x16, destination, indices, values);
+
+    /// <summary>destination = left · right (vmulps).</summary>
+    public void Multiply(int destination, int left, int right) => EvexRegister(Map0F, NoPrefix, 0x59, destination, left, right);
+
+    /// <summary>Clears the upper parts of vector registers, so that SSE code after this pays nothing (vzeroupper).</summary>
+    public void ZeroUpper()
+    {
+        Byte(0xC5);
+        Byte(0xF8);
+        Byte(0x77);
+    }
+
+    // EVEX: 62, then R X B R' 0 mmm; W vvvv 1 pp; z L'L b V' aaa; register numbers are stored inverted.
+    void EvexRegister(int map, int prefix, byte opcode, int reg, int vvvv, int rm)
+    {
+        Byte(0x62);
+        Byte((byte)(Inverted(reg, 3) << 7 | Inverted(rm, 4) << 6 | Inverted(rm, 3) << 5 | Inverted(reg, 4) << 4 | map));
+        Byte((byte)((~vvvv & 15) << 3 | 4 | prefix));
+        Byte((byte)(2 << 5 | Inverted(vvvv, 4) << 3));
+        Byte(opcode);
+        Byte((byte)(0xC0 | (reg & 7) << 3 | (rm & 7)));
+    }
+
+    void EvexMemory(int map, int prefix, byte opcode, int reg, int vvvv, Address memory, int unit)
+    {
+        Byte(0x62);
+        Byte((byte)(Inverted(reg, 3) << 7 | (IndexBit(memory) ^ 1) << 6 | Inverted((int)memory.Base, 3) << 5 | Inverted(reg, 4) << 4 | map));
+        Byte((byte)((~vvvv & 15) << 3 | 4 | prefix));
+        Byte((byte)(2 << 5 | Inverted(vvvv, 4) << 3));
+        Byte(opcode);
+        ModRm(reg, memory, unit);
+    }
+
+    static int Inverted(int register, int bit) => ~register >> bit & 1;
+}

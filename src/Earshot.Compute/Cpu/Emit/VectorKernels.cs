@@ -1,0 +1,184 @@
+using Earshot.Compute.Cpu.Kernels;
+
+namespace Earshot.Compute.Cpu.Emit;
+
+/// <summary>
+/// Emits the AVX-512 micro-kernels: rows × 32 columns of a matrix product held in registers while the inputs stream by.
+/// One step takes four bytes of each row (one float32, two bfloat16, or four int8) and 128 bytes of the panel, so the three
+/// element types share one skeleton and differ in the instruction that multiplies.
+/// </summary>
+internal static class VectorKernels
+{
+    /// <summary>14 rows × 2 registers of sums, 2 of the panel, and 2 for the rows' values: all 32.</summary>
+    public const int MaxRows = 14;
+
+    const int Low = 28; // the panel's columns 0 … 15
+    const int High = 29; // and 16 … 31
+    const int StepBytes = 128;
+    const int Unroll = 4;
+
+    // Registers that neither calling convention keeps, and rdi, rsi, which only Windows does.
+    const Gpr Arguments = Gpr.Rdi;
+    const Gpr Sums = Gpr.Rsi;
+    const Gpr Counter = Gpr.Rcx;
+    const Gpr Rows = Gpr.Rax; // row 0
+    const Gpr LaterRows = Gpr.Rdx; // row 7
+    const Gpr Stride = Gpr.R8;
+    const Gpr Stride3 = Gpr.R9;
+    const Gpr Stride5 = Gpr.R10;
+    const Gpr Panel = Gpr.R11;
+
+    /// <summary>Emits the kernel of one element type for a number of rows and returns where it begins.</summary>
+    public static int Emit(Assembler code, PanelType type, int rows, bool windows)
+    {
+        code.Align(64);
+        int entry = code.Length;
+        Prologue(code, rows, windows);
+        LoadSums(code, rows);
+        MultiplyLoop(code, type, rows);
+        StoreSums(code, rows);
+        Epilogue(code, rows, windows);
+        return entry;
+    }
+
+    static void Prologue(Assembler code, int rows, bool windows)
+    {
+        if (windows) SaveForWindows(code, rows);
+        code.Load(Rows, new Address(Arguments, MicroArguments.RowsOffset));
+        code.Load(Stride, new Address(Arguments, MicroArguments.RowStrideOffset));
+        code.Load(Panel, new Address(Arguments, MicroArguments.PanelOffset));
+        code.LoadAddress(Stride3, new Address(Stride, 0, Stride, 2));
+        code.LoadAddress(Stride5, new Address(Stride, 0, Stride, 4));
+        code.LoadAddress(LaterRows, new Address(Rows, 0, Stride3, 2));
+        code.Add(LaterRows, Stride);
+    }
+
+    static void LoadSums(Assembler code, int rows)
+    {
+        Label load = new(), ready = new();
+        code.Load(Sums, new Address(Arguments, MicroArguments.AccumulateOffset));
+        code.Test(Sums, Sums);
+        code.Jump(Condition.NotZero, load);
+        for (int i = 0; i < rows * 2; i++) code.ZeroVector(i);
+        code.Jump(ready);
+
+        code.Place(load);
+        code.Load(Sums, new Address(Arguments, MicroArguments.SumsOffset));
+        code.Load(Counter, new Address(Arguments, MicroArguments.SumStrideOffset));
+        for (int r = 0; r < rows; r++)
+        {
+            code.LoadVector(2 * r, new Address(Sums));
+            code.LoadVector(2 * r + 1, new Address(Sums, 64));
+            if (r < rows - 1) code.Add(Sums, Counter);
+        }
+        code.Place(ready);
+    }
+
+    static void MultiplyLoop(Assembler code, PanelType type, int rows)
+    {
+        Label unrolled = new(), rest = new(), single = new(), done = new();
+        code.Load(Counter, new Address(Arguments, MicroArguments.StepsOffset));
+        code.Subtract(Counter, Unroll);
+        code.Jump(Condition.Below, rest);
+        code.Align(32);
+        code.Place(unrolled);
+        for (int u = 0; u < Unroll; u++) Step(code, type, rows, u);
+        Advance(code, rows, Unroll);
+        code.Subtract(Counter, Unroll);
+        code.Jump(Condition.AboveOrEqual, unrolled);
+
+        code.Place(rest);
+        code.Add(Counter, Unroll);
+        code.Jump(Condition.Zero, done);
+        code.Place(single);
+        Step(code, type, rows, 0);
+        Advance(code, rows, 1);
+        code.Subtract(Counter, 1);
+        code.Jump(Condition.NotZero, single);
+        code.Place(done);
+    }
+
+    static void Step(Assembler code, PanelType type, int rows, int unrolled)
+    {
+        var panel = new Address(Panel, unrolled * StepBytes);
+        code.LoadVector(Low, panel);
+        code.LoadVector(High, panel.Plus(64));
+        // Few rows are bound by memory, and look further ahead.
+        int ahead = rows <= 4 ? 4096 : 1024;
+        code.Prefetch(panel.Plus(ahead));
+        code.Prefetch(panel.Plus(ahead + 64));
+        for (int r = 0; r < rows; r++)
+        {
+            int value = 30 + (r & 1);
+            code.Broadcast(value, Row(r, unrolled * 4));
+            Multiply(code, type, 2 * r, Low, value);
+            Multiply(code, type, 2 * r + 1, High, value);
+        }
+    }
+
+    static void Multiply(Assembler code, PanelType type, int sum, int panel, int value)
+    {
+        if (type == PanelType.F32) code.MultiplyAddFloat(sum, panel, value);
+        else if (type == PanelType.BF16) code.DotBFloat16(sum, panel, value);
+        else code.DotBytes(sum, panel, value);
+    }
+
+    static void Advance(Assembler code, int rows, int steps)
+    {
+        code.Add(Panel, steps * StepBytes);
+        code.Add(Rows, steps * 4);
+        if (rows > 7) code.Add(LaterRows, steps * 4);
+    }
+
+    static Address Row(int row, int displacement)
+    {
+        var start = row < 7 ? Rows : LaterRows;
+        return (row % 7) switch
+        {
+            0 => new Address(start, displacement),
+            1 => new Address(start, displacement, Stride),
+            2 => new Address(start, displacement, Stride, 2),
+            3 => new Address(start, displacement, Stride3),
+            4 => new Address(start, displacement, Stride, 4),
+            5 => new Address(start, displacement, Stride5),
+            _ => new Address(start, displacement, Stride3, 2),
+        };
+    }
+
+    static void StoreSums(Assembler code, int rows)
+    {
+        code.Load(Sums, new Address(Arguments, MicroArguments.SumsOffset));
+        code.Load(Counter, new Address(Arguments, MicroArguments.SumStrideOffset));
+        for (int r = 0; r < rows; r++)
+        {
+            code.StoreVector(new Address(Sums), 2 * r);
+            code.StoreVector(new Address(Sums, 64), 2 * r + 1);
+            if (r < rows - 1) code.Add(Sums, Counter);
+        }
+    }
+
+    static void Epilogue(Assembler code, int rows, bool windows)
+    {
+        code.ZeroUpper();
+        if (windows) RestoreForWindows(code, rows);
+        code.Return();
+    }
+
+    // Windows keeps rdi, rsi and xmm6 … xmm15; its first argument is in rcx.
+    static void SaveForWindows(Assembler code, int rows)
+    {
+        code.Push(Gpr.Rdi);
+        code.Push(Gpr.Rsi);
+        code.Subtract(Gpr.Rsp, 160);
+        for (int x = 6; x < Math.Min(16, rows * 2); x++) code.StoreXmm(new Address(Gpr.Rsp, (x - 6) * 16), x);
+        code.Move(Gpr.Rdi, Gpr.Rcx);
+    }
+
+    static void RestoreForWindows(Assembler code, int rows)
+    {
+        for (int x = 6; x < Math.Min(16, rows * 2); x++) code.LoadXmm(x, new Address(Gpr.Rsp, (x - 6) * 16));
+        code.Add(Gpr.Rsp, 160);
+        code.Pop(Gpr.Rsi);
+        code.Pop(Gpr.Rdi);
+    }
+}

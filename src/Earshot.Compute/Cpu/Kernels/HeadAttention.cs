@@ -1,0 +1,181 @@
+namespace Earshot.Compute.Cpu.Kernels;
+
+/// <summary>
+/// softmax(q·kᵀ/√size)·v of one head for some rows of queries, in one pass over the positions: each block of positions gives
+/// scores that stay in cache, the running maximum and sum of each row are corrected as larger scores come (online softmax,
+/// as in FlashAttention), and no matrix of all scores exists. A row's bits do not depend on the other rows.
+/// </summary>
+internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    /// <summary>Rows that are done together at most.</summary>
+    public const int MaxRows = 56;
+
+    const int Width = PackedMatrix.PanelWidth;
+    const int BlockPositions = 256;
+
+    // 64 bytes more than a power of two, so that rows do not share the cache's sets.
+    const int ScoreStride = BlockPositions * sizeof(float) + 64;
+
+    public HeadLayout Layout;
+
+    /// <summary>The packed keys, and the values behind them.</summary>
+    public byte* Panels;
+    public int Positions;
+    public float* Queries;
+    public nint QueryStride;
+    public float* Output;
+    public nint OutputStride;
+    public int Rows;
+
+    /// <summary>The position of the first row where rows see themselves and what came before; −1 where they see everything.</summary>
+    public int CausalFrom;
+
+    byte* _queries;
+    nint _queryStride;
+    float* _scores;
+    byte* _probabilities;
+    float* _sums;
+    float* _largest;
+    float* _totals;
+
+    readonly MicroKernel Kernel => Layout.Kernel;
+
+    readonly int PaddedSize => (Layout.Size + Width - 1) / Width * Width;
+
+    readonly int ProbabilityStride => Kernel.RowType == PanelType.F32 ? ScoreStride : BlockPositions * sizeof(ushort) + 64;
+
+    public void Run()
+    {
+        Place();
+        PrepareQueries();
+        new Span<float>(_largest, Rows).Fill(float.NegativeInfinity);
+        new Span<float>(_totals, Rows).Clear();
+        new Span<float>(_sums, Rows * PaddedSize).Clear();
+        int end = CausalFrom < 0 ? Positions : Math.Min(Positions, CausalFrom + Rows);
+        for (int first = 0; first < end; first += BlockPositions)
+        {
+            int count = Math.Min(BlockPositions, end - first);
+            Score(first, count);
+            for (int r = 0; r < Rows; r++) Normalize(r, first, count);
+            AddValues(first, count);
+        }
+        Store();
+    }
+
+    /// <summary>The probabilities themselves, (rows, positions), in place of the output.</summary>
+    public void RunWeights()
+    {
+        Place();
+        PrepareQueries();
+        for (int first = 0; first < Positions; first += BlockPositions)
+        {
+            int count = Math.Min(BlockPositions, Positions - first);
+            Score(first, count);
+            for (int r = 0; r < Rows; r++)
+            {
+                new Span<float>((byte*)_scores + r * ScoreStride, count).CopyTo(new Span<float>(Output + r * OutputStride + first, count));
+            }
+        }
+        for (int r = 0; r < Rows; r++)
+        {
+            float* row = Output + r * OutputStride;
+            float total = Softmax<TLanes>.Exponentials(row, Positions, Softmax<TLanes>.Largest(row, Positions));
+            Softmax<TLanes>.Scale(row, Positions, 1 / total);
+        }
+    }
+
+    void Place()
+    {
+        _queryStride = ((nint)Layout.KeySteps * Kernel.StepInputs * Kernel.RowInputBytes + 63) & ~63;
+        if (_queryStride % 512 == 0) _queryStride += 64;
+        nint queries = MaxRows * _queryStride, scores = MaxRows * ScoreStride, sums = (nint)MaxRows * PaddedSize * sizeof(float);
+        byte* scratch = Scratch.ForPart(queries + 2 * scores + sums + 2 * 64 * sizeof(float) + PaddedSize * sizeof(float) + 64);
+        _queries = scratch;
+        _scores = (float*)(scratch + queries);
+        _probabilities = Kernel.RowType == PanelType.F32 ? (byte*)_scores : scratch + queries + scores;
+        _sums = (float*)(scratch + queries + 2 * scores);
+        _largest = _sums + MaxRows * PaddedSize;
+        _totals = _largest + 64;
+    }
+
+    readonly void PrepareQueries()
+    {
+        var scale = 1 / MathF.Sqrt(Layout.Size);
+        float* scaled = _totals + 64;
+        int padded = Layout.KeySteps * Kernel.StepInputs;
+        for (int r = 0; r < Rows; r++)
+        {
+            float* query = Queries + r * QueryStride;
+            for (int i = 0; i < Layout.Size; i++) scaled[i] = query[i] * scale;
+            byte* destination = _queries + r * _queryStride;
+            if (Kernel.RowType == PanelType.F32) Rows<TLanes>.ToF32(scaled, Layout.Size, (float*)destination, padded);
+            else Rows<TLanes>.ToBF16(scaled, Layout.Size, (ushort*)destination, padded);
+        }
+    }
+
+    readonly void Score(int first, int count)
+    {
+        MicroArguments arguments;
+        arguments.RowStride = _queryStride;
+        arguments.Steps = Layout.KeySteps;
+        arguments.SumStride = ScoreStride;
+        arguments.Accumulate = 0;
+        for (int position = 0; position < count; position += Width)
+        {
+            arguments.Rows = _queries;
+            arguments.Panel = Panels + (first + position) / Width * Layout.KeyPanelBytes;
+            arguments.Sums = _scores + position;
+            Kernel.RunStrips(&arguments, Rows);
+        }
+    }
+
+    /// <summary>A row's scores of one block → e^(score − largest so far); what is summed so far is brought to the new largest.</summary>
+    readonly void Normalize(int row, int first, int count)
+    {
+        float* scores = (float*)((byte*)_scores + row * ScoreStride);
+        int valid = CausalFrom < 0 ? count : Math.Clamp(CausalFrom + row + 1 - first, 0, count);
+        int padded = Kernel.StepsFor(count) * Kernel.StepInputs;
+        if (valid > 0)
+        {
+            float before = _largest[row], largest = MathF.Max(before, Softmax<TLanes>.Largest(scores, valid));
+            float total = Softmax<TLanes>.Exponentials(scores, valid, largest);
+            if (largest != before)
+            {
+                float correction = MathF.Exp(before - largest);
+                _totals[row] *= correction;
+                Softmax<TLanes>.Scale(_sums + row * PaddedSize, PaddedSize, correction);
+                _largest[row] = largest;
+            }
+            _totals[row] += total;
+        }
+        if (Kernel.RowType == PanelType.F32) new Span<float>(scores + valid, padded - valid).Clear();
+        else Rows<TLanes>.ToBF16(scores, valid, (ushort*)(_probabilities + row * ProbabilityStride), padded);
+    }
+
+    readonly void AddValues(int first, int count)
+    {
+        MicroArguments arguments;
+        arguments.RowStride = ProbabilityStride;
+        arguments.Steps = Kernel.StepsFor(count);
+        arguments.SumStride = PaddedSize * sizeof(float);
+        arguments.Accumulate = 1;
+        byte* values = Panels + Layout.KeyBytes + (nint)(first / Kernel.StepInputs) * PackedMatrix.StepBytes;
+        for (int column = 0; column < PaddedSize; column += Width)
+        {
+            arguments.Rows = _probabilities;
+            arguments.Panel = values + column / Width * Layout.ValuePanelBytes;
+            arguments.Sums = _sums + column;
+            Kernel.RunStrips(&arguments, Rows);
+        }
+    }
+
+    readonly void Store()
+    {
+        for (int r = 0; r < Rows; r++)
+        {
+            float* sums = _sums + r * PaddedSize;
+            Softmax<TLanes>.Scale(sums, PaddedSize, 1 / _totals[r]);
+            new Span<float>(sums, Layout.Size).CopyTo(new Span<float>(Output + r * OutputStride, Layout.Size));
+        }
+    }
+}

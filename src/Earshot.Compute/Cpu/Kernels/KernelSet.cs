@@ -1,0 +1,94 @@
+using Earshot.Compute.Cpu.Emit;
+
+namespace Earshot.Compute.Cpu.Kernels;
+
+/// <summary>The micro-kernels of one instruction set; made once a process for each set that is used.</summary>
+internal sealed unsafe class KernelSet
+{
+    static readonly System.Collections.Concurrent.ConcurrentDictionary<Isa, KernelSet> Sets = new();
+
+    // Keeps the emitted code's pages alive, as long as the process.
+    readonly ExecutableMemory? _code;
+
+    KernelSet(Isa isa)
+    {
+        var kernels = isa.Set >= InstructionSet.Avx512 ? Emit(isa, out _code) : null;
+        if (kernels is null && isa.Set >= InstructionSet.Avx512)
+        {
+            // The system forbids making code: the next set needs none.
+            isa = Isa.Select(InstructionSet.Avx2Vnni);
+        }
+        Isa = isa;
+        kernels ??= Managed(isa);
+        F32 = kernels[PanelType.F32];
+        BF16 = kernels[PanelType.BF16];
+        Int8 = kernels[PanelType.Int8];
+    }
+
+    /// <summary>Kernels made elsewhere, beside an instruction set's plain vector code.</summary>
+    public KernelSet(Isa isa, MicroKernel f32, MicroKernel bf16, MicroKernel int8)
+    {
+        Isa = isa;
+        F32 = f32;
+        BF16 = bf16;
+        Int8 = int8;
+    }
+
+    public Isa Isa { get; }
+
+    public MicroKernel F32 { get; }
+
+    public MicroKernel BF16 { get; }
+
+    /// <summary>Int8 by int8, or int8 widened and float32 where the processor has no such instruction.</summary>
+    public MicroKernel Int8 { get; }
+
+    /// <summary>The kernels of the best instructions there are, at most <paramref name="limit"/>.</summary>
+    public static KernelSet For(InstructionSet? limit) => Sets.GetOrAdd(Isa.Select(limit), isa => new KernelSet(isa));
+
+    static Dictionary<PanelType, MicroKernel> Managed(Isa isa)
+    {
+        if (isa.Set < InstructionSet.Avx2) return Managed<Lanes128>();
+        var kernels = Managed<Lanes256>();
+        if (isa.HasVnni) kernels[PanelType.Int8] = ManagedKernels<Lanes256>.Int8<BytePanel>();
+        return kernels;
+    }
+
+    static Dictionary<PanelType, MicroKernel> Managed<TLanes>() where TLanes : struct, ILanes<TLanes> => new()
+    {
+        [PanelType.F32] = ManagedKernels<TLanes>.F32(),
+        [PanelType.BF16] = ManagedKernels<TLanes>.BF16(),
+        [PanelType.Int8] = ManagedKernels<TLanes>.WidenedInt8(),
+    };
+
+    static Dictionary<PanelType, MicroKernel>? Emit(Isa isa, out ExecutableMemory? memory)
+    {
+        var code = new Assembler();
+        var emitted = new List<(PanelType Type, int MaxRows, int StepMultiple, int[] Entries)>();
+        bool tiles = isa.Set == InstructionSet.Amx;
+        AddVector(PanelType.F32);
+        if (tiles) AddTiles(PanelType.BF16);
+        else if (isa.HasBf16) AddVector(PanelType.BF16);
+        if (tiles) AddTiles(PanelType.Int8);
+        else if (isa.HasVnni) AddVector(PanelType.Int8);
+        memory = ExecutableMemory.TryCreate(code.Code);
+        if (memory is null) return null;
+
+        // What the processor lacks in 512 bits is compiled with what it has.
+        var kernels = Managed<Lanes512>();
+        byte* start = memory.Start;
+        foreach (var (type, maxRows, stepMultiple, entries) in emitted)
+        {
+            kernels[type] = new MicroKernel(type, maxRows, Array.ConvertAll(entries, offset => (nint)start + offset)) { RowType = type, StepMultiple = stepMultiple };
+        }
+        return kernels;
+
+        void AddVector(PanelType type) =>
+            emitted.Add((type, VectorKernels.MaxRows, 1, Entries(VectorKernels.MaxRows, rows => VectorKernels.Emit(code, type, rows, OperatingSystem.IsWindows()))));
+
+        void AddTiles(PanelType type) =>
+            emitted.Add((type, TileKernels.MaxRows, TileKernels.StepMultiple, Entries(TileKernels.MaxRows, rows => TileKernels.Emit(code, type, rows))));
+    }
+
+    static int[] Entries(int maxRows, Func<int, int> emit) => [0, .. Enumerable.Range(1, maxRows).Select(emit)];
+}

@@ -1,0 +1,126 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Earshot.Compute.Cpu.Kernels;
+
+/// <summary>4 float32 lanes: 128 bits.</summary>
+internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes128>
+{
+    readonly Vector128<float> _value = value;
+
+    public static int Count => 4;
+
+    public Vector128<float> Value => _value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Load(float* source) => new(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadInt32(int* source) => new(Vector128.ConvertToSingle(Vector128.Load(source)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadEven(byte* pairs) => new((Vector128.Load((uint*)pairs) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadOdd(byte* pairs) => new((Vector128.Load((uint*)pairs) & Vector128.Create(0xFFFF0000u)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadByte(byte* quads, int index) =>
+        new(Vector128.ConvertToSingle(((Vector128.Load((uint*)quads) >> (8 * index)) & Vector128.Create(255u)).AsInt32() - Vector128.Create(128)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadInt8(sbyte* source) => new(Vector128.Create((float)source[0], source[1], source[2], source[3]));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadHalf(ushort* source) =>
+        new((Vector128.WidenLower(Vector64.Load(source).ToVector128Unsafe()) << 13).AsSingle() * Vector128.Create(5.192296858534828e33f));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadBits(byte* source) => new(Vector128.Load((float*)source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 NextCode(Lanes128 codes) => new((codes._value.AsUInt32() >> 4).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Lookup(float* table, Lanes128 codes)
+    {
+        var indices = codes._value.AsInt32() & Vector128.Create(15);
+        return new(Vector128.Create(table[indices[0]], table[indices[1]], table[indices[2]], table[indices[3]]));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Create(float value) => new(Vector128.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 operator +(Lanes128 left, Lanes128 right) => new(left._value + right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 operator -(Lanes128 left, Lanes128 right) => new(left._value - right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 operator *(Lanes128 left, Lanes128 right) => new(left._value * right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 operator /(Lanes128 left, Lanes128 right) => new(left._value / right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 MultiplyAdd(Lanes128 left, Lanes128 right, Lanes128 addend) => new(Vector128.MultiplyAddEstimate(left._value, right._value, addend._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Max(Lanes128 left, Lanes128 right) => new(Vector128.ConditionalSelect(Vector128.GreaterThan(left._value, right._value), left._value, right._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Min(Lanes128 left, Lanes128 right) => new(Vector128.ConditionalSelect(Vector128.LessThan(left._value, right._value), left._value, right._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Abs(Lanes128 value) => new(Vector128.Abs(value._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 PowerOfTwo(Lanes128 n) => new(((Vector128.ConvertToInt32Native(n._value) + Vector128.Create(127)) << 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 ZeroBelow(Lanes128 value, Lanes128 x, Lanes128 limit) => new(Vector128.ConditionalSelect(Vector128.LessThan(x._value, limit._value), Vector128<float>.Zero, value._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 SelectPositive(Lanes128 x, Lanes128 positive, Lanes128 other) => new(Vector128.ConditionalSelect(Vector128.GreaterThan(x._value, Vector128<float>.Zero), positive._value, other._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Lanes128 value) => Vector128.Sum(value._value);
+
+    public static float Largest(Lanes128 value)
+    {
+        float low = value._value[0] > value._value[1] ? value._value[0] : value._value[1];
+        float high = value._value[2] > value._value[3] ? value._value[2] : value._value[3];
+        return low > high ? low : high;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* destination) => _value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreBF16(ushort* destination)
+    {
+        var bits = Rounded(_value) >> 16;
+        Vector128.Narrow(bits, bits).GetLower().Store(destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePairs(Lanes128 even, Lanes128 odd, byte* destination) =>
+        ((Rounded(even._value) >> 16) | (Rounded(odd._value) & Vector128.Create(0xFFFF0000u))).Store((uint*)destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreInt8(sbyte* destination)
+    {
+        // Adding and taking away 1.5 · 2²³ rounds to whole numbers, ties to even.
+        var rounded = Vector128.ConvertToInt32Native((_value + Vector128.Create(12582912f)) - Vector128.Create(12582912f));
+        for (int i = 0; i < 4; i++) destination[i] = (sbyte)rounded[i];
+    }
+
+    // The upper 16 bits of each lane are the nearest bfloat16, ties to even.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<uint> Rounded(Vector128<float> value)
+    {
+        var bits = value.AsUInt32();
+        return bits + ((bits >> 16) & Vector128.Create(1u)) + Vector128.Create(0x7FFFu);
+    }
+}

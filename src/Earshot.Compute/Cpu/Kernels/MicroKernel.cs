@@ -1,0 +1,108 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Earshot.Compute.Cpu.Kernels;
+
+/// <summary>What a panel's elements are: how many of a row's inputs one step of four bytes takes.</summary>
+internal enum PanelType
+{
+    /// <summary>One float32 a step.</summary>
+    F32,
+
+    /// <summary>Two bfloat16 a step.</summary>
+    BF16,
+
+    /// <summary>Four int8 a step; the panel's are unsigned (weight + 128), the rows' signed, the sums int32.</summary>
+    Int8,
+}
+
+/// <summary>What a micro-kernel works on: some rows, one panel, and the sums; strides in bytes. Emitted code knows the offsets.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct MicroArguments
+{
+    public const int RowsOffset = 0;
+    public const int RowStrideOffset = 8;
+    public const int PanelOffset = 16;
+    public const int StepsOffset = 24;
+    public const int SumsOffset = 32;
+    public const int SumStrideOffset = 40;
+    public const int AccumulateOffset = 48;
+
+    public byte* Rows;
+    public nint RowStride;
+    public byte* Panel;
+    public nint Steps;
+    public float* Sums;
+    public nint SumStride;
+
+    /// <summary>Zero to begin at zero, else the sums' values are added to.</summary>
+    public nint Accumulate;
+}
+
+/// <summary>
+/// Multiplies up to <see cref="MaxRows"/> rows by one panel of 32 columns. Each element is one sum over the inputs in their
+/// order, so that a row's result has the same bits whatever the other rows.
+/// </summary>
+internal sealed unsafe class MicroKernel
+{
+    readonly nint[]? _emitted;
+    readonly delegate*<MicroArguments*, int, void> _managed;
+
+    /// <summary>Emitted code, by the number of rows.</summary>
+    public MicroKernel(PanelType type, int maxRows, nint[] emitted)
+    {
+        Type = type;
+        MaxRows = maxRows;
+        _emitted = emitted;
+    }
+
+    public MicroKernel(PanelType type, int maxRows, delegate*<MicroArguments*, int, void> managed)
+    {
+        Type = type;
+        MaxRows = maxRows;
+        _managed = managed;
+    }
+
+    public PanelType Type { get; }
+
+    public int MaxRows { get; }
+
+    /// <summary>What the rows hold; float32 where the kernel widens the panel's elements itself.</summary>
+    public PanelType RowType { get; init; }
+
+    /// <summary>Steps come in multiples of this many; panels and rows are padded with zeros.</summary>
+    public int StepMultiple { get; init; } = 1;
+
+    /// <summary>Inputs that one step takes.</summary>
+    public int StepInputs => Type switch { PanelType.F32 => 1, PanelType.BF16 => 2, _ => 4 };
+
+    /// <summary>Bytes of one input in a row as the kernel reads it.</summary>
+    public int RowInputBytes => RowType switch { PanelType.F32 => 4, PanelType.BF16 => 2, _ => 1 };
+
+    /// <summary>Steps that some inputs take, padding included.</summary>
+    public int StepsFor(int inputs) => ((inputs + StepInputs - 1) / StepInputs + StepMultiple - 1) / StepMultiple * StepMultiple;
+
+    /// <summary>Any number of rows, in strips of nearly the same height: 9 + 9 are faster than 14 + 4.</summary>
+    public void RunStrips(MicroArguments* arguments, int rows)
+    {
+        byte* firstRow = arguments->Rows;
+        byte* firstSum = (byte*)arguments->Sums;
+        int strips = (rows + MaxRows - 1) / MaxRows;
+        for (int strip = 0, done = 0; strip < strips; strip++)
+        {
+            int count = (rows - done + strips - strip - 1) / (strips - strip);
+            arguments->Rows = firstRow + done * arguments->RowStride;
+            arguments->Sums = (float*)(firstSum + done * arguments->SumStride);
+            Run(arguments, count);
+            done += count;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Run(MicroArguments* arguments, int rows)
+    {
+        // No transition to unmanaged mode: a call takes microseconds at most.
+        if (_emitted is not null) ((delegate* unmanaged[Cdecl, SuppressGCTransition]<MicroArguments*, void>)_emitted[rows])(arguments);
+        else _managed(arguments, rows);
+    }
+}

@@ -1,0 +1,64 @@
+using System.Runtime.CompilerServices;
+
+namespace Earshot.Compute.Cpu.Kernels;
+
+/// <summary>Brings the rows of a product into the form that a micro-kernel reads.</summary>
+internal static unsafe class Rows<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    /// <summary>Copies <paramref name="count"/> inputs of a row and fills with zeros up to <paramref name="padded"/>.</summary>
+    public static void ToF32(float* source, int count, float* destination, int padded)
+    {
+        int i = 0;
+        for (; i <= count - TLanes.Count; i += TLanes.Count) TLanes.Load(source + i).Store(destination + i);
+        for (; i < count; i++) destination[i] = source[i];
+        for (; i < padded; i++) destination[i] = 0;
+    }
+
+    /// <summary>The same, rounded to bfloat16.</summary>
+    public static void ToBF16(float* source, int count, ushort* destination, int padded)
+    {
+        int i = 0;
+        for (; i <= count - TLanes.Count; i += TLanes.Count) TLanes.Load(source + i).StoreBF16(destination + i);
+        for (; i < count; i++) destination[i] = BFloat16.Round(source[i]);
+        for (; i < padded; i++) destination[i] = 0;
+    }
+
+    /// <summary>The same, in units of 1 / <paramref name="inverseScale"/> as int8; returns the sum of what was written.</summary>
+    public static int ToInt8(float* source, int count, float inverseScale, sbyte* destination, int padded)
+    {
+        var scale = TLanes.Create(inverseScale);
+        int i = 0, sum = 0;
+        for (; i <= count - TLanes.Count; i += TLanes.Count) (TLanes.Load(source + i) * scale).StoreInt8(destination + i);
+        for (; i < count; i++) destination[i] = (sbyte)MathF.Round(source[i] * inverseScale);
+        for (; i < padded; i++) destination[i] = 0;
+        for (i = 0; i < count; i++) sum += destination[i];
+        return sum;
+    }
+
+    /// <summary>The largest magnitude.</summary>
+    public static float Largest(float* source, int count)
+    {
+        var largest = TLanes.Create(0);
+        float result = 0;
+        int i = 0;
+        for (; i <= count - TLanes.Count; i += TLanes.Count) largest = TLanes.Max(TLanes.Abs(TLanes.Load(source + i)), largest);
+        for (; i < count; i++) result = MathF.Max(result, MathF.Abs(source[i]));
+        return MathF.Max(result, TLanes.Largest(largest));
+    }
+}
+
+/// <summary>The upper half of a float32.</summary>
+internal static class BFloat16
+{
+    /// <summary>The nearest bfloat16, ties to even.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ushort Round(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        // Rounding must not carry a not-a-number into infinity or zero.
+        if (float.IsNaN(value)) return (ushort)((bits >> 16) | 0x40);
+        return (ushort)((bits + ((bits >> 16) & 1) + 0x7FFF) >> 16);
+    }
+
+    public static float ToSingle(ushort value) => BitConverter.UInt32BitsToSingle((uint)value << 16);
+}

@@ -1,0 +1,65 @@
+namespace Earshot.Compute.Cpu.Kernels;
+
+/// <summary>Attention within each sequence of a batch: the heads of one sequence are packed, then blocks of rows attend.</summary>
+internal static unsafe class SequenceAttention<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    public static void Run(WorkerPool pool, in AttentionCall call)
+    {
+        if (call.Time == 0) return;
+        var layout = new HeadLayout(call.Kernel, call.HeadSize, call.Time);
+        byte* panels = Scratch.ForCall(call.Heads.KeyValue * layout.Bytes);
+        long queryWidth = (long)call.Heads.Query * call.HeadSize, keyWidth = (long)call.Heads.KeyValue * call.HeadSize;
+        int blocks = (call.Time + HeadAttention<TLanes>.MaxRows - 1) / HeadAttention<TLanes>.MaxRows;
+        for (int b = 0; b < call.Batch; b++)
+        {
+            long first = (long)b * call.Time;
+            pool.Run(new PackHeadWork<TLanes>
+            {
+                Call = new PackCall { Layout = layout, Keys = call.K + first * keyWidth, Values = call.V + first * keyWidth, Heads = call.Heads.KeyValue, Positions = call.Time, Panels = panels },
+            }, call.Heads.KeyValue);
+            pool.Run(new BlockWork
+            {
+                Layout = layout,
+                Panels = panels,
+                Queries = call.Q + first * queryWidth,
+                Output = call.Output + first * queryWidth,
+                Time = call.Time,
+                Heads = call.Heads,
+                Blocks = blocks,
+            }, call.Heads.Query * blocks);
+        }
+    }
+
+    /// <summary>A block of rows of one head.</summary>
+    struct BlockWork : IParallelWork
+    {
+        public HeadLayout Layout;
+        public byte* Panels;
+        public float* Queries;
+        public float* Output;
+        public int Time;
+        public Heads Heads;
+        public int Blocks;
+
+        public readonly void Execute(int part)
+        {
+            int head = part / Blocks, block = part % Blocks, keyHead = head / (Heads.Query / Heads.KeyValue);
+            // As even as the kernel's strips allow: the last block is not a remainder.
+            int first = (int)((long)Time * block / Blocks), rows = (int)((long)Time * (block + 1) / Blocks) - first;
+            nint width = (nint)Heads.Query * Layout.Size, offset = first * width + head * Layout.Size;
+            var attention = new HeadAttention<TLanes>
+            {
+                Layout = Layout,
+                Panels = Panels + keyHead * Layout.Bytes,
+                Positions = Time,
+                Queries = Queries + offset,
+                QueryStride = width,
+                Output = Output + offset,
+                OutputStride = width,
+                Rows = rows,
+                CausalFrom = Heads.Causal ? first : -1,
+            };
+            attention.Run();
+        }
+    }
+}

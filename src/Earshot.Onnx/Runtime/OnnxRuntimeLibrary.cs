@@ -1,0 +1,106 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Earshot.Onnx.Runtime;
+
+/// <summary>Finds and loads ONNX Runtime's shared library.</summary>
+static class OnnxRuntimeLibrary
+{
+    /// <summary>The environment variable that names the library's file or folder; where it is set, nothing else is tried.</summary>
+    public const string Variable = "EARSHOT_ONNXRUNTIME";
+
+    /// <summary>Loads the first library found; <paramref name="path"/> is its file, or its bare name where the system's loader found it.</summary>
+    /// <exception cref="OnnxRuntimeException">None was found or the one found could not be loaded; the message lists where it looked.</exception>
+    public static nint Load(string? configured, out string path)
+    {
+        var looked = new List<string>();
+        foreach (var candidate in configured is { Length: > 0 } ? Configured(configured, looked) : Candidates(looked))
+        {
+            try
+            {
+                path = candidate;
+                return NativeLibrary.Load(candidate);
+            }
+            catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+            {
+                looked.Add($"{candidate} (found, but it could not be loaded: {FirstLine(e.Message)})");
+            }
+        }
+        if (configured is not { Length: > 0 })
+        {
+            foreach (var name in SystemNames)
+            {
+                path = name;
+                if (NativeLibrary.TryLoad(name, out var handle)) return handle;
+            }
+            looked.Add("the system's loader");
+        }
+        throw new OnnxRuntimeException(Missing(looked), OnnxErrorCode.NotFound);
+    }
+
+    static string Missing(List<string> looked)
+    {
+        var text = new StringBuilder("ONNX Runtime's library was not found. Looked at:");
+        foreach (var place in looked) text.Append("\n  ").Append(place);
+        text.Append("\nInstall it with 'npm install onnxruntime-node@1.30.0 --ignore-scripts' in the application's folder or one above it, ")
+            .Append("or set ").Append(Variable).Append(" to the library's file or folder.");
+        return text.ToString();
+    }
+
+    static string[] Configured(string configured, List<string> looked)
+    {
+        if (File.Exists(configured)) return [Path.GetFullPath(configured)];
+        return InFolder(Path.GetFullPath(configured), looked, $"{Variable} = ");
+    }
+
+    static IEnumerable<string> Candidates(List<string> looked)
+    {
+        var application = AppContext.BaseDirectory;
+        foreach (var file in InFolder(Path.Combine(application, "runtimes", RuntimeIdentifier, "native"), looked)) yield return file;
+        foreach (var file in InFolder(application, looked)) yield return file;
+        var visited = new HashSet<string>();
+        foreach (var start in (string[])[application, Environment.CurrentDirectory])
+        {
+            looked.Add($"node_modules/onnxruntime-node in {Path.TrimEndingDirectorySeparator(start)} and the folders above it");
+            for (var folder = new DirectoryInfo(start); folder is not null && visited.Add(folder.FullName.TrimEnd(Path.DirectorySeparatorChar)); folder = folder.Parent)
+            {
+                foreach (var file in InNodeModules(folder.FullName, looked)) yield return file;
+            }
+        }
+    }
+
+    static IEnumerable<string> InNodeModules(string folder, List<string> looked)
+    {
+        var bin = Path.Combine(folder, "node_modules", "onnxruntime-node", "bin");
+        if (!Directory.Exists(bin)) yield break;
+        foreach (var api in Directory.GetDirectories(bin, "napi-v*").OrderDescending(StringComparer.Ordinal))
+        {
+            foreach (var file in InFolder(Path.Combine(api, NodePlatform, Architecture), looked)) yield return file;
+        }
+    }
+
+    static string[] InFolder(string folder, List<string> looked, string prefix = "")
+    {
+        string[] files = [];
+        if (Directory.Exists(folder))
+        {
+            files = Directory.GetFiles(folder, FilePattern);
+            // The plain name first; versioned ones (libonnxruntime.so.1) in order; provider libraries (libonnxruntime_providers_…) never match.
+            Array.Sort(files, StringComparer.Ordinal);
+        }
+        if (files.Length == 0) looked.Add(prefix + folder);
+        return files;
+    }
+
+    static string FirstLine(string message) => message.AsSpan().Trim().IndexOfAny('\r', '\n') is >= 0 and var end ? message.Trim()[..end] : message;
+
+    static string FilePattern => OperatingSystem.IsWindows() ? "onnxruntime.dll" : OperatingSystem.IsMacOS() ? "libonnxruntime.*dylib" : "libonnxruntime.so*";
+
+    static string[] SystemNames => OperatingSystem.IsWindows() ? ["onnxruntime"] : OperatingSystem.IsMacOS() ? ["libonnxruntime.dylib"] : ["libonnxruntime.so.1", "libonnxruntime.so"];
+
+    static string NodePlatform => OperatingSystem.IsWindows() ? "win32" : OperatingSystem.IsMacOS() ? "darwin" : "linux";
+
+    static string Architecture => RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? "arm64" : "x64";
+
+    static string RuntimeIdentifier => (OperatingSystem.IsWindows() ? "win-" : OperatingSystem.IsMacOS() ? "osx-" : "linux-") + Architecture;
+}

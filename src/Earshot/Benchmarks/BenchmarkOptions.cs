@@ -1,0 +1,74 @@
+namespace Earshot.Benchmarks;
+
+/// <summary>What a benchmark runs.</summary>
+public sealed record BenchmarkOptions
+{
+    /// <summary>Rounds that are measured; settings take turns within each.</summary>
+    public int Rounds { get; init; } = 5;
+
+    /// <summary>Rounds before, which load and warm everything and are not counted.</summary>
+    public int Warmups { get; init; } = 1;
+
+    /// <summary>Mel frames a window; 3,000 are 30 s.</summary>
+    public int Frames { get; init; } = 3000;
+
+    /// <summary>Tokens of the prompt that is run at once.</summary>
+    public int PromptTokens { get; init; } = 4;
+
+    /// <summary>Tokens decoded one by one after it.</summary>
+    public int Tokens { get; init; } = 48;
+
+    /// <summary>Windows decoded at once, each by its own stream, beside the single one; 1 leaves that out.</summary>
+    public int Streams { get; init; } = 8;
+}
+
+/// <summary>A stage and how long it took, median over the rounds.</summary>
+/// <param name="Name">The stage: features, encoder, prompt, token, or tokens of several streams.</param>
+/// <param name="Milliseconds">The median.</param>
+/// <param name="Flops">Floating-point operations that it takes, 0 where they do not matter.</param>
+/// <param name="Bytes">Bytes that it must read at least, 0 where they do not matter.</param>
+/// <param name="RooflineShare">The time the machine's measured peaks allow over the time taken, or null where no peak was measured.</param>
+public sealed record StageResult(string Name, double Milliseconds, double Flops, long Bytes, double? RooflineShare);
+
+/// <summary>One setting's figures.</summary>
+public sealed record BenchmarkResult
+{
+    /// <summary>What was measured: model and setting.</summary>
+    public required string Name { get; init; }
+
+    public required IReadOnlyList<StageResult> Stages { get; init; }
+
+    /// <summary>Processing time over audio time for a window of 30 s with as many tokens as measured.</summary>
+    public required double RealTimeFactor { get; init; }
+
+    /// <summary>Tokens a second of one stream.</summary>
+    public required double TokensPerSecond { get; init; }
+
+    /// <summary>Tokens a second of all streams together, or null where only one was measured.</summary>
+    public double? StreamsTokensPerSecond { get; init; }
+
+    /// <summary>Bytes of weights in memory as they are computed with.</summary>
+    public required long WeightBytes { get; init; }
+
+    /// <summary>The largest resident size of the process so far, in bytes.</summary>
+    public required long PeakMemoryBytes { get; init; }
+
+    /// <summary>This setting's time over the first setting's, by stage: the median of the rounds' ratios.</summary>
+    public IReadOnlyDictionary<string, double> RatioToFirst { get; init; } = new Dictionary<string, double>();
+}
+
+/// <summary>A whole run: the machine and every setting.</summary>
+public sealed record BenchmarkReport
+{
+    public required string Machine { get; init; }
+
+    public required int Threads { get; init; }
+
+    /// <summary>Measured in this process, 10⁹ floating-point operations a second by weight format; empty where not measured.</summary>
+    public IReadOnlyDictionary<string, double> PeakGigaflops { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Measured in this process, 10⁹ bytes a second.</summary>
+    public double? ReadGigabytesPerSecond { get; init; }
+
+    public required IReadOnlyList<BenchmarkResult> Results { get; init; }
+}

@@ -1,0 +1,29 @@
+using Earshot.Compute.Measuring;
+using Earshot.Models;
+
+namespace Earshot.Benchmarks;
+
+/// <summary>A model with a setting, as a benchmark runs it.</summary>
+public sealed record BenchmarkSubject
+{
+    public required string Name { get; init; }
+
+    public required WhisperRuntime Runtime { get; init; }
+
+    /// <summary>What the stages take, for rooflines; null where nothing is known of the runtime's inside.</summary>
+    public WhisperCosts? Costs { get; init; }
+
+    /// <summary>Operations a second that the machine reaches at most in this setting; null where not measured.</summary>
+    public double? PeakFlops { get; init; }
+
+    /// <summary>Bytes a second that the machine reads at most; null where not measured.</summary>
+    public double? ReadBytesPerSecond { get; init; }
+
+    /// <summary>Bytes of weights in memory, asked after the run.</summary>
+    public Func<long> WeightBytes { get; init; } = () => 0;
+
+    /// <summary>The shortest time that a cost can take on this machine, in seconds, or null where no peak is known.</summary>
+    internal double? Limit(Cost cost) => PeakFlops is { } flops && ReadBytesPerSecond is { } bytes
+        ? Math.Max(cost.Flops / flops, (cost.WeightBytes + cost.KeyValueBytes) / bytes)
+        : null;
+}

@@ -1,0 +1,175 @@
+namespace Earshot.Checkpoints;
+
+/// <summary>A model in the cache.</summary>
+/// <param name="Name">Its name on the hub.</param>
+/// <param name="Revisions">The branches, tags or commits that are there.</param>
+/// <param name="Bytes">What it takes on disk.</param>
+/// <param name="IsComplete">Whether a revision has all that a model needs.</param>
+public sealed record CachedModel(string Name, string Folder, IReadOnlyList<string> Revisions, long Bytes, bool IsComplete);
+
+/// <summary>The folders of Hugging Face's cache: <c>models--org--name/{blobs,refs,snapshots}</c>.</summary>
+sealed class HubCache(string root)
+{
+    public string Root => root;
+
+    public string FolderOf(HubModelName model) => Path.Combine(root, model.FolderName);
+
+    public string BlobsOf(HubModelName model) => Path.Combine(FolderOf(model), "blobs");
+
+    public string SnapshotOf(HubModelName model, string commit) => Path.Combine(FolderOf(model), "snapshots", commit);
+
+    public string LockOf(HubModelName model, string blob) => Path.Combine(root, ".locks", model.FolderName, blob + ".lock");
+
+    /// <summary>The complete snapshot of a model's revision, or null.</summary>
+    public string? Find(HubModelName model)
+    {
+        var commit = IsCommit(model.Revision) ? model.Revision : ReadRef(model);
+        if (commit is null) return null;
+        var snapshot = SnapshotOf(model, commit);
+        return IsComplete(snapshot) ? snapshot : null;
+    }
+
+    /// <summary>Notes which commit a branch or tag stands for; commits stand for themselves.</summary>
+    public void WriteRef(HubModelName model, string commit)
+    {
+        if (model.Revision == commit) return;
+        var path = RefPath(model);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            var temporary = $"{path}.{Guid.NewGuid():N}.partial";
+            File.WriteAllText(temporary, commit);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"Cannot write to the cache at '{root}': {e.Message} Free space there, or set HF_HUB_CACHE to another folder.", e);
+        }
+    }
+
+    /// <summary>Gives a blob its name in a snapshot: by a link, or where links cannot be made, by a copy.</summary>
+    public void Place(HubModelName model, string commit, string fileName, string blob)
+    {
+        var path = Path.Combine(SnapshotOf(model, commit), fileName);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var temporary = $"{path}.{Guid.NewGuid():N}.partial";
+        var blobPath = Path.Combine(BlobsOf(model), blob);
+        try
+        {
+            File.CreateSymbolicLink(temporary, Path.GetRelativePath(Path.GetDirectoryName(path)!, blobPath));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PlatformNotSupportedException)
+        {
+            CopyInstead(blobPath, temporary);
+        }
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    static void CopyInstead(string source, string destination)
+    {
+        try
+        {
+            File.Copy(source, destination);
+        }
+        catch
+        {
+            File.Delete(destination);
+            throw;
+        }
+    }
+
+    public IReadOnlyList<CachedModel> List()
+    {
+        if (!Directory.Exists(root)) return [];
+        var models = new List<CachedModel>();
+        foreach (var folder in Directory.EnumerateDirectories(root, "models--*").Order(StringComparer.Ordinal))
+        {
+            if (HubModelName.FromFolderName(Path.GetFileName(folder)) is not { } name) continue;
+            var snapshots = Snapshots(folder);
+            var revisions = Refs(folder).Select(r => r.Name)
+                .Concat(snapshots.Select(Path.GetFileName).Except(Refs(folder).Select(r => r.Commit)))
+                .OfType<string>().ToList();
+            models.Add(new CachedModel(name.Id, folder, revisions, Size(folder), snapshots.Any(IsComplete)));
+        }
+        return models;
+    }
+
+    /// <summary>Deletes a model, or where <paramref name="wholeModel"/> is false its one revision with the blobs that no other uses; gives the bytes freed.</summary>
+    public long Remove(HubModelName model, bool wholeModel)
+    {
+        var folder = FolderOf(model);
+        long before = Size(folder);
+        if (wholeModel)
+        {
+            Directory.Delete(folder, recursive: true);
+            var locks = Path.Combine(root, ".locks", model.FolderName);
+            if (Directory.Exists(locks)) Directory.Delete(locks, recursive: true);
+            return before;
+        }
+        var commit = IsCommit(model.Revision) ? model.Revision : ReadRef(model);
+        if (commit is null || !Directory.Exists(SnapshotOf(model, commit)))
+            throw new CheckpointException($"'{model}' is not in the cache at '{root}'; of this model it has {string.Join(", ", Refs(folder).Select(r => r.Name))}.");
+        Directory.Delete(SnapshotOf(model, commit), recursive: true);
+        foreach (var reference in Refs(folder).Where(r => r.Commit == commit)) File.Delete(Path.Combine(folder, "refs", reference.Name));
+        DeleteUnusedBlobs(model);
+        return before - Size(folder);
+    }
+
+    public static bool IsCommit(string revision) => revision.Length == 40 && revision.All(char.IsAsciiHexDigitLower);
+
+    void DeleteUnusedBlobs(HubModelName model)
+    {
+        if (!Directory.Exists(BlobsOf(model))) return;
+        var used = Snapshots(FolderOf(model))
+            .SelectMany(snapshot => Directory.EnumerateFiles(snapshot, "*", SearchOption.AllDirectories))
+            .Select(file => Path.GetFileName(new FileInfo(file).LinkTarget))
+            .ToHashSet();
+        foreach (var blob in Directory.GetFiles(BlobsOf(model)))
+        {
+            if (!used.Contains(Path.GetFileName(blob))) File.Delete(blob);
+        }
+    }
+
+    string RefPath(HubModelName model) => Path.Combine(FolderOf(model), "refs", model.Revision);
+
+    string? ReadRef(HubModelName model)
+    {
+        var path = RefPath(model);
+        return File.Exists(path) && File.ReadAllText(path).Trim() is var commit && IsCommit(commit) ? commit : null;
+    }
+
+    /// <summary>Whether a folder has what a model needs; another client may have fetched a file or two only.</summary>
+    static bool IsComplete(string snapshot)
+    {
+        if (!File.Exists(Path.Combine(snapshot, WhisperConfig.FileName))) return false;
+        if (File.Exists(Path.Combine(snapshot, SafetensorsCheckpoint.FileName))) return true;
+        try
+        {
+            using var index = SettingsFile.OpenIfPresent(Path.Combine(snapshot, SafetensorsCheckpoint.IndexName));
+            return index is not null && index.Root.TryGetProperty("weight_map", out var map)
+                && map.EnumerateObject().Select(p => p.Value.GetString()).Distinct().All(shard => shard is not null && File.Exists(Path.Combine(snapshot, shard)));
+        }
+        catch (Exception e) when (e is CheckpointException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    static string[] Snapshots(string folder)
+    {
+        var snapshots = Path.Combine(folder, "snapshots");
+        return Directory.Exists(snapshots) ? Directory.GetDirectories(snapshots) : [];
+    }
+
+    static List<(string Name, string Commit)> Refs(string folder)
+    {
+        var refs = Path.Combine(folder, "refs");
+        if (!Directory.Exists(refs)) return [];
+        return [.. Directory.EnumerateFiles(refs, "*", SearchOption.AllDirectories).Select(file => (Path.GetRelativePath(refs, file), File.ReadAllText(file).Trim()))];
+    }
+
+    /// <summary>What the files take; links take nothing.</summary>
+    static long Size(string folder) => Directory.Exists(folder)
+        ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Where(f => f.LinkTarget is null).Sum(f => f.Length)
+        : 0;
+}

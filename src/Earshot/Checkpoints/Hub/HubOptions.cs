@@ -1,0 +1,79 @@
+namespace Earshot.Checkpoints;
+
+/// <summary>Where models come from and where they are kept; by default as the environment variables of Hugging Face's own client say, so that both share one cache.</summary>
+public sealed record HubOptions
+{
+    /// <summary>The folder that holds <c>models--…</c> folders.</summary>
+    public required string CacheFolder { get; init; }
+
+    /// <summary>The hub's address.</summary>
+    public Uri Endpoint { get; init; } = new("https://huggingface.co");
+
+    /// <summary>The access token for gated and private models; sent to <see cref="Endpoint"/> only, and never written anywhere.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>Whether to use cached models only.</summary>
+    public bool Offline { get; init; }
+
+    /// <summary>How many files are downloaded at once.</summary>
+    public int Parallelism { get; init; } = 4;
+
+    /// <summary>How often a download that makes no progress is tried again.</summary>
+    public int Retries { get; init; } = 5;
+
+    /// <summary>The wait before the first retry; it doubles each time.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a server may stay silent before the connection counts as broken.</summary>
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The options that the environment gives: HF_HOME, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, XDG_CACHE_HOME, HF_ENDPOINT, HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE.</summary>
+    /// <exception cref="CheckpointException">HF_ENDPOINT is not a web address.</exception>
+    public static HubOptions FromEnvironment() =>
+        FromVariables(Environment.GetEnvironmentVariable, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile));
+
+    internal static HubOptions FromVariables(Func<string, string?> variable, string userFolder)
+    {
+        string? Value(params ReadOnlySpan<string> names)
+        {
+            foreach (var name in names)
+            {
+                if (variable(name)?.Trim() is { Length: > 0 } value) return value;
+            }
+            return null;
+        }
+
+        string Expand(string path) => path == "~" || path.StartsWith("~/", StringComparison.Ordinal) ? userFolder + path[1..] : path;
+
+        var home = Expand(Value("HF_HOME") ?? Path.Combine(Value("XDG_CACHE_HOME") ?? Path.Combine(userFolder, ".cache"), "huggingface"));
+        return new HubOptions
+        {
+            CacheFolder = Path.GetFullPath(Expand(Value("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE") ?? Path.Combine(home, "hub"))),
+            Endpoint = ParseEndpoint(Value("HF_ENDPOINT") ?? "https://huggingface.co"),
+            Token = Value("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") ?? ReadToken(Expand(Value("HF_TOKEN_PATH") ?? Path.Combine(home, "token"))),
+            Offline = Value("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")?.ToUpperInvariant() is "1" or "ON" or "YES" or "TRUE",
+        };
+    }
+
+    /// <summary>All options but the token's text.</summary>
+    public override string ToString() =>
+        $"{nameof(HubOptions)} {{ CacheFolder = {CacheFolder}, Endpoint = {Endpoint}, Token = {(Token is null ? "none" : "given")}, Offline = {Offline} }}";
+
+    static Uri ParseEndpoint(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var endpoint) && endpoint.Scheme is "http" or "https"
+            ? endpoint
+            : throw new CheckpointException($"HF_ENDPOINT is '{text}'; expected a web address such as https://huggingface.co.");
+
+    static string? ReadToken(string path)
+    {
+        try
+        {
+            return File.Exists(path) && File.ReadAllText(path).Trim() is { Length: > 0 } token ? token : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Public models need no token; those that do say so when asked for.
+            return null;
+        }
+    }
+}

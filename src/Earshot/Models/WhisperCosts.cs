@@ -1,0 +1,87 @@
+using Earshot.Checkpoints;
+using Earshot.Compute;
+using Earshot.Compute.Measuring;
+
+namespace Earshot.Models;
+
+/// <summary>What each stage of a Whisper model takes, found by running the model's functions over shapes alone.</summary>
+public sealed class WhisperCosts
+{
+    readonly MeasuringBackend _backend;
+    readonly WhisperConfig _config;
+    readonly Scope _root;
+    readonly Scope _model;
+    Tensor? _encoded;
+
+    /// <param name="tensors">The checkpoint; its shapes are read, never its values.</param>
+    /// <param name="config">The sizes.</param>
+    /// <param name="weightBytesOf">Bytes that a matrix weight takes in memory; null for those in the checkpoint.</param>
+    /// <param name="keyValueBytes">Bytes of an element of the attention's keys and values.</param>
+    public WhisperCosts(ITensorStore tensors, WhisperConfig config, Func<Parameter, long>? weightBytesOf = null, int keyValueBytes = sizeof(float))
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        ArgumentNullException.ThrowIfNull(config);
+        _backend = new MeasuringBackend { WeightBytesOf = weightBytesOf, KeyValueBytes = keyValueBytes };
+        _config = config;
+        _root = new Scope(tensors);
+        _model = ModelScope(_root);
+    }
+
+    /// <summary>The operations of the stage measured last.</summary>
+    public IReadOnlyList<Measurement> Operations => _backend.Measurements;
+
+    /// <summary>The parameters that the stages measured so far use.</summary>
+    public IEnumerable<Parameter> Parameters => _root.Parameters;
+
+    /// <summary>Some exports leave out the leading <c>model</c> of the names.</summary>
+    internal static Scope ModelScope(Scope root) => (root / "model" / "encoder" / "conv1").Has("weight") ? root / "model" : root;
+
+    /// <summary>Encoding a window of so many frames.</summary>
+    public Cost Encoder(int frames)
+    {
+        _backend.Clear();
+        _encoded = WhisperModel.Encode(_backend.Input(new Shape(1, frames, _config.NumMelBins)), _model / "encoder", _config);
+        return _backend.Total;
+    }
+
+    /// <summary>The cross-attention's keys and values of the window measured last, computed once a window.</summary>
+    public Cost CrossAttentionKeys()
+    {
+        var encoded = Encoded();
+        _backend.Clear();
+        using var state = CreateState(1);
+        WhisperModel.Remember(encoded, state.Audio, 0, _model / "decoder", _config);
+        return _backend.Total;
+    }
+
+    /// <summary>One decoding step: each of <paramref name="rows"/> sequences gains <paramref name="tokens"/> tokens after <paramref name="past"/>; sequences share a window where <paramref name="windows"/> is 1.</summary>
+    public Cost Step(int rows, int past, int tokens = 1, int windows = 1)
+    {
+        var encoded = Encoded();
+        _backend.Clear();
+        using var state = CreateState(rows);
+        WhisperModel.Remember(encoded, state.Audio, 0, _model / "decoder", _config);
+        _backend.Clear();
+        for (int row = 0; row < rows; row++)
+        {
+            for (int t = 0; t < tokens; t++) state.Layout.Add(row, past + t, row % windows);
+        }
+        var indices = _backend.Input(new Shape(rows * tokens), DType.I32);
+        var hidden = WhisperModel.Decode(indices, indices, state, _model / "decoder", _config);
+        if (tokens > 1) hidden = hidden.SelectRows(_backend.Input(new Shape(rows), DType.I32));
+        WhisperModel.Logits(hidden, _root, _model / "decoder", _config);
+        return _backend.Total;
+    }
+
+    Tensor Encoded()
+    {
+        if (_encoded is null) Encoder(2 * _config.MaxSourcePositions);
+        return _encoded!;
+    }
+
+    WhisperDecoderState CreateState(int rows) => new()
+    {
+        Past = [.. Enumerable.Range(0, _config.DecoderLayers).Select(_ => _backend.CreateCache(rows, _config.MaxTargetPositions, _config.DModel))],
+        Audio = [.. Enumerable.Range(0, _config.DecoderLayers).Select(_ => _backend.CreateMemory(1, _config.MaxSourcePositions, _config.DModel, new Heads(_config.DecoderAttentionHeads)))],
+    };
+}

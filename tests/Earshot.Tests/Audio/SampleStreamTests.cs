@@ -1,0 +1,88 @@
+namespace Earshot.Audio;
+
+public class SampleStreamTests
+{
+    [Fact]
+    public void Speech_at_16_kilohertz_comes_as_it_is()
+    {
+        var path = TestData.Require("audio/jfk.wav");
+        using var reader = AudioReader.Open(path);
+
+        var samples = AudioFile.Load(path);
+
+        Assert.Equal(reader.TotalFrames, samples.Length);
+        Assert.Equal(Readers.ReadAll(reader), samples);
+    }
+
+    [Fact]
+    public void Channels_are_averaged()
+    {
+        var bytes = Floats(2, 16000, 0.5f, -0.25f, 1f, 0f);
+
+        Assert.Equal([0.125f, 0.5f], AudioFile.Load(new MemoryStream(bytes), "test"));
+    }
+
+    [Fact]
+    public void One_channel_can_be_chosen()
+    {
+        var bytes = Floats(2, 16000, 0.5f, -0.25f, 1f, 0f);
+
+        Assert.Equal([-0.25f, 0f], AudioFile.Load(new MemoryStream(bytes), "test", channel: 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => AudioFile.Load(new MemoryStream(bytes), "test", channel: 2));
+    }
+
+    [Fact]
+    public void What_is_no_finite_number_becomes_silence()
+    {
+        var bytes = Floats(1, 16000, 0.5f, float.NaN, float.PositiveInfinity, float.NegativeInfinity, -0.5f);
+
+        Assert.Equal([0.5f, 0, 0, 0, -0.5f], AudioFile.Load(new MemoryStream(bytes), "test"));
+    }
+
+    [Fact]
+    public void Finite_samples_whose_sum_is_not_stay()
+    {
+        var bytes = Floats(1, 16000, float.MaxValue, float.MaxValue, 1);
+
+        Assert.Equal([float.MaxValue, float.MaxValue, 1], AudioFile.Load(new MemoryStream(bytes), "test"));
+    }
+
+    [Fact]
+    public void Eight_channels_at_96_kilohertz_are_heard_at_16()
+    {
+        var interleaved = Enumerable.Range(0, 96000).SelectMany(n => Enumerable.Repeat((float)Math.Sin(2 * Math.PI * 440 * n / 96000), 8)).ToArray();
+
+        var samples = AudioFile.Load(new MemoryStream(Floats(8, 96000, interleaved)), "test");
+
+        Assert.Equal(16000, samples.Length);
+        for (var n = 500; n < 15500; n++) Assert.Equal(Math.Sin(2 * Math.PI * 440 * n / 16000), samples[n], 1e-4);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(479)]
+    [InlineData(5000)]
+    public void Reading_in_pieces_gives_the_same(int size)
+    {
+        var interleaved = Enumerable.Range(0, 30000).Select(n => (float)Math.Sin(n * 0.37)).ToArray();
+        var bytes = Floats(2, 44100, interleaved);
+        var expected = AudioFile.Load(new MemoryStream(bytes), "test");
+        using var stream = new SampleStream(AudioReader.Open(new PipeStream(bytes, 1001), "test"));
+        var actual = new List<float>();
+        var buffer = new float[size];
+
+        Assert.Equal(expected.Length, stream.TotalSamples);
+        while (stream.Read(buffer) is > 0 and var read) actual.AddRange(buffer.AsSpan(0, read));
+
+        Assert.Equal(expected, actual);
+    }
+
+    static byte[] Floats(int channels, int rate, params float[] interleaved)
+    {
+        using var stream = new MemoryStream();
+        var writer = new WavWriter(stream, rate, channels, WavEncoding.IeeeFloat);
+        writer.Write(interleaved);
+        writer.Complete();
+        return stream.ToArray();
+    }
+}
