@@ -21,25 +21,37 @@ static class WeightFile
         var tensors = values.Select(value => value.Initializer!).Distinct(ReferenceEqualityComparer.Instance).Cast<TensorData>().ToList();
         if (tensors.Count == 0) return;
         var places = new Dictionary<TensorData, long>(ReferenceEqualityComparer.Instance);
+        var temporary = $"{path}.{Guid.NewGuid():N}.partial";
+        try
+        {
+            WriteTensors(tensors, temporary, places, progress, cancellationToken);
+            File.Move(temporary, path);
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+        foreach (var value in values) value.Initializer = TensorData.FromFile(value.Initializer!.Type, value.Initializer.Shape, path, places[value.Initializer], value.Name);
+    }
+
+    static void WriteTensors(List<TensorData> tensors, string path, Dictionary<TensorData, long> places, IProgress<double>? progress, CancellationToken cancellationToken)
+    {
         double total = tensors.Sum(tensor => tensor.ByteLength);
         long done = 0;
         var piece = new byte[Piece];
-        using (var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
+        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        foreach (var tensor in tensors)
         {
-            foreach (var tensor in tensors)
+            file.Position = places[tensor] = (file.Position + Alignment - 1) / Alignment * Alignment;
+            for (long at = 0; at < tensor.ByteLength; at += Piece)
             {
-                file.Position = places[tensor] = (file.Position + Alignment - 1) / Alignment * Alignment;
-                for (long at = 0; at < tensor.ByteLength; at += Piece)
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    var bytes = piece.AsSpan(0, (int)Math.Min(Piece, tensor.ByteLength - at));
-                    tensor.Read(at, bytes);
-                    file.Write(bytes);
-                    progress?.Report((done += bytes.Length) / total);
-                }
+                cancellationToken.ThrowIfCancellationRequested();
+                var bytes = piece.AsSpan(0, (int)Math.Min(Piece, tensor.ByteLength - at));
+                tensor.Read(at, bytes);
+                file.Write(bytes);
+                progress?.Report((done += bytes.Length) / total);
             }
         }
-        foreach (var value in values) value.Initializer = TensorData.FromFile(value.Initializer!.Type, value.Initializer.Shape, path, places[value.Initializer], value.Name);
     }
 
     static bool IsIn(TensorData tensor, string folder) => tensor.File is { } file && Path.GetDirectoryName(file) == folder;
