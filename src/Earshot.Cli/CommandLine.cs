@@ -13,6 +13,9 @@ internal static class CommandLine
     {
         var root = new RootCommand("Speech understanding on your own machine: transcribe, translate, and look inside models.")
         {
+            new TranscribeCommand(terminal),
+            new TranslateCommand(terminal),
+            new DetectLanguageCommand(terminal),
             new ModelsCommand(terminal),
             new InspectCommand(terminal),
             GlobalOptions.Quiet,

@@ -47,6 +47,7 @@ public sealed unsafe class MatrixProductTests
     {
         using var pool = new WorkerPool(3, KernelSet.For(set));
         Check(pool, format, (201, 130, 70));
+        Check(pool, format, (4, 256, 97));
         Check(pool, format, (3, 5200, 45));
         Check(pool, format, (101, 2900, 33));
     }
@@ -54,7 +55,13 @@ public sealed unsafe class MatrixProductTests
     [Theory, MemberData(nameof(SetsAndFormats))]
     public void A_row_has_the_same_bits_whatever_the_other_rows_and_threads(InstructionSet set, WeightFormat format)
     {
-        const int rows = 120, inputs = 1500, outputs = 50;
+        CheckSameBits(set, format, (120, 1500, 50));
+        CheckSameBits(set, format, (99, 1536, 70)); // whole groups of codes, and an odd panel
+    }
+
+    static void CheckSameBits(InstructionSet set, WeightFormat format, (int Rows, int Inputs, int Outputs) shape)
+    {
+        var (rows, inputs, outputs) = shape;
         using var one = new WorkerPool(1, KernelSet.For(set));
         using var three = new WorkerPool(3, KernelSet.For(set));
         using var weights = PackedMatrix.Pack(ArraySource.Random(outputs, inputs, 1), format, one);

@@ -43,7 +43,7 @@ internal static class VectorKernels
 
     static void Prologue(Assembler code, int rows, bool windows)
     {
-        if (windows) SaveForWindows(code, rows);
+        if (windows) SaveForWindows(code, rows * 2);
         code.Load(Rows, new Address(Arguments, MicroArguments.RowsOffset));
         code.Load(Stride, new Address(Arguments, MicroArguments.RowStrideOffset));
         code.Load(Panel, new Address(Arguments, MicroArguments.PanelOffset));
@@ -160,23 +160,23 @@ internal static class VectorKernels
     static void Epilogue(Assembler code, int rows, bool windows)
     {
         code.ZeroUpper();
-        if (windows) RestoreForWindows(code, rows);
+        if (windows) RestoreForWindows(code, rows * 2);
         code.Return();
     }
 
-    // Windows keeps rdi, rsi and xmm6 … xmm15; its first argument is in rcx.
-    static void SaveForWindows(Assembler code, int rows)
+    /// <summary>Windows keeps rdi, rsi and xmm6 … xmm15, of which the first some are used; its first argument is in rcx.</summary>
+    public static void SaveForWindows(Assembler code, int used)
     {
         code.Push(Gpr.Rdi);
         code.Push(Gpr.Rsi);
         code.Subtract(Gpr.Rsp, 160);
-        for (int x = 6; x < Math.Min(16, rows * 2); x++) code.StoreXmm(new Address(Gpr.Rsp, (x - 6) * 16), x);
+        for (int x = 6; x < Math.Min(16, used); x++) code.StoreXmm(new Address(Gpr.Rsp, (x - 6) * 16), x);
         code.Move(Gpr.Rdi, Gpr.Rcx);
     }
 
-    static void RestoreForWindows(Assembler code, int rows)
+    public static void RestoreForWindows(Assembler code, int used)
     {
-        for (int x = 6; x < Math.Min(16, rows * 2); x++) code.LoadXmm(x, new Address(Gpr.Rsp, (x - 6) * 16));
+        for (int x = 6; x < Math.Min(16, used); x++) code.LoadXmm(x, new Address(Gpr.Rsp, (x - 6) * 16));
         code.Add(Gpr.Rsp, 160);
         code.Pop(Gpr.Rsi);
         code.Pop(Gpr.Rdi);

@@ -45,6 +45,39 @@ internal static unsafe class GroupedPanels<TLanes> where TLanes : struct, ILanes
         }
     }
 
+    /// <summary>The scales of one panel or two that are neighbours, as float32: (groups, panels, 32).</summary>
+    public static void Scales(in GroupLayout layout, byte* panel, int panels, float* scales)
+    {
+        for (int group = 0; group < layout.Groups; group++)
+        {
+            for (int i = 0; i < panels; i++)
+            {
+                for (int column = 0; column < Width; column += TLanes.Count)
+                {
+                    Scale(layout, panel + i * layout.PanelBytes, group, column).Store(scales + (group * panels + i) * Width + column);
+                }
+            }
+        }
+    }
+
+    /// <summary>Multiplies up to four rows by one panel or two that are neighbours, with emitted code; sums are (panels, rows, 32).</summary>
+    public static void Multiply(CodeKernel kernel, in GroupLayout layout, MicroArguments* arguments, int rows, int panels, float* scales)
+    {
+        var codes = new CodeArguments
+        {
+            Rows = (float*)arguments->Rows,
+            RowStride = arguments->RowStride,
+            Panel = arguments->Panel,
+            PanelBytes = layout.PanelBytes,
+            Groups = layout.Groups,
+            GroupSteps = layout.GroupSize / 8,
+            Scales = scales,
+            Table = layout.Table,
+            Sums = arguments->Sums,
+        };
+        kernel.Run(&codes, rows, panels);
+    }
+
     /// <summary>Multiplies up to four rows by a whole panel, into sums of 32 columns.</summary>
     public static void Multiply(in GroupLayout layout, MicroArguments* arguments, int rows)
     {

@@ -43,6 +43,9 @@ internal sealed unsafe class KernelSet
     /// <summary>Int8 by int8, or int8 widened and float32 where the processor has no such instruction.</summary>
     public MicroKernel Int8 { get; }
 
+    /// <summary>Four-bit codes by few rows; null where only the plain vector code does that.</summary>
+    public CodeKernel? Codes { get; private set; }
+
     /// <summary>The kernels of the best instructions there are, at most <paramref name="limit"/>.</summary>
     public static KernelSet For(InstructionSet? limit) => Sets.GetOrAdd(Isa.Select(limit), isa => new KernelSet(isa));
 
@@ -61,7 +64,7 @@ internal sealed unsafe class KernelSet
         [PanelType.Int8] = ManagedKernels<TLanes>.WidenedInt8(),
     };
 
-    static Dictionary<PanelType, MicroKernel>? Emit(Isa isa, out ExecutableMemory? memory)
+    Dictionary<PanelType, MicroKernel>? Emit(Isa isa, out ExecutableMemory? memory)
     {
         var code = new Assembler();
         var emitted = new List<(PanelType Type, int MaxRows, int StepMultiple, int[] Entries)>();
@@ -71,17 +74,22 @@ internal sealed unsafe class KernelSet
         else if (isa.HasBf16) AddVector(PanelType.BF16);
         if (tiles) AddTiles(PanelType.Int8);
         else if (isa.HasVnni) AddVector(PanelType.Int8);
+        var codes = Enumerable.Range(0, CodeKernels.MaxPanels + 1)
+            .Select(panels => Entries(CodeKernels.MaxRows, rows => panels == 0 ? 0 : CodeKernels.Emit(code, rows, panels, OperatingSystem.IsWindows()))).ToArray();
         memory = ExecutableMemory.TryCreate(code.Code);
         if (memory is null) return null;
 
         // What the processor lacks in 512 bits is compiled with what it has.
         var kernels = Managed<Lanes512>();
         byte* start = memory.Start;
+        Codes = new CodeKernel(Array.ConvertAll(codes, Placed));
         foreach (var (type, maxRows, stepMultiple, entries) in emitted)
         {
-            kernels[type] = new MicroKernel(type, maxRows, Array.ConvertAll(entries, offset => (nint)start + offset)) { RowType = type, StepMultiple = stepMultiple };
+            kernels[type] = new MicroKernel(type, maxRows, Placed(entries)) { RowType = type, StepMultiple = stepMultiple };
         }
         return kernels;
+
+        nint[] Placed(int[] offsets) => Array.ConvertAll(offsets, offset => (nint)start + offset);
 
         void AddVector(PanelType type) =>
             emitted.Add((type, VectorKernels.MaxRows, 1, Entries(VectorKernels.MaxRows, rows => VectorKernels.Emit(code, type, rows, OperatingSystem.IsWindows()))));

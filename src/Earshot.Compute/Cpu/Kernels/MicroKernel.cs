@@ -106,3 +106,45 @@ internal sealed unsafe class MicroKernel
         else _managed(arguments, rows);
     }
 }
+
+/// <summary>What a kernel of four-bit codes works on: whole groups only. Emitted code knows the offsets.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct CodeArguments
+{
+    public const int RowsOffset = 0;
+    public const int RowStrideOffset = 8;
+    public const int PanelOffset = 16;
+    public const int PanelBytesOffset = 24;
+    public const int GroupsOffset = 32;
+    public const int GroupStepsOffset = 40;
+    public const int ScalesOffset = 48;
+    public const int TableOffset = 56;
+    public const int SumsOffset = 64;
+
+    public float* Rows;
+
+    /// <summary>In bytes.</summary>
+    public nint RowStride;
+    public byte* Panel;
+
+    /// <summary>How far the second panel is.</summary>
+    public nint PanelBytes;
+    public nint Groups;
+
+    /// <summary>Steps of eight inputs in a group.</summary>
+    public nint GroupSteps;
+
+    /// <summary>The groups' scales as float32: (groups, panels, 32).</summary>
+    public float* Scales;
+    public float* Table;
+
+    /// <summary>Sums: (panels, rows, 32).</summary>
+    public float* Sums;
+}
+
+/// <summary>Multiplies a few rows by one or two panels of four-bit codes.</summary>
+internal sealed unsafe class CodeKernel(nint[][] entries)
+{
+    public void Run(CodeArguments* arguments, int rows, int panels) =>
+        ((delegate* unmanaged[Cdecl, SuppressGCTransition]<CodeArguments*, void>)entries[panels][rows])(arguments);
+}

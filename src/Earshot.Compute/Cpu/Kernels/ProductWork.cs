@@ -1,3 +1,5 @@
+using Earshot.Compute.Cpu.Emit;
+
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>One part of a matrix product: a block of rows by a group of panels.</summary>
@@ -8,6 +10,9 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
 
     /// <summary>Inputs of a panel of codes that are unpacked at once: 16 KiB, a third of a first-level cache.</summary>
     const int UnpackedInputs = 128;
+
+    /// <summary>Rows that emitted code multiplies by codes directly, in strips of four; more are worth unpacking for.</summary>
+    const int EmittedCodeRows = 8;
 
     public LinearCall Call;
     public ProductPlan Plan;
@@ -49,6 +54,11 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         bool shared = _all.Start != null;
         nint stride = shared ? _all.Stride : RowStride(Plan.StepsPerBlock);
         nint tileBytes = (nint)rows * TileRowBytes;
+        if (EmittedCodes(rows))
+        {
+            MultiplyCodes(firstPanel, panels, rows);
+            return;
+        }
         int tiles = Plan.StepBlocks > 1 ? panels : 1;
         nint unpackedBytes = Call.Weights.Groups is null ? 0 : UnpackedInputs * PackedMatrix.StepBytes;
         byte* scratch = Scratch.ForPart(unpackedBytes + tiles * tileBytes + (shared ? 0 : BlockBytes(rows, stride)));
@@ -74,6 +84,34 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     }
 
     readonly int StepRowBytes => Kernel.StepInputs * Kernel.RowInputBytes;
+
+    /// <summary>Whether few rows meet codes in whole groups, for which there is emitted code.</summary>
+    readonly bool EmittedCodes(int rows) =>
+        _all.Start != null && Call.Weights.Groups is { } groups && Call.Weights.Kernels.Codes is not null && rows <= EmittedCodeRows && Call.Weights.Inputs % groups.GroupSize == 0;
+
+    readonly void MultiplyCodes(int firstPanel, int panels, int rows)
+    {
+        var groups = Call.Weights.Groups!.Value;
+        const int tileBytes = CodeKernels.MaxPanels * CodeKernels.MaxRows * TileRowBytes;
+        byte* scratch = Scratch.ForPart(tileBytes + (nint)groups.Groups * CodeKernels.MaxPanels * TileRowBytes);
+        var sums = (float*)scratch;
+        var scales = (float*)(scratch + tileBytes);
+        int strips = (rows + CodeKernels.MaxRows - 1) / CodeKernels.MaxRows;
+        for (int p = 0, taken; p < panels; p += taken)
+        {
+            taken = Math.Min(CodeKernels.MaxPanels, panels - p);
+            byte* panel = Call.Weights.Panel(firstPanel + p);
+            GroupedPanels<TLanes>.Scales(groups, panel, taken, scales);
+            for (int strip = 0, row = 0; strip < strips; strip++)
+            {
+                int count = (rows - row + strips - strip - 1) / (strips - strip);
+                var arguments = new MicroArguments { Rows = _all.Start + row * _all.Stride, RowStride = _all.Stride, Panel = panel, Sums = sums };
+                GroupedPanels<TLanes>.Multiply(Call.Weights.Kernels.Codes!, groups, &arguments, count, taken, scales);
+                for (int i = 0; i < taken; i++) Finish(_all, sums + i * count * Width, row, count, firstPanel + p + i);
+                row += count;
+            }
+        }
+    }
 
     readonly void Multiply(MicroArguments* arguments, int rows, int firstStep)
     {
