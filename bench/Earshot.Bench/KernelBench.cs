@@ -122,7 +122,7 @@ internal static unsafe class KernelBench
 
     static float* Allocate(int count)
     {
-        float* start = (float*)NativeMemory.AlignedAlloc((nuint)count * sizeof(float), 64);
+        float* start = (float*)LargePages.Allocate(count * (long)sizeof(float));
         var random = new Random(1);
         for (int i = 0; i < count; i++) start[i] = random.NextSingle() - 0.5f;
         return start;
