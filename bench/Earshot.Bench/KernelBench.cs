@@ -23,8 +23,11 @@ internal static unsafe class KernelBench
             if (isa.HasBf16) peaks[PanelType.BF16] = Peaks.Operations(PanelType.BF16, threads);
             if (isa.HasVnni) peaks[PanelType.Int8] = Peaks.Operations(PanelType.Int8, threads);
         }
+        double avx2 = Peaks.Avx2Operations(threads);
+        Console.WriteLine($"peak F32 of AVX2: {avx2:F0} GFLOP/s");
         foreach (var (type, peak) in peaks) Console.WriteLine($"peak {type}: {peak:F0} GFLOP/s");
         Console.WriteLine($"read bandwidth: {bandwidth:F1} GB/s");
+        var ofAvx2 = new Dictionary<PanelType, double> { [PanelType.F32] = avx2 };
         foreach (var set in Enum.GetValues<InstructionSet>().Where(set => set <= isa.Set))
         {
             foreach (var format in Enum.GetValues<WeightFormat>())
@@ -32,7 +35,7 @@ internal static unsafe class KernelBench
                 if (!$"{set} {format}".Contains(filter, StringComparison.OrdinalIgnoreCase)) continue;
                 foreach (int rows in (int[])[1500, 8, 4, 1])
                 {
-                    foreach (var shape in Shapes) Measure(set, format, rows, shape, threads, peaks, bandwidth);
+                    foreach (var shape in Shapes) Measure(set, format, rows, shape, threads, set is InstructionSet.Avx2 or InstructionSet.Avx2Vnni ? ofAvx2 : peaks, bandwidth);
                 }
             }
         }

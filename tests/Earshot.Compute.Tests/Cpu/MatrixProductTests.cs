@@ -149,7 +149,7 @@ public sealed unsafe class MatrixProductTests
         YStride = weights.Outputs,
     };
 
-    static void Check(WorkerPool pool, WeightFormat format, (int Rows, int Inputs, int Outputs) shape)
+    internal static void Check(WorkerPool pool, WeightFormat format, (int Rows, int Inputs, int Outputs) shape)
     {
         var (rows, inputs, outputs) = shape;
         var source = ArraySource.Random(outputs, inputs, inputs);
