@@ -13,6 +13,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Speech understanding on your own machine: transcribe, translate, and look inside models.")
         {
+            new ModelsCommand(terminal),
             new InspectCommand(terminal),
             GlobalOptions.Quiet,
             GlobalOptions.Verbose,

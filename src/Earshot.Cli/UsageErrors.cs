@@ -9,7 +9,7 @@ internal static class UsageErrors
     /// <summary>Reports what is wrong and returns the exit code for it; null where nothing is.</summary>
     public static int? Report(ParseResult parsed, Terminal terminal)
     {
-        var unknown = parsed.UnmatchedTokens is [var first, ..] ? first : UnknownOption(parsed);
+        var unknown = UnknownOption(parsed) ?? (parsed.UnmatchedTokens is [var first, ..] ? first : null);
         if (unknown is null && parsed.Errors.Count == 0) return null;
         var messages = unknown is null
             ? parsed.Errors.Select(error => error.Message).Distinct().Take(5)

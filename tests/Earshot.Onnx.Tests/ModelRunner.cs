@@ -6,7 +6,7 @@ namespace Earshot.Onnx.Tests;
 /// <summary>Runs models on inputs made from a seed, and compares what comes out.</summary>
 static class ModelRunner
 {
-    /// <summary>The outputs of a model, by name, as floats; symbolic dimensions take the given sizes, or 2.</summary>
+    /// <summary>The outputs of a model, by name, as floats; dimensions that are not numbers take the sizes given by symbol (<c>?</c> for those without), or 2; an input's name gives its last dimension.</summary>
     public static Dictionary<string, (long[] Shape, float[] Elements)> Run(OnnxModel model, int seed = 1, Dictionary<string, long>? sizes = null) => Run(model.ToBytes(), seed, sizes);
 
     public static Dictionary<string, (long[] Shape, float[] Elements)> Run(byte[] model, int seed = 1, Dictionary<string, long>? sizes = null)
@@ -49,7 +49,7 @@ static class ModelRunner
 
     static OnnxValue Random(OnnxTensorDescription input, Random random, Dictionary<string, long>? sizes)
     {
-        var shape = input.Shape.Select(dimension => dimension.Size ?? (dimension.Symbol is { } symbol && sizes?.TryGetValue(symbol, out long size) == true ? size : 2)).ToArray();
+        var shape = input.Shape.Select(dimension => dimension.Size ?? sizes?.GetValueOrDefault(dimension.ToString(), 2) ?? 2).ToArray();
         if (sizes is not null && sizes.TryGetValue(input.Name, out long last)) shape[^1] = last;
         int count = (int)shape.Aggregate(1L, (product, size) => product * size);
         return input.Type switch

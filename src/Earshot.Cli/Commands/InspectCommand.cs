@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Earshot.Checkpoints;
 using Earshot.Cli.Inspection;
+using Earshot.Cli.Models;
 using Earshot.Cli.Options;
 
 namespace Earshot.Cli.Commands;
@@ -46,7 +47,7 @@ internal sealed class InspectCommand : EarshotCommand
             (null, null) => throw new UsageException("give a model's folder or name, or --random SHAPE."),
             (not null, not null) => throw new UsageException("give either a model or --random, not both."),
             (null, { } shape) => OfShape(shape, options),
-            ({ } model, null) => OfFolder(model, options),
+            ({ } model, null) => OfFolder(ModelFolders.Find(model), options),
         };
         if (parsed.GetValue(_json)) Terminal.Out.WriteLine(JsonSerializer.Serialize(report, CliJson.Readable.ModelReport));
         else ReportTables.Write(report, Terminal.OutConsole());

@@ -29,6 +29,10 @@ public sealed class CpuDevice : IDisposable
 
     internal WorkerPool Workers { get; }
 
+    /// <summary>The format that is fastest here at the accuracy of the checkpoint: bfloat16 where the processor multiplies it directly, else float32.</summary>
+    public static WeightFormat PreferredWeights(InstructionSet? instructionSet = null) =>
+        Isa.Select(instructionSet) is { HasBf16: true } or { Set: InstructionSet.Amx } ? WeightFormat.BF16 : WeightFormat.F32;
+
     /// <summary>What attention within sequences computes with: bfloat16 where weights are no longer float32 and it is faster.</summary>
     internal MicroKernel AttentionKernel =>
         Options.Weights != WeightFormat.F32 && Workers.Kernels.BF16.RowType == PanelType.BF16 ? Workers.Kernels.BF16 : Workers.Kernels.F32;

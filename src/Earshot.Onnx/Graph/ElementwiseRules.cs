@@ -12,13 +12,13 @@ static class ElementwiseRules
     public static void Arithmetic(InferenceContext context)
     {
         var shapes = context.Node.Inputs.Select(input => input?.Shape).ToArray();
-        context.Set(0, context.Type(0), context.Broadcast(shapes));
+        context.Set(0, context.AnyType, context.Broadcast(shapes));
         if (shapes.Length == 2 && context.Contents(0) is { } left && context.Contents(1) is { } right) context.Inference.SetContents(context.Node.Output, Calculate(context.Node.OpType, left, right));
     }
 
     public static void Comparison(InferenceContext context) => context.Set(0, OnnxElementType.Bool, context.Broadcast(context.Shape(0), context.Shape(1)));
 
-    public static void Where(InferenceContext context) => context.Set(0, context.Type(1), context.Broadcast(context.Shape(0), context.Shape(1), context.Shape(2)));
+    public static void Where(InferenceContext context) => context.Set(0, context.Type(1) != OnnxElementType.Undefined ? context.Type(1) : context.Type(2), context.Broadcast(context.Shape(0), context.Shape(1), context.Shape(2)));
 
     public static void Cast(InferenceContext context)
     {

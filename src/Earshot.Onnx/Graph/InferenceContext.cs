@@ -13,6 +13,9 @@ sealed class InferenceContext(OnnxNode node, ShapeInference inference, long oper
 
     public OnnxElementType Type(int input) => Node.Input(input)?.Type ?? OnnxElementType.Undefined;
 
+    /// <summary>The type of the first input that has one, for operators whose inputs are all of one type.</summary>
+    public OnnxElementType AnyType => Node.Inputs.FirstOrDefault(input => input is { Type: not OnnxElementType.Undefined })?.Type ?? OnnxElementType.Undefined;
+
     public OnnxDimension[]? Contents(int input) => Inference.Contents(Node.Input(input));
 
     public long[]? Numbers(int input) => ShapeInference.Numbers(Node.Input(input));

@@ -27,8 +27,11 @@ static class InferenceRules
         rules["QuantizeLinear"] = context => context.Set(0, context.Node.Input(2) is null ? OnnxElementType.UInt8 : context.Type(2), context.Shape(0));
         rules["DequantizeLinear"] = context => context.Set(0, context.Type(1), context.Shape(0));
         rules["Conv"] = rules[Microsoft + "FusedConv"] = ProductRules.Conv;
+        rules["ConvTranspose"] = ProductRules.ConvTranspose;
+        rules["GlobalAveragePool"] = rules["GlobalMaxPool"] = ProductRules.GlobalPool;
+        rules["Resize"] = rules["Upsample"] = ProductRules.Resize;
         rules["MaxPool"] = rules["AveragePool"] = ProductRules.Pool;
-        rules["MatMul"] = rules[Microsoft + "FusedMatMul"] = context => ProductRules.MatMul(context, context.Type(0));
+        rules["MatMul"] = rules[Microsoft + "FusedMatMul"] = context => ProductRules.MatMul(context, context.AnyType);
         rules["MatMulInteger"] = context => ProductRules.MatMul(context, OnnxElementType.Int32);
         rules[Microsoft + "DynamicQuantizeMatMul"] = context => ProductRules.MatMul(context, OnnxElementType.Float32);
         rules["Gemm"] = ProductRules.Gemm;

@@ -8,17 +8,39 @@ static class ProductRules
     {
         if (context.Shape(0) is not { Count: > 2 } x || context.Shape(1) is not { } w)
         {
-            context.Set(0, context.Type(0), null);
+            context.Set(0, context.AnyType, null);
             return;
         }
         if (w.Count != x.Count) throw context.Bad($"reads ({string.Join(", ", x)}) with a kernel of ({string.Join(", ", w)})");
         var kernel = context.Node.Ints("kernel_shape")?.Select(size => new OnnxDimension(size)).ToArray() ?? [.. w.Skip(2)];
-        context.Set(0, context.Type(0), [x[0], w[0], .. Positions(context, x, kernel)]);
+        context.Set(0, context.AnyType, [x[0], w[0], .. Positions(context, x, kernel)]);
     }
+
+    /// <summary>As a convolution with one place for all positions.</summary>
+    public static void GlobalPool(InferenceContext context) => context.Set(0, context.Type(0), context.Shape(0) is { Count: > 2 } x ? [x[0], x[1], .. Enumerable.Repeat(new OnnxDimension(1), x.Count - 2)] : null);
+
+    /// <summary>(batch, in, positions…) by (in, out / group, kernel…); how many positions is left open.</summary>
+    public static void ConvTranspose(InferenceContext context)
+    {
+        var shape = context.Shape(0) is { Count: > 2 } x && context.Shape(1) is { Count: > 2 } w ? new OnnxDimension[x.Count] : null;
+        if (shape is not null)
+        {
+            shape[0] = context.Shape(0)![0];
+            if (context.Shape(1)![1].Size is { } size) shape[1] = size * context.Node.Int("group", 1);
+        }
+        context.Set(0, context.AnyType, shape);
+    }
+
+    /// <summary>As many dimensions as before, of sizes that are left open.</summary>
+    public static void Resize(InferenceContext context) => context.Set(0, context.Type(0), context.Shape(0) is { } x ? new OnnxDimension[x.Count] : null);
 
     public static void Pool(InferenceContext context)
     {
-        if (context.Shape(0) is not { Count: > 2 } x || context.Node.Ints("kernel_shape") is not { } kernel) return;
+        if (context.Shape(0) is not { Count: > 2 } x || context.Node.Ints("kernel_shape") is not { } kernel)
+        {
+            context.Set(0, context.Type(0), null);
+            return;
+        }
         context.Set(0, context.Type(0), [x[0], x[1], .. Positions(context, x, [.. kernel.Select(size => new OnnxDimension(size))])]);
     }
 
@@ -45,7 +67,7 @@ static class ProductRules
     {
         if (context.Shape(0) is not { Count: 2 } a || context.Shape(1) is not { Count: 2 } b)
         {
-            context.Set(0, context.Type(0), null);
+            context.Set(0, context.AnyType, null);
             return;
         }
         bool transposeA = context.Node.Int("transA", 0) != 0, transposeB = context.Node.Int("transB", 0) != 0;
@@ -65,6 +87,12 @@ static class ProductRules
     {
         if (context.Shape(0) is { Count: 3 } query) context.Set(0, context.Type(0), [query[0], query[1], context.Shape(2) is { Count: 3 } value ? value[2] : query[2]]);
         else context.Set(0, context.Type(0), null);
+        for (int i = 0; i < 2; i++)
+        {
+            // The past is input 6 or 7; what comes out is longer by this step's keys or values.
+            if (context.Shape(6 + i) is { Count: 4 } past) context.Set(1 + i, context.Type(0), [past[0], past[1], OnnxDimension.Unknown, past[3]]);
+            else context.Set(1 + i, context.Type(0), null);
+        }
     }
 
     /// <summary>(length, batch, in): Y (length, directions, batch, hidden), Y_h and Y_c (directions, batch, hidden).</summary>

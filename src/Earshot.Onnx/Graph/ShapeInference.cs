@@ -50,8 +50,8 @@ public sealed class ShapeInference
         if (_contents.TryGetValue(value, out var known)) return known;
         if (value.Constant is not { Rank: <= 1, Count: <= 64 } data || data.Type is not (OnnxElementType.Int64 or OnnxElementType.Int32)) return null;
         var numbers = data.Type == OnnxElementType.Int64 ? data.ToArray<long>() : Array.ConvertAll(data.ToArray<int>(), number => (long)number);
-        // A dimension cannot be negative, so a list with -1 in it is read with Numbers instead.
-        return Array.Exists(numbers, number => number < 0) ? null : Array.ConvertAll(numbers, number => new OnnxDimension(number));
+        // -1 is Reshape's word for a dimension that is still to be found.
+        return Array.ConvertAll(numbers, number => number < 0 ? OnnxDimension.Unknown : new OnnxDimension(number));
     }
 
     /// <summary>The elements of a constant int64 or int32 list, negative ones too.</summary>

@@ -11,7 +11,7 @@ static class ShapeRules
     {
         OnnxDimension[]? shape = null;
         if (context.Numbers(1) is { } numbers) shape = Reshape(context, numbers);
-        else if (context.Contents(1) is { } contents) shape = contents;
+        else if (context.Contents(1) is { } contents) shape = [.. contents.Select((dimension, i) => dimension.Size == 0 && context.Node.Int("allowzero", 0) == 0 ? context.Shape(0)?.ElementAtOrDefault(i) ?? default : dimension)];
         else if (context.Shape(1) is [{ Size: <= 32 and { } rank }]) shape = new OnnxDimension[rank];
         context.Set(0, context.Type(0), shape);
         context.Inference.SetContents(context.Node.Output, shape is { Length: <= 1 } ? context.Contents(0) : null);
@@ -42,7 +42,11 @@ static class ShapeRules
     {
         var shapes = context.Node.Inputs.Select(input => input?.Shape).ToArray();
         var first = Array.Find(shapes, shape => shape is not null);
-        if (first is null) return;
+        if (first is null)
+        {
+            context.Set(0, context.AnyType, null);
+            return;
+        }
         int axis = context.Axis(context.Node.Int("axis", 0), first.Count);
         var result = first.ToArray();
         result[axis] = 0;
@@ -52,7 +56,7 @@ static class ShapeRules
             result[axis] = result[axis].Size is { } sum && shape?[axis].Size is { } size ? checked(sum + size) : OnnxDimension.Unknown;
             for (int i = 0; i < result.Length; i++) if (i != axis && result[i].Size is null && shape?[i].Size is { } known) result[i] = known;
         }
-        context.Set(0, context.Type(0), result);
+        context.Set(0, context.AnyType, result);
         var contents = Enumerable.Range(0, shapes.Length).Select(context.Contents).ToArray();
         context.Inference.SetContents(context.Node.Output, first.Count == 1 && Array.TrueForAll(contents, list => list is not null) ? [.. contents.SelectMany(list => list!)] : null);
     }

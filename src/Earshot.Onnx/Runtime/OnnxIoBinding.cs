@@ -2,7 +2,7 @@ namespace Earshot.Onnx.Runtime;
 
 /// <summary>
 /// Inputs and outputs of a session bound to places beforehand, so that a loop of runs copies nothing: state stays on its device, outputs land in
-/// memory the caller chose. Bound values are kept alive by the binding but belong to the caller.
+/// memory the caller chose. Bound values belong to the caller, and are not given back while a run uses them. One thread at a time.
 /// </summary>
 public sealed unsafe class OnnxIoBinding : IDisposable
 {
@@ -10,6 +10,7 @@ public sealed unsafe class OnnxIoBinding : IDisposable
     readonly OrtHandle _handle;
     readonly Dictionary<string, OnnxValue> _inputs = [];
     readonly Dictionary<string, OnnxValue?> _outputs = [];
+    readonly List<OrtHandle> _held = [];
 
     internal OnnxIoBinding(OnnxSession session, OrtHandle handle)
     {
@@ -23,10 +24,11 @@ public sealed unsafe class OnnxIoBinding : IDisposable
     public OnnxIoBinding BindInput(string name, OnnxValue value)
     {
         ArgumentNullException.ThrowIfNull(value);
-        _session.RequireInput(name);
+        var text = _session.InputName(name);
         using var binding = _handle.Lease();
         using var tensor = value.Handle.Lease();
-        fixed (byte* text = NativeText.Utf8(name)) OrtApi.Check(OrtApi.BindInput(binding.Pointer, text, tensor.Pointer), $"The input '{name}' could not be bound to {value}");
+        var status = OrtApi.BindInput(binding.Pointer, text, tensor.Pointer);
+        if (status != 0) OrtApi.Check(status, $"The input '{name}' could not be bound to {value}");
         _inputs[name] = value;
         return this;
     }
@@ -35,10 +37,11 @@ public sealed unsafe class OnnxIoBinding : IDisposable
     public OnnxIoBinding BindOutput(string name, OnnxValue value)
     {
         ArgumentNullException.ThrowIfNull(value);
-        _session.RequireOutput(name);
+        var text = _session.OutputName(name);
         using var binding = _handle.Lease();
         using var tensor = value.Handle.Lease();
-        fixed (byte* text = NativeText.Utf8(name)) OrtApi.Check(OrtApi.BindOutput(binding.Pointer, text, tensor.Pointer), $"The output '{name}' could not be bound to {value}");
+        var status = OrtApi.BindOutput(binding.Pointer, text, tensor.Pointer);
+        if (status != 0) OrtApi.Check(status, $"The output '{name}' could not be bound to {value}");
         _outputs[name] = value;
         return this;
     }
@@ -47,19 +50,42 @@ public sealed unsafe class OnnxIoBinding : IDisposable
     public OnnxIoBinding BindOutput(string name, OnnxMemoryInfo place)
     {
         ArgumentNullException.ThrowIfNull(place);
-        _session.RequireOutput(name);
+        var text = _session.OutputName(name);
         using var binding = _handle.Lease();
         using var info = place.Handle.Lease();
-        fixed (byte* text = NativeText.Utf8(name)) OrtApi.Check(OrtApi.BindOutputToDevice(binding.Pointer, text, info.Pointer), $"The output '{name}' could not be bound to {place}");
+        OrtApi.Check(OrtApi.BindOutputToDevice(binding.Pointer, text, info.Pointer), $"The output '{name}' could not be bound to {place}");
         _outputs[name] = null;
         return this;
     }
 
     /// <summary>Runs the session; returns when the bound outputs can be read.</summary>
     /// <exception cref="OperationCanceledException">The run was cancelled; the outputs hold nothing of use.</exception>
-    public void Run(OnnxRunOptions? options = null, CancellationToken cancellationToken = default) => _session.RunBound(this, options, cancellationToken);
+    /// <exception cref="ObjectDisposedException">A bound value was given back.</exception>
+    public void Run(OnnxRunOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            foreach (var value in _inputs.Values) Hold(value);
+            foreach (var value in _outputs.Values) Hold(value);
+            _session.RunBound(this, options, cancellationToken);
+        }
+        finally
+        {
+            foreach (var handle in _held) handle.DangerousRelease();
+            _held.Clear();
+        }
+    }
 
-    /// <summary>The outputs of the last run, in the order they were bound; values bound by the caller are new handles on the same memory.</summary>
+    /// <summary>Keeps a bound value from being given back while the run uses it.</summary>
+    void Hold(OnnxValue? value)
+    {
+        if (value is null) return;
+        bool added = false;
+        value.Handle.DangerousAddRef(ref added);
+        _held.Add(value.Handle);
+    }
+
+    /// <summary>The outputs of the last run, in the order they were bound; those bound to the caller's values are seen through new handles, valid while the caller's are.</summary>
     public OnnxOutputs TakeOutputs()
     {
         using var binding = _handle.Lease();

@@ -52,21 +52,21 @@ public sealed unsafe class OnnxMemoryInfo : IDisposable
     public override string ToString() => $"{Name}:{Device}";
 }
 
-/// <summary>Makes tensors in one place's memory; from <see cref="OnnxSession.CreateAllocator"/>, and not used after its session is disposed.</summary>
+/// <summary>Makes tensors in one place's memory; from <see cref="OnnxSession.CreateAllocator"/>, whose session it keeps alive.</summary>
 public sealed unsafe class OnnxAllocator : IDisposable
 {
-    readonly OrtHandle? _handle;
+    readonly OrtHandle _handle;
 
     internal OnnxAllocator(OrtHandle handle) => _handle = handle;
 
     /// <summary>Makes a tensor whose contents are whatever the memory held.</summary>
     public OnnxValue Allocate(OnnxElementType type, params ReadOnlySpan<long> shape)
     {
-        using var allocator = _handle!.Lease();
+        using var allocator = _handle.Lease();
         return OnnxValue.AllocateWith(allocator.Pointer, type, shape);
     }
 
-    public void Dispose() => _handle?.Dispose();
+    public void Dispose() => _handle.Dispose();
 
     /// <summary>The processor's default allocator, which belongs to the runtime.</summary>
     internal static nint Default

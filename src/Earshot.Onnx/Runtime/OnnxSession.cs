@@ -7,6 +7,7 @@ public sealed unsafe class OnnxSession : IDisposable
 {
     readonly OrtHandle _handle;
     readonly string _source;
+    readonly string _failed;
     readonly Dictionary<string, byte[]> _inputNames;
     readonly Dictionary<string, byte[]> _outputNames;
     readonly string[] _allOutputs;
@@ -15,6 +16,7 @@ public sealed unsafe class OnnxSession : IDisposable
     {
         _handle = handle;
         _source = source;
+        _failed = $"The model {source} failed to run";
         Providers = providers;
         using var session = handle.Lease();
         Inputs = Describe(session.Pointer, inputs: true);
@@ -66,17 +68,17 @@ public sealed unsafe class OnnxSession : IDisposable
         var results = new nint[outputs.Count];
         using var session = _handle.Lease();
         using var run = new CancellableRun(options, cancellationToken);
-        run.Check(Invoke(session.Pointer, run.Pointer, inputs, outputs, results), $"The model {_source} failed to run");
+        run.Check(Invoke(session.Pointer, run.Pointer, inputs, outputs, results), _failed);
         return OnnxOutputs.Adopt(outputs, results);
     }
 
-    /// <summary>Makes a binding of inputs and outputs for this session.</summary>
+    /// <summary>Makes a binding of inputs and outputs, which keeps this session alive until it is disposed.</summary>
     public OnnxIoBinding CreateBinding()
     {
         using var session = _handle.Lease();
         nint pointer;
         OrtApi.Check(OrtApi.CreateIoBinding(session.Pointer, &pointer), "A binding could not be made");
-        return new OnnxIoBinding(this, new OrtHandle(OrtKind.IoBinding, pointer));
+        return new OnnxIoBinding(this, new OrtHandle(OrtKind.IoBinding, pointer, _handle));
     }
 
     /// <summary>An allocator of the session's memory at a place, such as a CUDA device's.</summary>
@@ -87,14 +89,16 @@ public sealed unsafe class OnnxSession : IDisposable
         using var info = place.Handle.Lease();
         nint pointer;
         OrtApi.Check(OrtApi.CreateAllocator(session.Pointer, info.Pointer, &pointer), $"The session has no allocator for {place}");
-        return new OnnxAllocator(new OrtHandle(OrtKind.Allocator, pointer));
+        return new OnnxAllocator(new OrtHandle(OrtKind.Allocator, pointer, _handle));
     }
 
     public void Dispose() => _handle.Dispose();
 
-    internal void RequireInput(string name) => NameOf(_inputNames, name, "input");
+    /// <summary>An input's name for the runtime, where it does not move while the session lives.</summary>
+    internal byte* InputName(string name) => NameOf(_inputNames, name, "input");
 
-    internal void RequireOutput(string name) => NameOf(_outputNames, name, "output");
+    /// <summary>An output's name for the runtime, where it does not move while the session lives.</summary>
+    internal byte* OutputName(string name) => NameOf(_outputNames, name, "output");
 
     internal void RunBound(OnnxIoBinding binding, OnnxRunOptions? options, CancellationToken cancellationToken)
     {
@@ -103,7 +107,7 @@ public sealed unsafe class OnnxSession : IDisposable
         using var bound = binding.Handle.Lease();
         using var run = new CancellableRun(options, cancellationToken);
         OrtApi.Check(OrtApi.SynchronizeBoundInputs(bound.Pointer), "The bound inputs could not be brought to their devices");
-        run.Check(OrtApi.RunWithBinding(session.Pointer, run.Pointer, bound.Pointer), $"The model {_source} failed to run");
+        run.Check(OrtApi.RunWithBinding(session.Pointer, run.Pointer, bound.Pointer), _failed);
         OrtApi.Check(OrtApi.SynchronizeBoundOutputs(bound.Pointer), "The bound outputs could not be brought from their devices");
     }
 

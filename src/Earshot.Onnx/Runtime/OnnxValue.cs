@@ -12,7 +12,6 @@ public sealed unsafe class OnnxValue : IDisposable
     readonly OrtHandle _handle;
     readonly long[] _shape;
     readonly bool _onCpu;
-    MemoryHandle _pin;
 
     OnnxValue(OrtHandle handle, OnnxElementType type, long[] shape, bool onCpu)
     {
@@ -89,11 +88,8 @@ public sealed unsafe class OnnxValue : IDisposable
         return (nint)data;
     }
 
-    public void Dispose()
-    {
-        _handle.Dispose();
-        _pin.Dispose();
-    }
+    /// <summary>Gives the tensor back, and its memory free to move, once no run uses it any more.</summary>
+    public void Dispose() => _handle.Dispose();
 
     /// <summary>The type and the dimensions, as in <c>Float32(1, 80, 3000)</c>.</summary>
     public override string ToString() => $"{ElementType}({string.Join(", ", _shape)})";
@@ -104,7 +100,8 @@ public sealed unsafe class OnnxValue : IDisposable
         nint pointer;
         fixed (long* dimensions = shape)
         {
-            OrtApi.Check(OrtApi.CreateTensor(allocator, dimensions, (nuint)shape.Length, (int)type, &pointer), $"A tensor of {type}({string.Join(", ", shape.ToArray())}) could not be made");
+            var status = OrtApi.CreateTensor(allocator, dimensions, (nuint)shape.Length, (int)type, &pointer);
+            if (status != 0) OrtApi.Check(status, $"A tensor of {type}({string.Join(", ", shape.ToArray())}) could not be made");
         }
         return Adopt(pointer);
     }
@@ -132,7 +129,7 @@ public sealed unsafe class OnnxValue : IDisposable
         var pin = memory.Pin();
         try
         {
-            return new OnnxValue(Wrap(type, pin.Pointer, length, shape, OnnxMemoryInfo.Cpu), type, shape.ToArray(), onCpu: true) { _pin = pin };
+            return new OnnxValue(Wrap(type, pin.Pointer, length, shape, OnnxMemoryInfo.Cpu, pin), type, shape.ToArray(), onCpu: true);
         }
         catch
         {
@@ -141,7 +138,7 @@ public sealed unsafe class OnnxValue : IDisposable
         }
     }
 
-    static OrtHandle Wrap(OnnxElementType type, void* data, long byteLength, ReadOnlySpan<long> shape, OnnxMemoryInfo place)
+    static OrtHandle Wrap(OnnxElementType type, void* data, long byteLength, ReadOnlySpan<long> shape, OnnxMemoryInfo place, MemoryHandle pin = default)
     {
         RequireLength(type, byteLength, shape);
         // An empty tensor still needs an address.
@@ -151,11 +148,10 @@ public sealed unsafe class OnnxValue : IDisposable
         nint pointer;
         fixed (long* dimensions = shape)
         {
-            OrtApi.Check(
-                OrtApi.CreateTensorWithData(info.Pointer, data, (nuint)byteLength, dimensions, (nuint)shape.Length, (int)type, &pointer),
-                $"A tensor of {type}({string.Join(", ", shape.ToArray())}) could not be made over {byteLength} bytes");
+            var status = OrtApi.CreateTensorWithData(info.Pointer, data, (nuint)byteLength, dimensions, (nuint)shape.Length, (int)type, &pointer);
+            if (status != 0) OrtApi.Check(status, $"A tensor of {type}({string.Join(", ", shape.ToArray())}) could not be made over {byteLength} bytes");
         }
-        return new OrtHandle(OrtKind.Value, pointer);
+        return new OrtHandle(OrtKind.Value, pointer, pin: pin);
     }
 
     static (OnnxElementType Type, long[] Shape) Describe(nint value)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Earshot.Onnx.Runtime;
@@ -7,11 +8,18 @@ sealed class OrtHandle : SafeHandle
 {
     static long s_live;
     readonly OrtKind _kind;
+    readonly OrtHandle? _parent;
+    MemoryHandle _pin;
 
-    public OrtHandle(OrtKind kind, nint pointer) : base(0, ownsHandle: true)
+    /// <summary>Owns a native object, keeps the one it came from alive (a binding's session), and keeps the memory under it where it is.</summary>
+    public OrtHandle(OrtKind kind, nint pointer, OrtHandle? parent = null, MemoryHandle pin = default) : base(0, ownsHandle: true)
     {
         _kind = kind;
+        _pin = pin;
         SetHandle(pointer);
+        bool added = false;
+        parent?.DangerousAddRef(ref added);
+        _parent = parent;
         Interlocked.Increment(ref s_live);
     }
 
@@ -27,6 +35,8 @@ sealed class OrtHandle : SafeHandle
     protected override bool ReleaseHandle()
     {
         OrtApi.Release(_kind, handle);
+        _pin.Dispose();
+        _parent?.DangerousRelease();
         Interlocked.Decrement(ref s_live);
         return true;
     }

@@ -1,4 +1,5 @@
 using Earshot.Compute;
+using Earshot.Compute.Cpu;
 using Earshot.Tokenizers;
 
 namespace Earshot.Checkpoints;
@@ -17,7 +18,9 @@ public sealed class WhisperCheckpoint : IDisposable
         Tokenizer = WhisperTokenizer.Load(folder, config.VocabSize);
         if (Tokenizer.VocabSize > config.VocabSize)
             throw new CheckpointException($"The tokenizer in '{folder}' has {Tokenizer.VocabSize} tokens, the model of '{WhisperConfig.FileName}' only {config.VocabSize}. The files belong to different models: download all of them again.");
+        Quantization = CheckpointQuantizer.FormatOf(folder);
         _weights = SafetensorsCheckpoint.Open(folder);
+        Weights = Quantization is { } format ? new QuantizedTensors(_weights, format) : _weights;
     }
 
     public string Folder { get; }
@@ -30,7 +33,10 @@ public sealed class WhisperCheckpoint : IDisposable
 
     public WhisperTokenizer Tokenizer { get; }
 
-    public ITensorStore Weights => _weights;
+    /// <summary>The format that the matrices are saved in, or null where they are plain numbers.</summary>
+    public WeightFormat? Quantization { get; }
+
+    public ITensorStore Weights { get; }
 
     /// <summary>Opens a folder in Hugging Face format.</summary>
     /// <exception cref="CheckpointException">A file is missing or damaged, or the files contradict each other.</exception>

@@ -81,6 +81,18 @@ public sealed class ExecutionProvidersTests
         TestContext.Current.SendDiagnosticMessage(session.Providers.ToString());
     }
 
+    [Fact]
+    public void A_device_that_fails_to_start_falls_to_the_next()
+    {
+        NativeRuntime.Require();
+        Assert.SkipUnless(OnnxEnvironment.Current.AvailableProviders.Contains("WebGpuExecutionProvider"), "This build of ONNX Runtime has no WebGPU.");
+        using var session = OnnxSession.FromFile(
+            TestData.Require("models/silero-vad/silero_vad.onnx"),
+            new OnnxSessionOptions { Providers = ExecutionProviders.Parse("webgpu, cpu") });
+        Assert.Equal("cpu", session.Providers.Used[^1].Name);
+        TestContext.Current.SendDiagnosticMessage(session.Providers.ToString());
+    }
+
     /// <summary>A provider that no one platform has together with the others.</summary>
     static string Absent() => OperatingSystem.IsMacOS() ? "dml" : "coreml";
 }

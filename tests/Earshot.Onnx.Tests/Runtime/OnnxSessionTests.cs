@@ -70,6 +70,29 @@ public sealed class OnnxSessionTests
     }
 
     [Fact]
+    public void A_binding_refuses_values_given_back_and_keeps_its_session()
+    {
+        NativeRuntime.Require();
+        using var input = OnnxValue.FromMemory<float>(Noise(576), 1, 576);
+        using var rate = OnnxValue.FromMemory<long>(new long[] { 16000 });
+        using var state = OnnxValue.FromMemory<float>(new float[256], 2, 1, 128);
+        var lost = OnnxValue.FromMemory<float>(new float[256], 2, 1, 128);
+        var session = OnnxSession.FromFile(TestData.Require("models/silero-vad/silero_vad.onnx"));
+        using var binding = session.CreateBinding().BindInput("input", input).BindInput("state", lost).BindInput("sr", rate)
+            .BindOutput("output", OnnxMemoryInfo.Cpu).BindOutput("stateN", OnnxMemoryInfo.Cpu);
+        lost.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => binding.Run());
+        binding.BindInput("state", state).Run();
+        using var outputs = binding.TakeOutputs();
+        // A binding keeps its session until it goes itself.
+        session.Dispose();
+        float before = outputs[0].Span<float>()[0];
+        binding.Run();
+        using var again = binding.TakeOutputs();
+        Assert.Equal(before, again[0].Span<float>()[0]);
+    }
+
+    [Fact]
     public void A_status_becomes_an_exception_with_the_runtimes_text_and_code()
     {
         NativeRuntime.Require();

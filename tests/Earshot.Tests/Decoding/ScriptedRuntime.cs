@@ -199,7 +199,8 @@ internal static class LanguageModels
     {
         logits.Fill(-certainty / 2);
         var (written, begins) = Written(tokenizer, tokens);
-        var planned = script(window);
+        // Without timestamps the words alone are written.
+        var planned = tokens.Contains(tokenizer.NoTimestamps) ? [.. script(window).Where(token => token < tokenizer.TimestampBegin)] : script(window);
         int next = written < planned.Count ? planned[written] : tokenizer.EndOfText;
         logits[next] = certainty;
         if (begins) logits[tokenizer.NoSpeech] = 0;

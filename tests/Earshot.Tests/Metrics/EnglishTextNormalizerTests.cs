@@ -73,4 +73,96 @@ public class EnglishTextNormalizerTests
     [InlineData("Mr. Park visited Assoc. Prof. Kim Jr.", "mister park visited associate professor kim junior")]
     public void Texts_are_written_as_the_reference_tests_say(string text, string expected) =>
         Assert.Equal(expected, new EnglishTextNormalizer().Normalize(text));
+
+    // What the reference gives, run on these texts (white space at the ends dropped).
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("   ", "")]
+    [InlineData("Hello,   WORLD!\t\n", "hello world")]
+    [InlineData("[laughter] well <unk> (coughs) yes", "well yes")]
+    [InlineData("()", "")]
+    [InlineData("um, uh... hmm", ".")]
+    [InlineData("hummus", "hummus")]
+    [InlineData("the cat's mat", "the cat is mat")]
+    [InlineData("the cats' mat", "the cats mat")]
+    [InlineData("I ' m here", "i m here")]
+    [InlineData("I'd've gone", "i would have gone")]
+    [InlineData("won't can't ain't", "will not can not aint")]
+    [InlineData("y'all wanna", "you all want to")]
+    [InlineData("St. John's", "saint john is")]
+    [InlineData("Dr. Who", "doctor who")]
+    [InlineData("$1", "one")]
+    [InlineData("one dollar", "one")]
+    [InlineData("1,000,000 people", "1000000 people")]
+    [InlineData("10,5", "105")]
+    [InlineData("twenty-one", "21")]
+    [InlineData("one hundred and one", "101")]
+    [InlineData("a hundred", "a 100")]
+    [InlineData("nine point five percent", "9.5%")]
+    [InlineData("50 %", "50")]
+    [InlineData("0.5", "0.5")]
+    [InlineData("zero point five", "0.5")]
+    [InlineData("0 point five", ".5")]
+    [InlineData("ninth nineth", "ninth 9th")]
+    [InlineData("21st century", "21st century")]
+    [InlineData("the 1990s", "the 1990s")]
+    [InlineData("5 pounds and 3 cents", "£5.03")]
+    [InlineData("café naïve", "cafe naive")]
+    [InlineData("Œuvre straße Łódź", "oeuvre strasse lodz")]
+    [InlineData("½ cup", "one 2 cup")]
+    [InlineData("２０ ﬁsh", "20 fish")]
+    [InlineData("colour of aluminium", "color of aluminum")]
+    [InlineData("cancelled travelling", "canceled traveling")]
+    [InlineData("U.S.A.", "u s a")]
+    [InlineData("e-mail", "e mail")]
+    [InlineData("192.168.0.1", "192.168.0 one")]
+    [InlineData("three and a half", "3.5")]
+    [InlineData("and a half", "")]
+    [InlineData("one two three", "123")]
+    [InlineData("ten ten", "1010")]
+    [InlineData("two thousand and twenty six", "2026")]
+    [InlineData("oh seven hundred", "700")]
+    [InlineData("double trouble", "double trouble")]
+    [InlineData("minus one", "-one")]
+    [InlineData("C#", "c")]
+    [InlineData("日本語", "日本語")]
+    [InlineData("half past five", "half past 5")]
+    [InlineData("per cent", "per cent")]
+    public void Edge_cases_come_out_as_from_the_reference(string text, string expected) =>
+        Assert.Equal(expected, new EnglishTextNormalizer().Normalize(text));
+
+    // What the leaderboard's own normaliser of August 2026 gives.
+    [Theory]
+    [InlineData("ah, eh... the cat", "the cat")]
+    [InlineData("the cat's mat", "the cat s mat")]
+    [InlineData("it's John's", "it is john s")]
+    [InlineData("wi-fi and e-mail", "wifi and email")]
+    [InlineData("B B C 5 G", "bbc5g")]
+    [InlineData("a b", "a b")]
+    [InlineData("a b c", "abc")]
+    [InlineData("all right, OK", "alright okay")]
+    [InlineData("Stephen and Katherine", "steven and catherine")]
+    [InlineData("kay etcetera", "okay etc")]
+    [InlineData("archaeology", "archeology")]
+    [InlineData("flyer", "flier")]
+    [InlineData("7 a.m.", "7 am")]
+    [InlineData("um uhuh", "")]
+    public void Leaderboard_rules_come_out_as_from_the_leaderboard(string text, string expected) =>
+        Assert.Equal(expected, new EnglishTextNormalizer(EnglishRules.OpenAsrLeaderboard).Normalize(text));
+
+    [Fact]
+    public void Long_texts_of_opening_brackets_take_no_long_time()
+    {
+        var brackets = new string('(', 200_000) + new string('<', 200_000);
+
+        Assert.Equal("", new EnglishTextNormalizer().Normalize(brackets));
+    }
+
+    [Fact]
+    public void Numbers_of_very_many_digits_are_left_as_written()
+    {
+        var digits = new string('7', 300_000);
+
+        Assert.Equal(digits + " 1000000", new EnglishTextNormalizer().Normalize(digits + " million"));
+    }
 }

@@ -100,6 +100,16 @@ public class ScoreFormatTests
     }
 
     [Fact]
+    public void Seglst_with_broken_unicode_is_refused()
+    {
+        const string Escape = """[{"session_id":"\uD800","speaker":"P","start_time":1,"end_time":2,"words":""}]""";
+        byte[] bytes = [.. Encoding.UTF8.GetBytes("[{\"session_id\":\""), 0xFF, .. Encoding.UTF8.GetBytes("\",\"speaker\":\"P\",\"start_time\":1,\"end_time\":2,\"words\":\"\"}]")];
+
+        Assert.Throws<ScoreFormatException>(() => SegLst.Read(Utf8(Escape), "x.json"));
+        Assert.Throws<ScoreFormatException>(() => SegLst.Read(new MemoryStream(bytes), "x.json"));
+    }
+
+    [Fact]
     public void What_is_written_is_read_back()
     {
         var folder = Directory.CreateTempSubdirectory("earshot-metrics");

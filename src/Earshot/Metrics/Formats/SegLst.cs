@@ -38,6 +38,10 @@ public static class SegLst
         {
             throw new ScoreFormatException($"{source}, line {exception.LineNumber + 1}: not valid JSON. {exception.Message}", exception);
         }
+        catch (InvalidOperationException exception) // how JsonElement reports text that is not UTF-8, or half a surrogate pair
+        {
+            throw new ScoreFormatException($"{source}, a string is not valid Unicode. {exception.Message}", exception);
+        }
     }
 
     public static void Write(string path, IEnumerable<TranscriptSegment> segments) => ScoreLines.WriteFile(path, writer =>

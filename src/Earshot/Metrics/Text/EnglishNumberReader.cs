@@ -9,6 +9,9 @@ namespace Earshot.Metrics;
 /// </summary>
 internal sealed class EnglishNumberReader(IReadOnlyList<string> words)
 {
+    /// <summary>Longer numbers are left as written: Python, whose rules these are, converts no more digits either.</summary>
+    const int MostDigits = 4300;
+
     readonly List<string> _output = new(words.Count);
     string? _prefix;
     BigInteger? _number;
@@ -222,7 +225,7 @@ internal sealed class EnglishNumberReader(IReadOnlyList<string> words)
     {
         var point = number.IndexOf('.', StringComparison.Ordinal);
         var digits = point < 0 ? number : number.Remove(point, 1);
-        if (digits.Length == 0 || !digits.All(char.IsDigit)) return null;
+        if (digits.Length is 0 or > MostDigits || !digits.All(char.IsDigit)) return null;
         var latin = string.Create(digits.Length, digits, (span, source) =>
         {
             for (var i = 0; i < span.Length; i++) span[i] = (char)('0' + CharUnicodeInfo.GetDecimalDigitValue(source[i]));

@@ -23,15 +23,16 @@ internal static class SequenceAligner
         var distance = EditDistance.Between(reference, hypothesis);
         // An indel costs `unit`, a substitution one more: errors count first, substitutions second, as there are fewer than `unit`.
         var unit = distance + 1L;
-        var largest = (Math.Max(reference.Length, hypothesis.Length) + 1L) * (unit + 1) * 2;
-        if (largest < int.MaxValue / 4) new Work<int>((int)unit, edits).Align(reference, hypothesis, 0, 0, distance);
+        var largest = (Math.Max(reference.Length, hypothesis.Length) + 1L) * (unit + 1);
+        if (largest < int.MaxValue / 2) new Work<int>((int)unit, edits).Align(reference, hypothesis, 0, 0, distance);
         else new Work<long>(unit, edits).Align(reference, hypothesis, 0, 0, distance);
         return [.. edits];
     }
 
     sealed class Work<T>(T unit, List<Edit> edits) where T : struct, IBinaryInteger<T>
     {
-        static readonly T Unreachable = T.CreateChecked(typeof(T) == typeof(int) ? int.MaxValue / 4 : long.MaxValue / 4);
+        // Two of them can be added.
+        static readonly T Unreachable = T.CreateChecked(typeof(T) == typeof(int) ? int.MaxValue / 2 : long.MaxValue / 4);
 
         readonly WavefrontCosts<T> _costs = new(unit, Unreachable);
 
@@ -70,8 +71,12 @@ internal static class SequenceAligner
         void AlignHalves(ReadOnlySpan<int> reference, ReadOnlySpan<int> hypothesis, int r0, int h0, int distance)
         {
             var middle = reference.Length / 2;
-            var before = _costs.LastRow(reference[..middle], hypothesis, Math.Max(1, distance));
-            var after = _costs.LastRow(Reversed(reference[middle..]), Reversed(hypothesis), Math.Max(1, distance));
+            // Deletions less insertions is fixed, and their sum at most the distance: so no best path strays farther.
+            var longer = reference.Length - hypothesis.Length;
+            var band = (Least: (longer - distance) / 2, Most: (longer + distance) / 2);
+            if (band.Least == band.Most) band.Most++;
+            var before = _costs.LastRow(reference[..middle], hypothesis, band);
+            var after = _costs.LastRow(Reversed(reference[middle..]), Reversed(hypothesis), band);
             var crossing = 0;
             for (var j = 1; j <= hypothesis.Length; j++)
             {

@@ -34,10 +34,11 @@ public static class TextUnitsExtensions
     /// </summary>
     public static TextUnits ForLanguage(string? language)
     {
-        if (language is null) return TextUnits.Words;
-        var cut = language.AsSpan().IndexOfAny('-', '_');
-        return Unspaced.Contains(cut < 0 ? language : language[..cut]) ? TextUnits.Mixed : TextUnits.Words;
+        return language is not null && Unspaced.Contains(Primary(language)) ? TextUnits.Mixed : TextUnits.Words;
     }
+
+    internal static bool IsEnglish(string? language) =>
+        language is not null && Primary(language).ToLowerInvariant() is "en" or "eng" or "english";
 
     /// <summary>The units of a text, in order; white space around and between words never makes a unit, but for <see cref="TextUnits.Characters"/>.</summary>
     public static IReadOnlyList<string> Split(this TextUnits units, string text)
@@ -51,6 +52,13 @@ public static class TextUnitsExtensions
             TextUnits.Mixed => Graphemes(text, unspacedOnly: true),
             _ => throw new ArgumentOutOfRangeException(nameof(units), units, "Not one of the text units."),
         };
+    }
+
+    /// <summary>"zh" of "zh-TW".</summary>
+    static string Primary(string language)
+    {
+        var cut = language.AsSpan().IndexOfAny('-', '_');
+        return cut < 0 ? language : language[..cut];
     }
 
     static string[] Words(string text) => text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);

@@ -9,9 +9,9 @@ namespace Earshot.Metrics;
 internal sealed class WavefrontCosts<T>(T unit, T unreachable) where T : struct, IBinaryInteger<T>
 {
     /// <summary>
-    /// (hypothesis length + 1) costs; cells farther than <paramref name="band"/> (at least 1) from the diagonal count as unreachable.
+    /// (hypothesis length + 1) costs. Cells (i, j) with i − j outside the band count as unreachable; it must hold 0 and be at least 1 wide.
     /// </summary>
-    public T[] LastRow(ReadOnlySpan<int> reference, ReadOnlySpan<int> hypothesis, int band)
+    public T[] LastRow(ReadOnlySpan<int> reference, ReadOnlySpan<int> hypothesis, (int Least, int Most) band)
     {
         var (n, m) = (reference.Length, hypothesis.Length);
         var row = new T[m + 1];
@@ -22,8 +22,8 @@ internal sealed class WavefrontCosts<T>(T unit, T unreachable) where T : struct,
         T[] current = Outside(n), last = Outside(n), beforeLast = Outside(n);
         for (var sum = 0; sum <= n + m; sum++)
         {
-            var low = Math.Max(Math.Max(0, sum - m), (sum - band + 1) >> 1);
-            var high = Math.Min(Math.Min(n, sum), (sum + band) >> 1);
+            var low = Math.Max(Math.Max(0, sum - m), (sum + band.Least + 1) >> 1);
+            var high = Math.Min(Math.Min(n, sum), (sum + band.Most) >> 1);
             if (low > high) break; // the band has left the table
             Diagonal((low, high), sum, m, (units, others), (current, last, beforeLast));
             current[low] = unreachable;

@@ -1,0 +1,40 @@
+using Earshot.Checkpoints;
+
+namespace Earshot.Cli.Models;
+
+/// <summary>Finds a model's folder for a command, downloading the model where that is allowed.</summary>
+internal static class ModelFolders
+{
+    /// <summary>The folder of a model by path or name; one that is nowhere here is downloaded first.</summary>
+    /// <exception cref="CheckpointException">It cannot be found or downloaded.</exception>
+    public static async Task<string> GetAsync(string name, Terminal terminal, CancellationToken cancellationToken)
+    {
+        using var hub = new ModelHub();
+        var full = ModelNames.Full(name);
+        if (hub.TryResolve(full) is { } folder) return folder;
+        terminal.Say($"Downloading {full}; it is kept for the next time.");
+        return await DownloadDisplay.RunAsync(terminal, progress => hub.GetAsync(full, progress, cancellationToken)).ConfigureAwait(false);
+    }
+
+    /// <summary>The folder of a model that is here already.</summary>
+    /// <exception cref="CheckpointException">It is not.</exception>
+    public static string Find(string name)
+    {
+        using var hub = new ModelHub();
+        var full = ModelNames.Full(name);
+        return hub.TryResolve(full) ?? throw Missing(full, hub);
+    }
+
+    static CheckpointException Missing(string name, ModelHub hub)
+    {
+        try
+        {
+            hub.Resolve(name);
+        }
+        catch (CheckpointException e)
+        {
+            return new CheckpointException($"{e.Message} (To download: earshot models pull {name})");
+        }
+        throw new InvalidOperationException($"'{name}' appeared while it was looked for.");
+    }
+}

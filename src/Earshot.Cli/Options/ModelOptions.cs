@@ -1,0 +1,73 @@
+using System.CommandLine;
+using Earshot.Cli.Commands;
+using Earshot.Cli.Models;
+using Earshot.Compute.Cpu;
+
+namespace Earshot.Cli.Options;
+
+/// <summary>Which model runs, where, and how: options of every command that computes.</summary>
+internal sealed class ModelOptions
+{
+    readonly Option<string?> _model = new("--model", "-m")
+    {
+        Description = $"A folder, a name on the hub, or a short name such as tiny, base, small, medium, turbo (default: {ModelNames.Variable}, else {ModelNames.Default}). Downloaded when first used.",
+        HelpName = "MODEL",
+        Arity = ArgumentArity.ExactlyOne,
+    };
+
+    readonly Option<string?> _device = OptionKinds.Choice("--device", "Where to compute (default cpu).", "cpu");
+    readonly Option<int?> _threads = OptionKinds.Whole("--threads", "Threads that compute (default: one a core).", 1, 1024);
+    readonly Option<string?> _precision = OptionKinds.Choice("--precision", "Numbers to compute with; auto takes what suits the machine (default auto).", "auto", "f32", "bf16");
+    readonly Option<string?> _quantize = OptionKinds.Choice("--quantize", "Round the weights as the model is loaded: less memory, faster steps, a little less exact.", "int8", "int4", "nf4");
+    readonly Option<string?> _isa = OptionKinds.Choice("--isa", "The most to use of the processor's instructions (default: all it has, or EARSHOT_ISA).", "portable", "avx2", "avx2-vnni", "avx512", "amx");
+
+    public OptionGroup Group => new("Model", [_model, _device, _threads, _precision, _quantize, _isa]);
+
+    public string NameOf(ParseResult parsed) => First(parsed.GetValue(_model), Environment.GetEnvironmentVariable(ModelNames.Variable), ModelNames.Default);
+
+    /// <exception cref="UsageException">Options that exclude each other.</exception>
+    public CpuOptions CpuOptionsOf(ParseResult parsed)
+    {
+        var options = new CpuOptions
+        {
+            Threads = parsed.GetValue(_threads),
+            InstructionSet = parsed.GetValue(_isa) switch
+            {
+                "portable" => InstructionSet.Portable,
+                "avx2" => InstructionSet.Avx2,
+                "avx2-vnni" => InstructionSet.Avx2Vnni,
+                "avx512" => InstructionSet.Avx512,
+                "amx" => InstructionSet.Amx,
+                _ => null,
+            },
+        };
+        return WeightsOf(parsed) is { } weights ? options with { Weights = weights } : options;
+    }
+
+    /// <summary>The format of the weights; null leaves it to the machine.</summary>
+    WeightFormat? WeightsOf(ParseResult parsed)
+    {
+        var precision = parsed.GetValue(_precision);
+        var quantize = parsed.GetValue(_quantize);
+        if (quantize is not null && precision is ("f32" or "bf16"))
+            throw new UsageException($"--quantize {quantize} and --precision {precision} exclude each other; quantised weights choose their own precision.");
+        return (quantize, precision) switch
+        {
+            ("int8", _) => WeightFormat.Int8,
+            ("int4", _) => WeightFormat.Int4Group32,
+            ("nf4", _) => WeightFormat.Nf4,
+            (_, "f32") => WeightFormat.F32,
+            (_, "bf16") => WeightFormat.BF16,
+            _ => null,
+        };
+    }
+
+    static string First(params ReadOnlySpan<string?> names)
+    {
+        foreach (var name in names)
+        {
+            if (!string.IsNullOrWhiteSpace(name)) return name;
+        }
+        return ModelNames.Default;
+    }
+}

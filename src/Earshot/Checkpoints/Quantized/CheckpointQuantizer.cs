@@ -1,0 +1,153 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Earshot.Compute;
+using Earshot.Compute.Cpu;
+
+namespace Earshot.Checkpoints;
+
+/// <summary>How a checkpoint is quantised.</summary>
+public sealed record QuantizationOptions
+{
+    /// <summary>int8, int4 in groups of 32 or 128, or nf4.</summary>
+    public required WeightFormat Format { get; init; }
+
+    /// <summary>Names of matrices to leave as they are; null for none.</summary>
+    public Func<string, bool>? Keep { get; init; }
+}
+
+/// <summary>What quantising came to.</summary>
+/// <param name="BytesBefore">The tensors' bytes in the source.</param>
+/// <param name="BytesAfter">The tensors' bytes in the result.</param>
+/// <param name="Quantized">Matrices that were quantised.</param>
+/// <param name="Kept">Tensors that were kept.</param>
+public sealed record QuantizationResult(long BytesBefore, long BytesAfter, int Quantized, int Kept);
+
+/// <summary>Writes a model folder whose matrices are quantised: a safetensors file, with the scheme in <c>config.json</c>.</summary>
+public static class CheckpointQuantizer
+{
+    internal const string ConfigKey = "quantization_config";
+    const string Method = "earshot";
+
+    // Everything of a model folder but its weights.
+    static readonly string[] s_companions = ["generation_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json", "normalizer.json", "LICENSE"];
+
+    /// <summary>Quantises the model of a folder into another folder, which is written beside and then renamed.</summary>
+    /// <exception cref="CheckpointException">The source is no model, or is quantised already, or the target exists.</exception>
+    public static QuantizationResult Run(string source, string target, QuantizationOptions options, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(source);
+        ArgumentException.ThrowIfNullOrEmpty(target);
+        ArgumentNullException.ThrowIfNull(options);
+        WeightScheme.NameOf(options.Format);
+        if (Path.Exists(target)) throw new CheckpointException($"'{target}' exists already; name a folder that does not, or remove it first.");
+        if (FormatOf(source) is { } already) throw new CheckpointException($"'{source}' is quantised already, as {WeightScheme.NameOf(already)}; start from the original checkpoint.");
+        var temporary = $"{Path.TrimEndingDirectorySeparator(Path.GetFullPath(target))}.{Guid.NewGuid():N}.partial";
+        try
+        {
+            Directory.CreateDirectory(temporary);
+            var result = WriteWeights(source, temporary, options, progress, cancellationToken);
+            WriteConfig(source, temporary, options.Format);
+            foreach (var name in s_companions.Where(name => File.Exists(Path.Combine(source, name)))) File.Copy(Path.Combine(source, name), Path.Combine(temporary, name));
+            Directory.Move(temporary, target);
+            return result;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"Cannot write '{target}': {e.Message}", e);
+        }
+        finally
+        {
+            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+        }
+    }
+
+    /// <summary>The format that a model folder's configuration says its weights are quantised in, or null.</summary>
+    /// <exception cref="CheckpointException">The configuration names a method or format that is not known.</exception>
+    public static WeightFormat? FormatOf(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        var path = Path.Combine(folder, WhisperConfig.FileName);
+        using var settings = SettingsFile.Open(path, "tells the model's kind and its sizes");
+        if (!settings.Root.TryGetProperty(ConfigKey, out var scheme) || scheme.ValueKind == JsonValueKind.Null) return null;
+        string? Text(string key) => scheme.ValueKind == JsonValueKind.Object && scheme.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        if (Text("quant_method") != Method) throw new CheckpointException($"'{path}': {ConfigKey}.quant_method is '{Text("quant_method")}'; only weights quantised by Earshot ('{Method}') are read. Use the original checkpoint and quantise it at load or with 'earshot quantize'.");
+        if (Text("format") is not { } format || !WeightScheme.Names.TryGetValue(format, out var known)) throw new CheckpointException($"'{path}': {ConfigKey}.format is '{Text("format")}'; expected one of {string.Join(", ", WeightScheme.Names.Keys)}.");
+        return known;
+    }
+
+    static QuantizationResult WriteWeights(string source, string folder, QuantizationOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+    {
+        using var checkpoint = SafetensorsCheckpoint.Open(source);
+        var tensors = checkpoint.Names.Order(StringComparer.Ordinal).Select(name => checkpoint.Find(name)!).ToList();
+        long total = tensors.Sum(tensor => tensor.ByteLength), done = 0, after = 0;
+        int quantized = 0, kept = 0;
+        var writes = new List<TensorToWrite>();
+        foreach (var tensor in tensors)
+        {
+            bool matrix = IsMatrix(tensor) && options.Keep?.Invoke(tensor.Name) != true;
+            if (matrix) quantized++;
+            else kept++;
+            writes.AddRange(matrix ? Quantized(tensor, options.Format, Report, cancellationToken) : [Kept(tensor, Report)]);
+        }
+        after = writes.Sum(write => write.ByteLength);
+        SafetensorsWriter.Write(Path.Combine(folder, SafetensorsCheckpoint.FileName), writes, new Dictionary<string, string> { ["format"] = "pt" }, cancellationToken);
+        return new QuantizationResult(total, after, quantized, kept);
+
+        void Report(long bytes)
+        {
+            done += bytes;
+            progress?.Report((double)done / total);
+        }
+    }
+
+    // The weights of linear layers and the token table; positions are added, not multiplied, and convolutions are small.
+    static bool IsMatrix(StoredTensor tensor) =>
+        tensor.Shape.Rank == 2 && tensor.Shape[1] % 2 == 0
+        && tensor.Type is DType.F32 or DType.F16 or DType.BF16
+        && tensor.Name.EndsWith(".weight", StringComparison.Ordinal)
+        && !tensor.Name.Contains("embed_positions", StringComparison.Ordinal);
+
+    static IEnumerable<TensorToWrite> Quantized(StoredTensor tensor, WeightFormat format, Action<long> report, CancellationToken cancellationToken)
+    {
+        int rows = tensor.Shape[0], columns = tensor.Shape[1];
+        foreach (var (suffix, type, shape) in WeightScheme.Parts(format, rows, columns))
+        {
+            // Parts are written apart, so each quantises the rows anew: time, for never holding a matrix in memory.
+            yield return new TensorToWrite(tensor.Name + suffix, type, shape, stream =>
+            {
+                var row = new QuantizedRow(format, columns);
+                var values = new float[columns];
+                for (int i = 0; i < rows; i++)
+                {
+                    if ((i & 255) == 0) cancellationToken.ThrowIfCancellationRequested();
+                    tensor.ReadFloats((long)i * columns, values);
+                    row.Quantize(values);
+                    stream.Write(row.Part(suffix));
+                }
+                if (suffix == WeightScheme.CodesSuffix) report(tensor.ByteLength);
+            });
+        }
+    }
+
+    static TensorToWrite Kept(StoredTensor tensor, Action<long> report) => new(tensor.Name, tensor.Type, tensor.Shape, stream =>
+    {
+        var buffer = new byte[1 << 16];
+        for (long at = 0; at < tensor.ByteLength; at += buffer.Length)
+        {
+            var part = buffer.AsSpan(0, (int)Math.Min(buffer.Length, tensor.ByteLength - at));
+            tensor.Read(at, part);
+            stream.Write(part);
+        }
+        report(tensor.ByteLength);
+    });
+
+    static void WriteConfig(string source, string folder, WeightFormat format)
+    {
+        var path = Path.Combine(source, WhisperConfig.FileName);
+        var config = JsonNode.Parse(File.ReadAllBytes(path)) as JsonObject ?? throw new CheckpointException($"'{path}' is not a JSON object.");
+        config[ConfigKey] = new JsonObject { ["quant_method"] = Method, ["format"] = WeightScheme.NameOf(format) };
+        using var stream = File.Create(Path.Combine(folder, WhisperConfig.FileName));
+        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
+        config.WriteTo(json);
+    }
+}

@@ -1,0 +1,53 @@
+using Earshot.Compute;
+using Earshot.Compute.Cpu;
+using Earshot.Compute.Quantization;
+
+namespace Earshot.Checkpoints;
+
+/// <summary>
+/// How a quantised matrix lies in a safetensors file: <c>NAME.codes</c> and <c>NAME.scales</c> (and <c>NAME.scale_codes</c>
+/// for nf4) in place of <c>NAME</c>. Rows are outputs and are quantised one by one along their inputs.
+/// </summary>
+public static class WeightScheme
+{
+    internal const string CodesSuffix = ".codes", ScalesSuffix = ".scales", ScaleCodesSuffix = ".scale_codes";
+
+    /// <summary>The formats that are saved, by the names that the configuration and the command line use.</summary>
+    public static IReadOnlyDictionary<string, WeightFormat> Names { get; } = new Dictionary<string, WeightFormat>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["int8"] = WeightFormat.Int8,
+        ["int4"] = WeightFormat.Int4Group32,
+        ["int4-g128"] = WeightFormat.Int4Group128,
+        ["nf4"] = WeightFormat.Nf4,
+    };
+
+    /// <summary>The name of a format, as in <c>int8</c>.</summary>
+    public static string NameOf(WeightFormat format) =>
+        Names.FirstOrDefault(pair => pair.Value == format).Key ?? throw new ModelException($"Weights are not saved as {format}; the formats are {string.Join(", ", Names.Keys)}.");
+
+    /// <summary>The tensors that hold a quantised matrix of (rows, columns), with their types and shapes.</summary>
+    internal static IEnumerable<(string Suffix, DType Type, Shape Shape)> Parts(WeightFormat format, int rows, int columns) => format switch
+    {
+        WeightFormat.Int8 =>
+        [
+            (CodesSuffix, DType.I8, new Shape(rows, columns)),
+            (ScalesSuffix, DType.F32, new Shape(rows)),
+        ],
+        WeightFormat.Int4Group32 or WeightFormat.Int4Group128 =>
+        [
+            (CodesSuffix, DType.U8, new Shape(rows, (columns + 1) / 2)),
+            (ScalesSuffix, DType.F16, new Shape(rows, Groups(format, columns))),
+        ],
+        WeightFormat.Nf4 =>
+        [
+            (CodesSuffix, DType.U8, new Shape(rows, (columns + 1) / 2)),
+            (ScaleCodesSuffix, DType.I8, new Shape(rows, Nf4.Blocks(columns))),
+            (ScalesSuffix, DType.F32, new Shape(rows, Nf4.ScaleBlocks(columns), 2)),
+        ],
+        _ => throw new ModelException($"Weights are not saved as {format}."),
+    };
+
+    internal static int GroupSize(WeightFormat format) => format == WeightFormat.Int4Group32 ? 32 : 128;
+
+    static int Groups(WeightFormat format, int columns) => (columns + GroupSize(format) - 1) / GroupSize(format);
+}

@@ -1,0 +1,107 @@
+using Earshot.Decoding;
+using Earshot.Features;
+using Earshot.Models;
+using Earshot.Tokenizers;
+
+namespace Earshot.Transcription;
+
+/// <summary>A window of speech decoded: its segments on the window's own time line.</summary>
+sealed record TranscribedChunk(SpeechChunk Chunk, TranscribedWindow Window);
+
+/// <summary>
+/// Transcribes windows of speech side by side, each on a thread of its own; the runtime computes their steps together.
+/// Windows know nothing of each other, so that results do not depend on how many run at once.
+/// </summary>
+sealed class BatchedTranscription : IDisposable
+{
+    readonly WhisperRuntime _runtime;
+    readonly WhisperTokenizer _tokenizer;
+    readonly FeatureExtraction _extract;
+    readonly TranscriptionOptions _options;
+    readonly SpeechChunker _chunks;
+    readonly SegmentWriter _writer;
+    readonly SemaphoreSlim _running;
+    readonly int _windowFrames;
+    readonly ReadOnlyMemory<int> _prompt;
+    string? _language;
+    int _index;
+
+    public BatchedTranscription(WhisperRuntime runtime, WhisperTokenizer tokenizer, FeatureExtraction extract, SpeechReader speech, SequentialInput input)
+    {
+        (_runtime, _tokenizer, _extract, _options, _language) = (runtime, tokenizer, extract, input.Options, input.Language);
+        _windowFrames = 2 * runtime.Config.MaxSourcePositions;
+        _chunks = new SpeechChunker(speech, _windowFrames * LogMelSpectrogram.HopLength);
+        _writer = new SegmentWriter(tokenizer, _options.WordTimestamps);
+        _running = new SemaphoreSlim(_options.BatchSize);
+        _prompt = string.IsNullOrWhiteSpace(_options.InitialPrompt) ? default(ReadOnlyMemory<int>) : tokenizer.Encode(" " + _options.InitialPrompt.Trim());
+    }
+
+    public LanguageDetection? Detection { get; private set; }
+
+    public string? Language => _language;
+
+    /// <summary>Speech handed out so far, in samples.</summary>
+    public long SpeechSamples { get; private set; }
+
+    /// <summary>Starts decoding the next window; false when there is none. Not to be called again before it returns.</summary>
+    public bool StartNext(Queue<Task<TranscribedChunk>> started, CancellationToken cancellationToken)
+    {
+        if (_chunks.Next() is not { } chunk) return false;
+        SpeechSamples += chunk.Samples.Length;
+        var features = new float[_windowFrames * _runtime.Config.NumMelBins];
+        _extract(chunk.Samples, features, _windowFrames, default, default);
+        // All windows speak the language of the first, which is detected before any of them starts.
+        if (_language is null && !_options.DetectLanguageEachWindow) DetectLanguage(features, cancellationToken);
+        int index = _index++;
+        // Threads of their own: all of a step's windows have to be waiting in it for it to be computed together.
+        started.Enqueue(Task.Factory.StartNew(() => Transcribe(chunk, features, index, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+        return true;
+    }
+
+    /// <summary>Puts a window's segments into their final form; to be called in the windows' order.</summary>
+    public void Write(TranscribedChunk transcribed, List<Segment> output)
+    {
+        var (chunk, window) = transcribed;
+        if (window.Silent) return;
+        foreach (var segment in window.Split.Segments)
+        {
+            if (!_writer.IsEmpty(segment)) output.Add(_writer.Write(segment, window.Result, 0, chunk.Timeline));
+        }
+    }
+
+    /// <summary>To be called when all windows have ended.</summary>
+    public void Dispose() => _running.Dispose();
+
+    TranscribedChunk Transcribe(SpeechChunk chunk, float[] features, int index, CancellationToken cancellationToken)
+    {
+        _running.Wait(cancellationToken);
+        try
+        {
+            using var audio = _runtime.Encode(features, _windowFrames, cancellationToken);
+            using var transcriber = new WindowTranscriber(_runtime, _tokenizer, _options);
+            var language = _language ?? transcriber.DetectLanguage(audio, cancellationToken).Language;
+            int frames = Math.Max(1, chunk.Samples.Length / LogMelSpectrogram.HopLength);
+            var window = transcriber.Transcribe(audio, new WindowContext
+            {
+                Place = new WindowPlace(0, frames, _windowFrames),
+                Language = language,
+                Prompt = index == 0 || _options.CarryInitialPrompt ? _prompt : default,
+                Prefix = index == 0 ? _options.Prefix : null,
+                SeedSeries = index,
+            }, cancellationToken);
+            return new TranscribedChunk(chunk, window);
+        }
+        finally
+        {
+            _running.Release();
+        }
+    }
+
+    void DetectLanguage(float[] features, CancellationToken cancellationToken)
+    {
+        using var audio = _runtime.Encode(features, _windowFrames, cancellationToken);
+        using var transcriber = new WindowTranscriber(_runtime, _tokenizer, _options);
+        Detection = transcriber.DetectLanguage(audio, cancellationToken);
+        _language = Detection.Language;
+    }
+}

@@ -1,0 +1,162 @@
+using System.Runtime.CompilerServices;
+using Earshot.Audio;
+using Earshot.Checkpoints;
+using Earshot.Compute.Cpu;
+using Earshot.Decoding;
+using Earshot.Features;
+using Earshot.Models;
+using Earshot.Tokenizers;
+
+namespace Earshot.Transcription;
+
+/// <summary>
+/// A loaded Whisper model and all that transcribing with it takes. Safe on several threads at once: transcriptions that run
+/// together share the weights and are computed together.
+/// </summary>
+/// <example><code>
+/// using var transcriber = await Transcriber.LoadAsync("openai/whisper-base");
+/// await foreach (var segment in transcriber.TranscribeAsync("talk.wav"))
+///     Console.WriteLine($"{segment.Start:mm\\:ss} {segment.Text}");
+/// </code></example>
+public sealed class Transcriber : IDisposable
+{
+    readonly List<IDisposable> _owned;
+    readonly HubOptions _hub;
+    readonly string? _detectorFile;
+    readonly WhisperTranscriber _transcriber;
+    readonly Lazy<CpuDevice> _detectorDevice = new(() => new CpuDevice(new CpuOptions { Threads = 1 }));
+    SafetensorsFile? _detectorWeights;
+
+    Transcriber(string model, WhisperRuntime runtime, WhisperTokenizer tokenizer, HubOptions hub, string? detectorFile, List<IDisposable> owned)
+    {
+        Model = model;
+        Runtime = runtime;
+        Tokenizer = tokenizer;
+        _hub = hub;
+        _detectorFile = detectorFile;
+        _owned = owned;
+        _transcriber = new WhisperTranscriber(runtime, tokenizer, CreateDetector);
+    }
+
+    /// <summary>The name or folder that it was loaded from.</summary>
+    public string Model { get; }
+
+    /// <summary>The model itself.</summary>
+    public WhisperRuntime Runtime { get; }
+
+    public WhisperTokenizer Tokenizer { get; }
+
+    /// <summary>Loads a model by local folder or hub name (<c>openai/whisper-base</c>), downloading it where it is not here yet.</summary>
+    /// <exception cref="CheckpointException">The model cannot be had, is damaged, or its files contradict each other.</exception>
+    /// <exception cref="ModelException">The model is of another kind.</exception>
+    public static async Task<Transcriber> LoadAsync(string model, TranscriberOptions? options = null, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(model);
+        options ??= new TranscriberOptions();
+        var hubOptions = options.Hub ?? HubOptions.FromEnvironment();
+        using var hub = new ModelHub(hubOptions);
+        var folder = await hub.GetAsync(model, progress, cancellationToken).ConfigureAwait(false);
+        return await Task.Run(() => Load(model, folder, options, hubOptions), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Wraps a model that runs elsewhere, such as a graph in ONNX Runtime; the transcriber disposes of it.</summary>
+    public static Transcriber Over(string model, WhisperRuntime runtime, WhisperTokenizer tokenizer, TranscriberOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(runtime);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        return new Transcriber(model, runtime, tokenizer, options?.Hub ?? HubOptions.FromEnvironment(), options?.SpeechDetectorFile, [runtime]);
+    }
+
+    /// <summary>Makes voice activity detection ready, downloading its weights where they are not here yet; transcribing does so by itself when an option asks for it.</summary>
+    /// <exception cref="CheckpointException">The weights cannot be had.</exception>
+    public async Task LoadSpeechDetectorAsync(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        if (_detectorWeights is not null) return;
+        var opened = SafetensorsFile.Open(_detectorFile ?? await VadWeights.GetAsync(_hub, progress, cancellationToken).ConfigureAwait(false));
+        if (Interlocked.CompareExchange(ref _detectorWeights, opened, null) is not null) opened.Dispose();
+    }
+
+    /// <summary>Transcribes a recording in a file (<c>-</c> is standard input); segments come in order, as soon as they are known.</summary>
+    /// <exception cref="AudioFormatException">The file is no recording, or a damaged one.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range, or two exclude each other.</exception>
+    /// <exception cref="ModelException">The model cannot do the task, or does not know the language.</exception>
+    public IAsyncEnumerable<Segment> TranscribeAsync(string path, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return TranscribeAndCloseAsync(() => SampleStream.Open(path), options, progress, cancellationToken);
+    }
+
+    /// <summary>Transcribes a recording read from a stream, which is not closed; <paramref name="name"/> is what messages call it.</summary>
+    /// <inheritdoc cref="TranscribeAsync(string, TranscriptionOptions, IProgress{TranscriptionProgress}, CancellationToken)"/>
+    public IAsyncEnumerable<Segment> TranscribeAsync(Stream stream, string name, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        return TranscribeAndCloseAsync(() => new SampleStream(AudioReader.Open(new UnownedStream(stream), name)), options, progress, cancellationToken);
+    }
+
+    /// <summary>Transcribes samples of one channel at 16 kHz.</summary>
+    /// <inheritdoc cref="TranscribeAsync(string, TranscriptionOptions, IProgress{TranscriptionProgress}, CancellationToken)"/>
+    public async IAsyncEnumerable<Segment> TranscribeAsync(ISampleSource source, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        options ??= new TranscriptionOptions();
+        if (options.Vad is not null || options.BatchSize > 1) await LoadSpeechDetectorAsync(null, cancellationToken).ConfigureAwait(false);
+        await foreach (var segment in _transcriber.TranscribeAsync(source, options, progress, cancellationToken).ConfigureAwait(false)) yield return segment;
+    }
+
+    /// <summary>Tells the language of a recording from its first 30 s.</summary>
+    /// <exception cref="ModelException">The model is English-only.</exception>
+    public async Task<LanguageDetection> DetectLanguageAsync(string path, CancellationToken cancellationToken = default)
+    {
+        using var stream = SampleStream.Open(path);
+        return await Task.Run(() => DetectLanguage(new RecordedSamples(stream), cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
+    public void Dispose()
+    {
+        foreach (var item in _owned) item.Dispose();
+        _owned.Clear();
+        _detectorWeights?.Dispose();
+        if (_detectorDevice.IsValueCreated) _detectorDevice.Value.Dispose();
+    }
+
+    static Transcriber Load(string model, string folder, TranscriberOptions options, HubOptions hub)
+    {
+        var checkpoint = WhisperCheckpoint.Open(folder);
+        CpuDevice? device = null;
+        try
+        {
+            device = new CpuDevice(options.ForCpu(checkpoint));
+            var runtime = new CpuWhisperRuntime(checkpoint.Weights, checkpoint.Config, checkpoint.Generation, device, options.Limits);
+            return new Transcriber(model, runtime, checkpoint.Tokenizer, hub, options.SpeechDetectorFile, [runtime, device, checkpoint]);
+        }
+        catch
+        {
+            device?.Dispose();
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    LanguageDetection DetectLanguage(RecordedSamples source, CancellationToken cancellationToken)
+    {
+        var samples = new float[LogMelSpectrogram.WindowSamples];
+        int count = source.Read(samples);
+        if (count == 0) throw new AudioFormatException("The recording is empty; there is no language to detect.");
+        var features = new float[LogMelSpectrogram.WindowFrames * Runtime.Config.NumMelBins];
+        new LogMelSpectrogram(Runtime.Config.NumMelBins).Compute(samples, features, LogMelSpectrogram.WindowFrames, after: new float[LogMelSpectrogram.SamplesAfter]);
+        using var audio = Runtime.Encode(features, LogMelSpectrogram.WindowFrames, cancellationToken);
+        using var decoder = Runtime.CreateDecoder(audio, 1, cancellationToken);
+        return LanguageDetector.Detect(decoder, Tokenizer, cancellationToken);
+    }
+
+    async IAsyncEnumerable<Segment> TranscribeAndCloseAsync(Func<SampleStream> open, TranscriptionOptions? options, IProgress<TranscriptionProgress>? progress, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var stream = open();
+        await foreach (var segment in TranscribeAsync(new RecordedSamples(stream), options, progress, cancellationToken).ConfigureAwait(false)) yield return segment;
+    }
+
+    SileroSpeechDetector CreateDetector() => new(new SileroVad(
+        _detectorWeights ?? throw new InvalidOperationException($"Call {nameof(LoadSpeechDetectorAsync)} before asking for speech detection."),
+        _detectorDevice.Value));
+}

@@ -1,0 +1,103 @@
+using System.Text.Json;
+
+namespace Earshot.Cli.Tests;
+
+public class InspectTests
+{
+    [Fact]
+    public async Task A_random_shape_reads_as_approved()
+    {
+        var run = await CommandRun.OfAsync("inspect", "--random", "tiny.en", "--rows", "5", "--operations");
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Snapshot.Match(run.Output, "inspect-tiny.en.txt");
+    }
+
+    [Fact]
+    public async Task Parameters_of_published_shapes_are_the_published_ones()
+    {
+        // Counted from the published checkpoints' tensors.
+        Assert.Equal(37_760_256, await ParametersAsync("tiny.en"));
+        Assert.Equal(808_878_080, await ParametersAsync("large-v3-turbo"));
+        Assert.Equal(1_543_490_560, await ParametersAsync("large-v3"));
+    }
+
+    [Fact]
+    public async Task Flops_of_the_encoder_are_those_of_its_layers()
+    {
+        using var json = await JsonAsync("inspect", "--random", "tiny.en", "--json", "--operations");
+        var encoder = json.RootElement.GetProperty("stages")[0];
+        var linear = encoder.GetProperty("operations").EnumerateArray().Single(o => o.GetProperty("name").GetString() == "Linear");
+        // Four layers of four square projections and two of four times the width, over 1,500 positions, two FLOPs a multiply-add.
+        Assert.Equal(4 * 2.0 * 1500 * 384 * 384 * (4 + 4 + 4), linear.GetProperty("flops").GetDouble());
+        Assert.Equal("encoder", encoder.GetProperty("name").GetString());
+    }
+
+    [Fact]
+    public async Task More_rows_read_the_same_weights()
+    {
+        using var one = await JsonAsync("inspect", "--random", "base", "--json");
+        using var five = await JsonAsync("inspect", "--random", "base", "--json", "--rows", "5");
+        JsonElement Step(JsonDocument json) => json.RootElement.GetProperty("stages")[2];
+        double ratio = Step(five).GetProperty("flops").GetDouble() / Step(one).GetProperty("flops").GetDouble();
+        Assert.Equal(5, ratio, 6);
+        // Embedded rows are read a token each; all else once.
+        long embedded = 2 * 512 * 2;
+        Assert.Equal(Step(one).GetProperty("weight_bytes").GetInt64() + 4 * embedded, Step(five).GetProperty("weight_bytes").GetInt64());
+    }
+
+    [Fact]
+    public async Task The_real_model_is_all_used_and_agrees_with_its_shape()
+    {
+        var folder = TestData.Require("models/whisper-tiny.en");
+        using var real = await JsonAsync("inspect", folder, "--json", "--tensors");
+        using var random = await JsonAsync("inspect", "--random", "tiny.en", "--json");
+        Assert.Equal(0, real.RootElement.GetProperty("unused_tensors").GetArrayLength());
+        Assert.Equal(167, real.RootElement.GetProperty("tensors").GetArrayLength());
+        Assert.Equal(random.RootElement.GetProperty("stages").GetRawText(), real.RootElement.GetProperty("stages").GetRawText());
+    }
+
+    [Fact]
+    public async Task A_config_that_disagrees_with_its_tensors_is_refused()
+    {
+        var folder = TestData.Require("models/whisper-tiny.en");
+        using var temporary = new TemporaryFolder();
+        File.CreateSymbolicLink(temporary["model.safetensors"], Path.Combine(folder, "model.safetensors"));
+        File.WriteAllText(temporary["config.json"], File.ReadAllText(Path.Combine(folder, "config.json")).Replace("\"decoder_layers\": 4", "\"decoder_layers\": 5", StringComparison.Ordinal));
+        var run = await CommandRun.OfAsync("inspect", temporary.Path);
+        Assert.Contains("model.decoder.layers.4", run.AssertOneLine(ExitCode.Model));
+        Assert.Empty(run.Output);
+    }
+
+    [Theory]
+    [InlineData("inspect", "either")]
+    [InlineData("inspect folder --random tiny", "not both")]
+    [InlineData("inspect --random tiny --past 448", "context holds 448 tokens")]
+    public async Task Options_that_cannot_be_meant_are_refused(string commandLine, string expected)
+    {
+        var run = await CommandRun.OfAsync(commandLine.Split(' '));
+        Assert.Contains(expected == "either" ? "--random SHAPE" : expected, run.AssertOneLine(ExitCode.Usage));
+    }
+
+    [Theory]
+    [InlineData("inspect --random enormous", "No Whisper model is called 'enormous'")]
+    [InlineData("inspect no/such-folder-or-model", "earshot models pull")]
+    public async Task A_model_that_is_not_there_is_exit_code_3(string commandLine, string expected)
+    {
+        var run = await CommandRun.OfAsync(commandLine.Split(' '));
+        Assert.Contains(expected, run.AssertOneLine(ExitCode.Model));
+    }
+
+    static async Task<long> ParametersAsync(string shape)
+    {
+        using var json = await JsonAsync("inspect", "--random", shape, "--json");
+        return json.RootElement.GetProperty("parameters").GetInt64();
+    }
+
+    static async Task<JsonDocument> JsonAsync(params string[] args)
+    {
+        var run = await CommandRun.OfAsync(args);
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Empty(run.Error);
+        return JsonDocument.Parse(run.Output);
+    }
+}

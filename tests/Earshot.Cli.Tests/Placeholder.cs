@@ -1,7 +1,0 @@
-namespace Earshot;
-
-public class Placeholder
-{
-    [Fact]
-    public void Runs() => Assert.True(true);
-}

@@ -1,0 +1,142 @@
+using Earshot.Checkpoints;
+using Earshot.Compute;
+using Earshot.Compute.Cpu;
+using Earshot.Transcription;
+
+namespace Earshot.Tests.Checkpoints;
+
+public sealed class CheckpointQuantizerTests : IDisposable
+{
+    readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData(WeightFormat.Int8, 0.6)]
+    [InlineData(WeightFormat.Int4Group32, 0.36)]
+    [InlineData(WeightFormat.Int4Group128, 0.33)]
+    [InlineData(WeightFormat.Nf4, 0.33)]
+    public void Saved_weights_are_smaller_and_close(WeightFormat format, double most)
+    {
+        var source = TestData.Require("models/whisper-tiny.en");
+        var target = Path.Combine(_folder.Path, "quantized");
+        var result = CheckpointQuantizer.Run(source, target, new QuantizationOptions { Format = format });
+        Assert.InRange((double)result.BytesAfter / result.BytesBefore, 0.25, most);
+        Assert.Equal(format, CheckpointQuantizer.FormatOf(target));
+        using var original = WhisperCheckpoint.Open(source);
+        using var quantized = WhisperCheckpoint.Open(target);
+        Assert.Equal(original.Weights.Names.Order(StringComparer.Ordinal), quantized.Weights.Names.Order(StringComparer.Ordinal));
+        foreach (var name in new[] { "model.encoder.layers.0.fc1.weight", "model.decoder.embed_tokens.weight" })
+        {
+            float[] expected = original.Weights.Find(name)!.ToFloats(), actual = quantized.Weights.Find(name)!.ToFloats();
+            int columns = original.Weights.Find(name)!.Shape[1], group = Math.Min(columns, GroupSize(format) ?? columns);
+            for (int first = 0; first < expected.Length; first += group)
+            {
+                float largest = expected.AsSpan(first, group).ToArray().Max(MathF.Abs);
+                for (int i = first; i < first + group; i++)
+                {
+                    if (MathF.Abs(expected[i] - actual[i]) > (Bound(format) * largest) + Smallest) Assert.Fail($"{name}[{i}]: {expected[i]} became {actual[i]} where the largest is {largest}");
+                }
+            }
+        }
+    }
+
+    // Seven of half a step of the smallest float16 scales.
+    const float Smallest = 7f / (1 << 25);
+
+    static int? GroupSize(WeightFormat format) => format switch { WeightFormat.Int4Group32 => 32, WeightFormat.Int4Group128 => 128, WeightFormat.Nf4 => 64, _ => null };
+
+    // Half a step of the largest magnitude; int4's scale is a float16 (2⁻¹¹ relative, of 7 steps); nf4's widest step is
+    // 1 − 0.696, and its scale is itself quantised.
+    static float Bound(WeightFormat format) => format switch
+    {
+        WeightFormat.Int8 => 0.5f / 127 * 1.001f,
+        WeightFormat.Nf4 => (1 - 0.6962f) / 2 + 0.03f,
+        _ => (0.5f / 7) + (1f / 2048),
+    };
+
+    [Fact]
+    public async Task A_saved_quantised_model_says_what_quantising_at_load_says()
+    {
+        const WeightFormat format = WeightFormat.Int8;
+        var source = TestData.Require("models/whisper-tiny.en");
+        var target = Path.Combine(_folder.Path, "quantized");
+        CheckpointQuantizer.Run(source, target, new QuantizationOptions { Format = format });
+        var saved = await TranscribeAsync(target, new TranscriberOptions());
+        // At load everything is quantised but what is not a linear layer's, as in the file; convolutions stay in the preferred format.
+        var loaded = await TranscribeAsync(source, new TranscriberOptions { Weights = format, WeightsFor = name => name.Contains("conv", StringComparison.Ordinal) ? CpuDevice.PreferredWeights() : null });
+        Assert.Equal(loaded, saved);
+    }
+
+    [Theory]
+    [InlineData(WeightFormat.Int8)]
+    [InlineData(WeightFormat.Int4Group32)]
+    [InlineData(WeightFormat.Int4Group128)]
+    public void Quantising_what_was_read_gives_the_saved_codes_again(WeightFormat format)
+    {
+        var random = new Random(11);
+        var row = new QuantizedRow(format, 384);
+        var values = new float[384];
+        for (int round = 0; round < 50; round++)
+        {
+            for (int i = 0; i < values.Length; i++) values[i] = (random.NextSingle() - 0.5f) * MathF.Exp(random.NextSingle() * 6 - 3);
+            row.Quantize(values);
+            var codes = row.Part(WeightScheme.CodesSuffix).ToArray();
+            row.Dequantize(values);
+            row.Quantize(values);
+            Assert.Equal(codes, row.Part(WeightScheme.CodesSuffix).ToArray());
+        }
+    }
+
+    [Fact]
+    public void Parts_of_a_matrix_can_be_read_anywhere()
+    {
+        var target = Path.Combine(_folder.Path, "quantized");
+        CheckpointQuantizer.Run(TestData.Require("models/whisper-tiny.en"), target, new QuantizationOptions { Format = WeightFormat.Int8 });
+        using var checkpoint = WhisperCheckpoint.Open(target);
+        var tensor = checkpoint.Weights.Find("model.encoder.layers.0.fc1.weight")!;
+        var all = tensor.ToFloats();
+        var part = new float[1000];
+        tensor.ReadFloats(777, part);
+        Assert.Equal(all.AsSpan(777, 1000).ToArray(), part);
+    }
+
+    [Fact]
+    public void Chosen_matrices_are_kept()
+    {
+        var target = Path.Combine(_folder.Path, "quantized");
+        CheckpointQuantizer.Run(TestData.Require("models/whisper-tiny.en"), target, new QuantizationOptions { Format = WeightFormat.Int8, Keep = name => name.Contains("encoder", StringComparison.Ordinal) });
+        using var checkpoint = WhisperCheckpoint.Open(target);
+        Assert.Equal(DType.F16, checkpoint.Weights.Find("model.encoder.layers.0.fc1.weight")!.Type);
+        Assert.Equal(DType.F32, checkpoint.Weights.Find("model.decoder.layers.0.fc1.weight")!.Type);
+    }
+
+    [Fact]
+    public void Existing_targets_and_quantised_sources_are_refused()
+    {
+        var source = TestData.Require("models/whisper-tiny.en");
+        var options = new QuantizationOptions { Format = WeightFormat.Int8 };
+        Assert.Throws<CheckpointException>(() => CheckpointQuantizer.Run(source, _folder.Path, options));
+        var target = Path.Combine(_folder.Path, "quantized");
+        CheckpointQuantizer.Run(source, target, options);
+        Assert.Contains("quantised already, as int8", Assert.Throws<CheckpointException>(() => CheckpointQuantizer.Run(target, target + "2", options)).Message, StringComparison.Ordinal);
+        Assert.Equal(["quantized"], Directory.EnumerateFileSystemEntries(_folder.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void A_cancelled_run_leaves_nothing()
+    {
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        Assert.Throws<OperationCanceledException>(() => CheckpointQuantizer.Run(TestData.Require("models/whisper-tiny.en"), Path.Combine(_folder.Path, "q"), new QuantizationOptions { Format = WeightFormat.Nf4 }, cancellationToken: cancelled.Token));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
+    }
+
+    static async Task<string> TranscribeAsync(string model, TranscriberOptions options)
+    {
+        using var transcriber = await Transcriber.LoadAsync(model, options);
+        var text = "";
+        await foreach (var segment in transcriber.TranscribeAsync(TestData.Require("audio/jfk.wav"))) text += segment.Text;
+        return text;
+    }
+}
