@@ -53,6 +53,32 @@ internal static unsafe class KernelBench
         }
     }
 
+    /// <summary>How fast weights are packed, which is what loading a model waits for.</summary>
+    public static void RunPacking()
+    {
+        using var pool = new WorkerPool(Environment.ProcessorCount, KernelSet.For(null));
+        var source = new ZeroSource(1280, 5120);
+        foreach (var format in Enum.GetValues<WeightFormat>())
+        {
+            double seconds = Best(() => PackedMatrix.Pack(source, format, pool).Dispose());
+            Console.WriteLine($"packing {format,-12} {1280 * 5120 / seconds / 1e6,6:F0} million weights a second");
+        }
+    }
+
+    sealed class ZeroSource(int rows, int columns) : MatrixSource
+    {
+        public override int Rows => rows;
+
+        public override int Columns => columns;
+
+        // Cheap to make, so that what is timed is the packing.
+        public override void ReadRow(int row, Span<float> destination)
+        {
+            destination.Fill(row + 1);
+            destination[0] = -2 * row;
+        }
+    }
+
     static void MeasureAttention(InstructionSet set, WeightFormat format, int heads)
     {
         const int time = 1500, size = 64, copies = 8;
