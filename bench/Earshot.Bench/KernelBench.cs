@@ -15,15 +15,12 @@ internal static unsafe class KernelBench
     {
         var isa = Isa.Select(null);
         Console.WriteLine($"{isa}, {threads} threads");
-        double bandwidth = Peaks.ReadBandwidth(threads);
-        var peaks = new Dictionary<PanelType, double>();
-        if (isa.Set >= InstructionSet.Avx512)
-        {
-            peaks[PanelType.F32] = Peaks.Operations(PanelType.F32, threads);
-            if (isa.HasBf16) peaks[PanelType.BF16] = Peaks.Operations(PanelType.BF16, threads);
-            if (isa.HasVnni) peaks[PanelType.Int8] = Peaks.Operations(PanelType.Int8, threads);
-        }
-        double avx2 = Peaks.Avx2Operations(threads);
+        var machine = new MachinePeaks(new CpuOptions { Threads = threads });
+        double bandwidth = machine.ReadGigabytesPerSecond;
+        var peaks = new Dictionary<PanelType, double> { [PanelType.F32] = machine.Gigaflops(WeightFormat.F32) };
+        if (isa.HasBf16) peaks[PanelType.BF16] = machine.Gigaflops(WeightFormat.BF16);
+        if (isa.HasVnni) peaks[PanelType.Int8] = machine.Gigaflops(WeightFormat.Int8);
+        double avx2 = new MachinePeaks(new CpuOptions { Threads = threads, InstructionSet = InstructionSet.Avx2 }).Gigaflops(WeightFormat.F32);
         Console.WriteLine($"peak F32 of AVX2: {avx2:F0} GFLOP/s");
         foreach (var (type, peak) in peaks) Console.WriteLine($"peak {type}: {peak:F0} GFLOP/s");
         Console.WriteLine($"read bandwidth: {bandwidth:F1} GB/s");

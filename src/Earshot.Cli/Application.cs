@@ -37,6 +37,8 @@ internal static class Application
             case OperationCanceledException when cancellationToken.IsCancellationRequested:
                 terminal.Fail("cancelled.");
                 return ExitCode.Cancelled;
+            case IOException when Failure.IsBrokenPipe(exception):
+                return ExitCode.BrokenPipe;
             case UsageException:
                 terminal.Fail(exception.Message);
                 return ExitCode.Usage;

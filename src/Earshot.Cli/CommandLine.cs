@@ -13,8 +13,13 @@ internal static class CommandLine
     {
         var root = new RootCommand("Speech understanding on your own machine: transcribe, translate, and look inside models.")
         {
+            new TranscribeCommand(terminal),
+            new TranslateCommand(terminal),
+            new DetectLanguageCommand(terminal),
             new ModelsCommand(terminal),
             new InspectCommand(terminal),
+            new QuantizeCommand(terminal),
+            new BenchCommand(terminal),
             GlobalOptions.Quiet,
             GlobalOptions.Verbose,
             GlobalOptions.NoColor,

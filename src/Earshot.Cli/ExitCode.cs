@@ -20,6 +20,9 @@ internal static class ExitCode
     /// <summary>Cancelled with Ctrl-C: 128 and SIGINT's number, as shells have it.</summary>
     public const int Cancelled = 130;
 
+    /// <summary>The reader of standard output went away: 128 and SIGPIPE's number.</summary>
+    public const int BrokenPipe = 141;
+
     /// <summary>Ended by SIGTERM.</summary>
     public const int Terminated = 143;
 }

@@ -23,7 +23,7 @@ internal static class HelpWriter
         if (command.Subcommands.Count > 0)
         {
             page.Title("Commands");
-            foreach (var child in command.Subcommands.Where(child => !child.Hidden)) page.Row($"  {child.Name}", child.Description);
+            foreach (var child in command.Subcommands.Where(child => !child.Hidden)) page.Row($"  {child.Name}", FirstSentence(child.Description ?? ""));
         }
         if (command.Arguments.Count > 0)
         {
@@ -57,6 +57,12 @@ internal static class HelpWriter
         page.Row("  NO_COLOR", "Set to anything: no colours.");
         page.Line("");
         page.Paragraph("Results go to standard output, everything else to standard error. `earshot COMMAND --help` tells about a command.");
+    }
+
+    static string FirstSentence(string text)
+    {
+        int end = text.IndexOf(". ", StringComparison.Ordinal);
+        return end < 0 ? text : text[..(end + 1)];
     }
 
     static IEnumerable<Option> Inherited(Command command) =>

@@ -14,6 +14,7 @@ internal sealed class StatusLine(Terminal terminal) : IDisposable
     readonly bool _active = terminal.ErrorIsTerminal && !terminal.Quiet;
     long _shown;
     bool _visible;
+    bool _ended;
 
     /// <summary>Shows a line, cut to the terminal's width; at most ten times a second.</summary>
     public void Show(Func<int, string> line)
@@ -21,7 +22,7 @@ internal sealed class StatusLine(Terminal terminal) : IDisposable
         if (!_active) return;
         lock (_lock)
         {
-            if (_visible && Stopwatch.GetElapsedTime(_shown) < s_interval) return;
+            if (_ended || _visible && Stopwatch.GetElapsedTime(_shown) < s_interval) return;
             // A line as wide as the terminal would wrap on some.
             int width = terminal.Width() - 1;
             var text = line(width);
@@ -44,7 +45,11 @@ internal sealed class StatusLine(Terminal terminal) : IDisposable
 
     public void Dispose()
     {
-        lock (_lock) Hide();
+        lock (_lock)
+        {
+            Hide();
+            _ended = true;
+        }
     }
 
     void Hide()

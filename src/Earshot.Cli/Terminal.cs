@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Spectre.Console;
 
 namespace Earshot.Cli;
@@ -12,6 +13,9 @@ internal sealed class Terminal
 {
     // Wide enough that tables in files and pipes do not wrap.
     const int WidthOfFiles = 160;
+
+    // Tables are made for 80 columns; on less, lines that wrap read better than columns of single letters.
+    const int LeastWidthOfTables = 80;
 
     public required TextWriter Out { get; init; }
 
@@ -42,7 +46,7 @@ internal sealed class Terminal
         if (OperatingSystem.IsWindows()) Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         return new Terminal
         {
-            Out = Console.IsOutputRedirected ? Redirected(Console.OpenStandardOutput()) : Console.Out,
+            Out = Console.IsOutputRedirected ? Redirected(Pipe() ?? Console.OpenStandardOutput()) : Console.Out,
             Error = Console.IsErrorRedirected ? Redirected(Console.OpenStandardError()) : Console.Error,
             InputIsTerminal = !Console.IsInputRedirected,
             OutIsTerminal = !Console.IsOutputRedirected && !dumb,
@@ -95,9 +99,20 @@ internal sealed class Terminal
             ColorSystem = isTerminal && Colors ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
             Interactive = isTerminal ? InteractionSupport.Yes : InteractionSupport.No,
         });
-        console.Profile.Width = isTerminal ? Width() : WidthOfFiles;
+        console.Profile.Width = isTerminal ? Math.Max(Width(), LeastWidthOfTables) : WidthOfFiles;
         console.Profile.Capabilities.Unicode = true;
         return console;
+    }
+
+    /// <summary>Standard output where it is a pipe: unlike the console's stream, it tells when nobody reads any more.</summary>
+    static FileStream? Pipe()
+    {
+        if (OperatingSystem.IsWindows()) return null;
+        var stream = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        // A file has a position that it shares with other programs; the console's stream respects it.
+        if (!stream.CanSeek) return stream;
+        stream.Dispose();
+        return null;
     }
 
     static StreamWriter Redirected(Stream stream) => new(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true };

@@ -13,14 +13,14 @@ internal static class Units
     /// <summary>A whole number with its thousands apart: 37,760,640.</summary>
     public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
-    /// <summary>A length of time: 7.4 s, 2:03, 1:02:03.</summary>
-    public static string Time(TimeSpan time)
-    {
-        if (time < TimeSpan.FromSeconds(10)) return string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
-        return time < TimeSpan.FromHours(1)
-            ? string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalMinutes}:{time.Seconds:00}")
-            : string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}");
-    }
+    /// <summary>A length of time: 7.4 s, 2:03, 1:02:03; below a minute in tenths.</summary>
+    public static string Time(TimeSpan time) =>
+        time < TimeSpan.FromMinutes(1) ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s") : Clock(time);
+
+    /// <summary>A point in time or a length as a clock shows it: 0:07, 2:03, 1:02:03.</summary>
+    public static string Clock(TimeSpan time) => time < TimeSpan.FromHours(1)
+        ? string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalMinutes}:{time.Seconds:00}")
+        : string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}");
 
     static string Scaled(double value, params ReadOnlySpan<string> units)
     {

@@ -31,9 +31,11 @@ internal abstract class EarshotCommand : Command
     /// <summary>Does the work and returns an <see cref="ExitCode"/>.</summary>
     protected abstract Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken);
 
-    protected void AddGroup(string title, params IReadOnlyList<Option> options)
+    protected void AddGroup(string title, params IReadOnlyList<Option> options) => AddGroups([new OptionGroup(title, options)]);
+
+    protected void AddGroups(IReadOnlyList<OptionGroup> groups)
     {
-        foreach (var option in options) Add(option);
-        _groups.Add(new OptionGroup(title, options));
+        foreach (var option in groups.SelectMany(group => group.Options)) Add(option);
+        _groups.AddRange(groups);
     }
 }

@@ -173,7 +173,8 @@ internal sealed class ModelsRemoveCommand : CacheCommand
         var options = HubOptionsOf(parsed);
         using var hub = new ModelHub(options);
         var name = ModelNames.Full(parsed.GetRequiredValue(_model));
-        if (!parsed.GetValue(_yes) && !Confirm(name, options.CacheFolder)) return Task.FromResult(ExitCode.SomeFailed);
+        bool isHere = hub.ListCached().Any(model => model.Name == name.Split('@')[0]);
+        if (isHere && !parsed.GetValue(_yes) && !Confirm(name, options.CacheFolder)) return Task.FromResult(ExitCode.SomeFailed);
         Terminal.Say($"Removed {name}: {Units.Bytes(hub.Remove(name))} freed.");
         return Task.FromResult(ExitCode.Ok);
     }

@@ -8,11 +8,11 @@ internal sealed class OutputFile : IDisposable
     static readonly Lock s_lock = new();
     static readonly HashSet<string> s_unfinished = [];
 
-    readonly string _partialPath;
+    readonly string? _partialPath;
     readonly StreamWriter _writer;
     bool _closed;
 
-    OutputFile(string path, string partialPath, StreamWriter writer)
+    OutputFile(string path, string? partialPath, StreamWriter writer)
     {
         Path = path;
         _partialPath = partialPath;
@@ -28,12 +28,13 @@ internal sealed class OutputFile : IDisposable
     public static OutputFile Create(string path)
     {
         var full = System.IO.Path.GetFullPath(path);
+        if (IsDevice(full)) return new OutputFile(path, null, Open(full));
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(full) ?? ".");
         var partial = $"{full}.{Environment.ProcessId}.partial";
         lock (s_lock) s_unfinished.Add(partial);
         try
         {
-            return new OutputFile(path, partial, new StreamWriter(partial, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)));
+            return new OutputFile(path, partial, Open(partial));
         }
         catch
         {
@@ -46,11 +47,13 @@ internal sealed class OutputFile : IDisposable
     public void Complete(bool overwrite)
     {
         _writer.Flush();
-        if (_writer.BaseStream is FileStream file) file.Flush(flushToDisk: true);
         _writer.Dispose();
-        File.Move(_partialPath, System.IO.Path.GetFullPath(Path), overwrite);
+        if (_partialPath is not null)
+        {
+            File.Move(_partialPath, System.IO.Path.GetFullPath(Path), overwrite);
+            Forget(_partialPath);
+        }
         _closed = true;
-        Forget(_partialPath);
     }
 
     public void Dispose()
@@ -65,8 +68,17 @@ internal sealed class OutputFile : IDisposable
         {
             // What it still held does not fit on the disk: it goes with the file.
         }
+        if (_partialPath is null) return;
         Delete(_partialPath);
         Forget(_partialPath);
+    }
+
+    /// <summary>Whether a path is a device or a pipe of the system (/dev/stdout, /dev/fd/63), which is written as it is and never replaced.</summary>
+    public static bool IsDevice(string path)
+    {
+        var full = System.IO.Path.GetFullPath(path);
+        // /dev/shm is a folder of ordinary files.
+        return !OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(full);
     }
 
     /// <summary>Removes every file that was begun and not completed, for a process about to end.</summary>
@@ -78,6 +90,9 @@ internal sealed class OutputFile : IDisposable
             s_unfinished.Clear();
         }
     }
+
+    static StreamWriter Open(string path) =>
+        new(new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
 
     static void Forget(string partialPath)
     {

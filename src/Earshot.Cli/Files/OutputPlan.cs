@@ -12,6 +12,9 @@ internal sealed class OutputPlan
 
     OutputPlan(string? template) => _template = template;
 
+    /// <summary>Everything to standard output.</summary>
+    public static OutputPlan StandardOutput { get; } = new(null);
+
     /// <summary>Whether transcripts go to standard output.</summary>
     public bool IsStandardOutput => _template is null;
 
@@ -26,7 +29,7 @@ internal sealed class OutputPlan
         if (output == "-" || output is null && !several)
         {
             if (several) throw new UsageException("several transcripts cannot share standard output; give --output a folder or a template such as '{name}.{ext}'.");
-            return new OutputPlan(null);
+            return StandardOutput;
         }
         var plan = new OutputPlan(Template(output));
         if (several && !plan._template!.Contains('{', StringComparison.Ordinal))

@@ -53,18 +53,18 @@ internal sealed record ModelSizes
 /// <summary>A part of the model: its tensors, and the element types they are stored in.</summary>
 internal sealed record PartReport(string Name, int Tensors, long Parameters, IReadOnlyList<string> DTypes, long Bytes);
 
-/// <summary>A stage of transcribing: what computing it once takes.</summary>
-internal sealed record StageReport(string Name, string What, double Flops, long WeightBytes, long ActivationBytes)
+/// <summary>A stage of transcribing: what computing it once takes, in FLOPs and in bytes of weights, activations, and cached keys and values moved.</summary>
+internal sealed record StageReport(string Name, string What, double Flops, long WeightBytes, long ActivationBytes, long KeyValueBytes)
 {
     /// <summary>The kinds of operation in the stage, costliest first, where asked for.</summary>
     public IReadOnlyList<OperationReport>? Operations { get; init; }
 
     /// <summary>FLOPs a byte moved: below about 10, memory is the limit; far above, arithmetic.</summary>
-    public double Intensity => WeightBytes + ActivationBytes == 0 ? 0 : Flops / (WeightBytes + ActivationBytes);
+    public double Intensity => WeightBytes + ActivationBytes + KeyValueBytes is var bytes and > 0 ? Flops / bytes : 0;
 }
 
 /// <summary>All operations of a kind within a stage.</summary>
-internal sealed record OperationReport(string Name, int Count, double Flops, long WeightBytes, long ActivationBytes);
+internal sealed record OperationReport(string Name, int Count, double Flops, long WeightBytes, long ActivationBytes, long KeyValueBytes);
 
 /// <summary>Memory that a running model takes beside its temporaries.</summary>
 internal sealed record MemoryReport

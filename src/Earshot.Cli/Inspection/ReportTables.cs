@@ -32,12 +32,12 @@ internal static class ReportTables
 
     static Table Stages(ModelReport report)
     {
-        var table = New("Stage", "For", "FLOP>", "Weights read>", "Activations moved>", "FLOP/byte>");
+        var table = New("Stage", "FLOP>", "Weights>", "Activ.>", "Cache>", "FLOP/B>");
         foreach (var stage in report.Stages)
         {
-            Row(table, stage.Name, stage.What, Units.Flops(stage.Flops), Units.Bytes(stage.WeightBytes), Units.Bytes(stage.ActivationBytes), stage.Intensity.ToString("0.0", CultureInfo.InvariantCulture));
+            Row(table, $"{stage.Name}, {stage.What}", Units.Flops(stage.Flops), Units.Bytes(stage.WeightBytes), Units.Bytes(stage.ActivationBytes), Units.Bytes(stage.KeyValueBytes), stage.Intensity.ToString("0.0", CultureInfo.InvariantCulture));
             foreach (var operation in stage.Operations ?? [])
-                Row(table, $"  {operation.Name}", $"{operation.Count} ×", Units.Flops(operation.Flops), Units.Bytes(operation.WeightBytes), Units.Bytes(operation.ActivationBytes), "");
+                Row(table, $"  {operation.Count} × {operation.Name}", Units.Flops(operation.Flops), Units.Bytes(operation.WeightBytes), Units.Bytes(operation.ActivationBytes), Units.Bytes(operation.KeyValueBytes), "");
         }
         return table;
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Earshot.Checkpoints;
 using Earshot.Compute;
 using Earshot.Compute.Measuring;
@@ -71,7 +72,7 @@ internal sealed class WhisperInspection
     {
         int frames = 2 * _config.MaxSourcePositions;
         var encoded = WhisperModel.Encode(_backend.Input(new Shape(1, frames, _config.NumMelBins)), _model / "encoder", _config);
-        var stages = new List<StageReport> { Stage("encoder", $"one window of {frames / 100.0:0.##} s") };
+        var stages = new List<StageReport> { Stage("encoder", string.Create(CultureInfo.InvariantCulture, $"a window of {frames / 100.0:0.##} s")) };
 
         using var state = new WhisperDecoderState
         {
@@ -79,20 +80,20 @@ internal sealed class WhisperInspection
             Audio = [.. Enumerable.Range(0, _config.DecoderLayers).Select(_ => _backend.CreateMemory(1, _config.MaxSourcePositions, _config.DModel, new Heads(_config.DecoderAttentionHeads)))],
         };
         WhisperModel.Remember(encoded, state.Audio, 0, _model / "decoder", _config);
-        stages.Add(Stage("cross-attention keys", "once a window"));
+        stages.Add(Stage("cross-attention", "a window"));
 
         for (int row = 0; row < _options.Rows; row++) state.Layout.Add(row, _options.Past, 0);
         var indices = _backend.Input(new Shape(_options.Rows), DType.I32);
         var hidden = WhisperModel.Decode(indices, indices, state, _model / "decoder", _config);
         WhisperModel.Logits(hidden, _root, _model / "decoder", _config);
-        stages.Add(Stage("decoder step", $"{(_options.Rows == 1 ? "a token" : $"{_options.Rows} tokens")} after {_options.Past}"));
+        stages.Add(Stage("decoder", $"{(_options.Rows == 1 ? "a token" : $"{_options.Rows} tokens")} after {_options.Past}"));
         return stages;
     }
 
     StageReport Stage(string name, string what)
     {
         var total = _backend.Total;
-        var stage = new StageReport(name, what, total.Flops, total.WeightBytes, total.ActivationBytes)
+        var stage = new StageReport(name, what, total.Flops, total.WeightBytes, total.ActivationBytes, total.KeyValueBytes)
         {
             Operations = _options.Operations ? [.. _backend.Measurements.GroupBy(measurement => measurement.Operation).Select(Operation).OrderByDescending(operation => operation.Flops)] : null,
         };
@@ -103,7 +104,7 @@ internal sealed class WhisperInspection
     static OperationReport Operation(IGrouping<string, Measurement> measurements)
     {
         var cost = measurements.Aggregate(default(Cost), (sum, measurement) => sum + measurement);
-        return new OperationReport(measurements.Key, measurements.Count(), cost.Flops, cost.WeightBytes, cost.ActivationBytes);
+        return new OperationReport(measurements.Key, measurements.Count(), cost.Flops, cost.WeightBytes, cost.ActivationBytes, cost.KeyValueBytes);
     }
 
     ModelSizes Sizes() => new()

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Earshot.Cli.Commands;
 using Earshot.Cli.Models;
 using Earshot.Compute.Cpu;
+using Earshot.Transcription;
 
 namespace Earshot.Cli.Options;
 
@@ -26,23 +27,20 @@ internal sealed class ModelOptions
     public string NameOf(ParseResult parsed) => First(parsed.GetValue(_model), Environment.GetEnvironmentVariable(ModelNames.Variable), ModelNames.Default);
 
     /// <exception cref="UsageException">Options that exclude each other.</exception>
-    public CpuOptions CpuOptionsOf(ParseResult parsed)
+    public TranscriberOptions Of(ParseResult parsed) => new()
     {
-        var options = new CpuOptions
+        Threads = parsed.GetValue(_threads),
+        Weights = WeightsOf(parsed),
+        InstructionSet = parsed.GetValue(_isa) switch
         {
-            Threads = parsed.GetValue(_threads),
-            InstructionSet = parsed.GetValue(_isa) switch
-            {
-                "portable" => InstructionSet.Portable,
-                "avx2" => InstructionSet.Avx2,
-                "avx2-vnni" => InstructionSet.Avx2Vnni,
-                "avx512" => InstructionSet.Avx512,
-                "amx" => InstructionSet.Amx,
-                _ => null,
-            },
-        };
-        return WeightsOf(parsed) is { } weights ? options with { Weights = weights } : options;
-    }
+            "portable" => InstructionSet.Portable,
+            "avx2" => InstructionSet.Avx2,
+            "avx2-vnni" => InstructionSet.Avx2Vnni,
+            "avx512" => InstructionSet.Avx512,
+            "amx" => InstructionSet.Amx,
+            _ => null,
+        },
+    };
 
     /// <summary>The format of the weights; null leaves it to the machine.</summary>
     WeightFormat? WeightsOf(ParseResult parsed)

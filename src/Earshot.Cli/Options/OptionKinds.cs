@@ -62,7 +62,7 @@ internal static class OptionKinds
 
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 
-    /// <summary>Numbers between commas; null where not given.</summary>
+    /// <summary>Numbers between commas; none where not given.</summary>
     public static Option<float[]?> Numbers(string name, string description, double least, double most) => new(name)
     {
         Description = description,
@@ -76,6 +76,16 @@ internal static class OptionKinds
             result.AddError($"{name} is '{result.Tokens[^1].Value}'; expected numbers from {Text(least)} to {Text(most)} between commas, such as 0,0.2,0.4.");
             return null;
         },
+    };
+
+    /// <summary>A number, or <c>none</c>; null where not given.</summary>
+    public static Option<Threshold?> Threshold(string name, string description, double least = double.NegativeInfinity, double most = double.PositiveInfinity) => new(name)
+    {
+        Description = description,
+        HelpName = "X|none",
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result => Parse<Threshold>(result, name, $"{Range(least, most)}, or none",
+            text => text.Equals("none", StringComparison.OrdinalIgnoreCase) ? new Threshold(null) : InRange(text, least, most) is { } value ? new Threshold((float)value) : null),
     };
 
     static T? Parse<T>(ArgumentResult result, string name, string expected, Func<string, T?> parse) where T : struct
@@ -96,3 +106,6 @@ internal static class OptionKinds
 
     static string Text(double value) => value.ToString("0.######", CultureInfo.InvariantCulture);
 }
+
+/// <summary>A limit that may be switched off: null stands for <c>none</c>.</summary>
+internal readonly record struct Threshold(float? Value);

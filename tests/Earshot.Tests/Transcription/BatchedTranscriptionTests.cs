@@ -16,7 +16,14 @@ public class BatchedTranscriptionTests
     {
         var utterances = Enumerable.Range(0, 60).Select(i => new Utterance((i * 5) + 1, [i % 20, (i + 7) % 20, (i + 3) % 20])).ToArray();
         var recording = new ScriptedRecording(s_tokenizer, 320, utterances);
-        using var runtime = recording.Runtime(Model());
+        ScriptedRuntime? running = null;
+        var model = Model();
+        using var runtime = running = recording.Runtime((window, tokens, logits) =>
+        {
+            // The first window goes on only when another has begun.
+            Assert.True(SpinWait.SpinUntil(() => running!.MostOpenDecoders > 1, TimeSpan.FromSeconds(30)));
+            model(window, tokens, logits);
+        });
         var progress = new List<TranscriptionProgress>();
         var transcript = await recording.Transcriber(runtime, () => new ScriptedDetector(utterances))
             .TranscribeToEndAsync(recording, s_options with { BatchSize = batchSize }, new SequentialTranscriptionTests.Recorder(progress));

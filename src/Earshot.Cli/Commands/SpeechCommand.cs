@@ -1,0 +1,57 @@
+using System.CommandLine;
+using Earshot.Cli.Files;
+using Earshot.Cli.Models;
+using Earshot.Cli.Options;
+using Earshot.Cli.Transcripts;
+using Earshot.Transcription;
+
+namespace Earshot.Cli.Commands;
+
+/// <summary>What <c>transcribe</c> and <c>translate</c> share: recordings in, transcripts out.</summary>
+internal abstract class SpeechCommand : EarshotCommand
+{
+    readonly Argument<string[]> _files = new("files")
+    {
+        HelpName = "FILES",
+        Description = "Recordings: paths, patterns in quotes ('talks/**/*.wav'), or - for standard input. WAV and FLAC are read directly, other formats with ffmpeg.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    readonly OutputOptionSet _output = new();
+    readonly ModelOptions _model = new();
+    readonly DecodingOptionSet _decoding = new();
+    readonly PartsOptionSet _parts = new();
+
+    protected SpeechCommand(string name, string description, Terminal terminal) : base(name, description, terminal)
+    {
+        Add(_files);
+        AddGroups(_output.Groups);
+        AddGroups([_model.Group]);
+        AddGroups(_decoding.Groups);
+        AddGroups([_parts.Group]);
+    }
+
+    /// <summary>The options that the command itself implies.</summary>
+    protected virtual TranscriptionOptions Adjust(TranscriptionOptions options) => options;
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var files = InputFile.Expand(parsed.GetValue(_files) ?? []);
+        if (files.Count == 0) throw new UsageException("give at least one recording: a path, a pattern such as '*.wav', or - for standard input.");
+        var output = _output.Of(parsed, files, Terminal);
+        var options = Adjust(_parts.Apply(parsed, _decoding.Of(parsed)));
+        var modelOptions = _model.Of(parsed);
+        if (output.NeedsWords) options = options with { WordTimestamps = true };
+
+        var run = new TranscriptionRun(Terminal, output, options, _parts.ChannelOf(parsed));
+        // What is certain to fail, or is done already, is told before a model is loaded for it.
+        var work = files.Where(run.IsWork).ToList();
+        if (work.Count > 0)
+        {
+            using var transcriber = await ModelLoading.LoadAsync(_model.NameOf(parsed), modelOptions, Terminal, cancellationToken).ConfigureAwait(false);
+            if (options.Vad is not null || options.BatchSize > 1) await ModelLoading.LoadSpeechDetectorAsync(transcriber, Terminal, cancellationToken).ConfigureAwait(false);
+            foreach (var file in work) await run.TranscribeAsync(file, transcriber, cancellationToken).ConfigureAwait(false);
+        }
+        return run.Failures == 0 ? ExitCode.Ok : ExitCode.SomeFailed;
+    }
+}

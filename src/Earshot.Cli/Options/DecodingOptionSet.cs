@@ -1,0 +1,110 @@
+using System.CommandLine;
+using Earshot.Cli.Commands;
+using Earshot.Decoding;
+using Earshot.Tokenizers;
+using Earshot.Transcription;
+
+namespace Earshot.Cli.Options;
+
+/// <summary>How to transcribe: the options that become <see cref="TranscriptionOptions"/>.</summary>
+internal sealed class DecodingOptionSet
+{
+    readonly Option<string?> _language = new("--language", "-l")
+    {
+        Description = "The language spoken, by code (de) or English name (german); detected where not given.",
+        HelpName = "LANGUAGE",
+        Arity = ArgumentArity.ExactlyOne,
+    };
+
+    readonly Option<string?> _task = OptionKinds.Choice("--task", "Write down what is said, or its English translation (default transcribe).", "transcribe", "translate");
+    readonly Option<bool> _eachWindow = OptionKinds.Flag("--multilingual", "Detect the language of each window anew, for recordings in several languages.");
+    readonly Option<string?> _initialPrompt = OptionKinds.Text("--initial-prompt", "TEXT", "Text as if said before the recording: names, spelling, style.");
+    readonly Option<bool> _carryPrompt = OptionKinds.Flag("--carry-initial-prompt", "Give the initial prompt to every window, not the first alone.");
+    readonly Option<string?> _hotwords = OptionKinds.Text("--hotwords", "TEXT", "Words to expect, given to every window.");
+    readonly Option<string?> _prefix = OptionKinds.Text("--prefix", "TEXT", "Text that the transcript begins with.");
+    readonly Option<bool> _noCondition = OptionKinds.Flag("--no-condition-on-previous", "Let each window know nothing of the text before it: fewer loops, less consistent names.");
+
+    readonly Option<int?> _beamSize = OptionKinds.Whole("--beam-size", "Hypotheses kept at temperature 0; 1 is greedy and fastest (default 5).", 1, 64);
+    readonly Option<int?> _bestOf = OptionKinds.Whole("--best-of", "Samples drawn at temperatures above 0, of which the likeliest is kept (default 5).", 1, 64);
+    readonly Option<double?> _patience = OptionKinds.Number("--patience", "Beam search ends with beam size × patience finished hypotheses (default 1).", 0.1, 16);
+    readonly Option<double?> _lengthPenalty = OptionKinds.Number("--length-penalty", "Exponent of the length by which hypotheses are compared (default: plain division by the length).", 0, 1);
+    readonly Option<double?> _repetitionPenalty = OptionKinds.Number("--repetition-penalty", "Above 1, tokens already written are less likely (default 1).", 0.1, 10);
+    readonly Option<int?> _noRepeatNgram = OptionKinds.Whole("--no-repeat-ngram", "No run of this many tokens appears twice in a window (default 0: may).", 0, 64);
+    readonly Option<float[]?> _temperatures = OptionKinds.Numbers("--temperature", "Temperatures to try in order until a window's text will do (default 0,0.2,0.4,0.6,0.8,1).", 0, 10);
+    readonly Option<Threshold?> _compressionRatio = OptionKinds.Threshold("--compression-ratio-threshold", "Text that compresses better loops, and is tried again (default 2.4).", 0);
+    readonly Option<Threshold?> _logprob = OptionKinds.Threshold("--logprob-threshold", "Text less likely a token is tried again (default -1).", most: 0);
+    readonly Option<Threshold?> _noSpeech = OptionKinds.Threshold("--no-speech-threshold", "A window with this probability of silence, and unlikely text, is silent (default 0.6).", 0, 1);
+    readonly Option<Threshold?> _entropy = OptionKinds.Threshold("--entropy-threshold", "Text whose last tokens have less entropy loops, and is tried again (default none; whisper.cpp has 2.4).", 0);
+    readonly Option<int?> _maxNewTokens = OptionKinds.Whole("--max-new-tokens", "Most tokens of a window (default 224).", 1, 100_000);
+    readonly Option<int?> _seed = OptionKinds.Whole("--seed", "What draws at temperatures above 0 depend on; the same seed gives the same text (default 0).", 0);
+
+    readonly Option<bool> _withoutTimestamps = OptionKinds.Flag("--without-timestamps", "Decode text alone; a window is then one segment.");
+    readonly Option<bool> _wordTimestamps = OptionKinds.Flag("--word-timestamps", "Find out when each word is said.");
+    readonly Option<TimeSpan?> _hallucinationSilence = OptionKinds.Seconds("--hallucination-silence", "Skip silence longer than this around words that look made up; turns word timestamps on.");
+
+    public IReadOnlyList<OptionGroup> Groups =>
+    [
+        new("Speech", [_language, _task, _eachWindow, _initialPrompt, _carryPrompt, _hotwords, _prefix, _noCondition]),
+        new("Times", [_wordTimestamps, _withoutTimestamps, _hallucinationSilence]),
+        new("Decoding",
+        [
+            _beamSize, _bestOf, _patience, _lengthPenalty, _repetitionPenalty, _noRepeatNgram, _temperatures,
+            _compressionRatio, _logprob, _noSpeech, _entropy, _maxNewTokens, _seed,
+        ]),
+    ];
+
+    /// <summary>The options given, over the library's defaults.</summary>
+    /// <exception cref="UsageException">An unknown language, or options that exclude each other.</exception>
+    public TranscriptionOptions Of(ParseResult parsed)
+    {
+        var defaults = new TranscriptionOptions();
+        return Searched(parsed, defaults with
+        {
+            Language = LanguageOf(parsed),
+            Task = parsed.GetValue(_task) == "translate" ? SpeechTask.Translate : SpeechTask.Transcribe,
+            DetectLanguageEachWindow = parsed.GetValue(_eachWindow),
+            InitialPrompt = parsed.GetValue(_initialPrompt),
+            CarryInitialPrompt = parsed.GetValue(_carryPrompt),
+            Hotwords = parsed.GetValue(_hotwords),
+            Prefix = parsed.GetValue(_prefix),
+            ConditionOnPreviousText = !parsed.GetValue(_noCondition),
+            WithoutTimestamps = parsed.GetValue(_withoutTimestamps),
+            WordTimestamps = parsed.GetValue(_wordTimestamps) || parsed.GetValue(_hallucinationSilence) is not null,
+            HallucinationSilenceThreshold = parsed.GetValue(_hallucinationSilence),
+        });
+    }
+
+    TranscriptionOptions Searched(ParseResult parsed, TranscriptionOptions options) => options with
+    {
+        BeamSize = parsed.GetValue(_beamSize) ?? options.BeamSize,
+        BestOf = parsed.GetValue(_bestOf) ?? options.BestOf,
+        Patience = (float?)parsed.GetValue(_patience) ?? options.Patience,
+        LengthPenalty = (float?)parsed.GetValue(_lengthPenalty),
+        RepetitionPenalty = (float?)parsed.GetValue(_repetitionPenalty) ?? options.RepetitionPenalty,
+        NoRepeatNgramSize = parsed.GetValue(_noRepeatNgram) ?? options.NoRepeatNgramSize,
+        Temperatures = parsed.GetValue(_temperatures) is { Length: > 0 } temperatures ? temperatures : options.Temperatures,
+        CompressionRatioThreshold = Limit(parsed, _compressionRatio, options.CompressionRatioThreshold),
+        LogprobThreshold = Limit(parsed, _logprob, options.LogprobThreshold),
+        NoSpeechThreshold = Limit(parsed, _noSpeech, options.NoSpeechThreshold),
+        EntropyThreshold = Limit(parsed, _entropy, options.EntropyThreshold),
+        MaxNewTokens = parsed.GetValue(_maxNewTokens),
+        Seed = (ulong)(parsed.GetValue(_seed) ?? 0),
+    };
+
+    string? LanguageOf(ParseResult parsed)
+    {
+        var language = parsed.GetValue(_language);
+        if (language is null || language.Equals("auto", StringComparison.OrdinalIgnoreCase)) return null;
+        try
+        {
+            return WhisperLanguages.Parse(language);
+        }
+        catch (ModelException e)
+        {
+            throw new UsageException(e.Message);
+        }
+    }
+
+    static float? Limit(ParseResult parsed, Option<Threshold?> option, float? otherwise) =>
+        parsed.GetValue(option) is { } given ? given.Value : otherwise;
+}

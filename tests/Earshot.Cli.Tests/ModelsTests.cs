@@ -1,0 +1,91 @@
+using System.Text.Json;
+using Earshot.Checkpoints;
+using Earshot.Cli.Models;
+
+namespace Earshot.Cli.Tests;
+
+public sealed class ModelsTests : IDisposable
+{
+    const string EndpointVariable = "HF_ENDPOINT";
+
+    readonly TemporaryFolder _cache = new();
+    readonly string? _endpoint = Environment.GetEnvironmentVariable(EndpointVariable);
+
+    public void Dispose()
+    {
+        Environment.SetEnvironmentVariable(EndpointVariable, _endpoint);
+        _cache.Dispose();
+    }
+
+    [Fact]
+    public async Task A_model_is_pulled_listed_and_removed()
+    {
+        using var hub = new FakeHub();
+        Environment.SetEnvironmentVariable(EndpointVariable, hub.Endpoint.ToString());
+
+        var pull = await RunAsync("pull", "org/model");
+        Assert.True(pull.ExitCode == ExitCode.Ok, pull.Error);
+        var folder = pull.Output.Trim();
+        Assert.Equal(hub.Files["model.safetensors"], File.ReadAllBytes(Path.Combine(folder, "model.safetensors")));
+        Assert.Contains("model.safetensors  3.00 MB", pull.Error);
+
+        var again = await RunAsync("pull", "org/model");
+        Assert.Equal(folder, again.Output.Trim());
+        Assert.Contains("is here already", again.Error);
+
+        using (var list = JsonDocument.Parse((await RunAsync("list", "--json")).Output))
+        {
+            var model = Assert.Single(list.RootElement.EnumerateArray());
+            Assert.Equal("org/model", model.GetProperty("name").GetString());
+            Assert.True(model.GetProperty("is_complete").GetBoolean());
+        }
+        Assert.Contains("org/model", (await RunAsync("list")).Output);
+
+        var unasked = await RunAsync("remove", "org/model");
+        Assert.Contains("--yes", unasked.AssertOneLine(ExitCode.Usage));
+        var removed = await RunAsync("remove", "org/model", "--yes");
+        Assert.Equal(ExitCode.Ok, removed.ExitCode);
+        Assert.Contains("3.00 MB freed", removed.Error);
+        Assert.DoesNotContain(_cache.Files(), file => file.EndsWith("safetensors", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_empty_cache_is_said_and_is_no_failure()
+    {
+        var run = await RunAsync("list");
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Empty(run.Output);
+        Assert.Contains("earshot models pull", run.Error);
+        Assert.Equal("[]", (await RunAsync("list", "--json")).Output.Trim());
+    }
+
+    [Theory]
+    [InlineData("remove openai/whisper-tiny --yes")]
+    [InlineData("show openai/whisper-tiny")]
+    [InlineData("pull not//a-name")]
+    public async Task A_model_that_is_not_there_is_exit_code_3(string command) =>
+        Assert.Contains(command.Split(' ')[1], (await RunAsync(command.Split(' '))).AssertOneLine(ExitCode.Model));
+
+    [Fact]
+    public async Task A_model_is_shown_with_what_it_can_do()
+    {
+        var folder = TestData.Require("models/whisper-tiny.en");
+        var run = await RunAsync("show", folder);
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Contains("English only", run.Output);
+        Assert.Contains("37,760,256", run.Output);
+        Assert.Contains("75.5 MB  model.safetensors", run.Output);
+        using var json = JsonDocument.Parse((await RunAsync("show", folder, "--json")).Output);
+        Assert.Equal(1, json.RootElement.GetProperty("languages").GetInt32());
+    }
+
+    [Fact]
+    public void Short_names_stand_for_names_on_the_hub()
+    {
+        Assert.Equal("openai/whisper-large-v3-turbo", ModelNames.Full("turbo"));
+        Assert.Equal("openai/whisper-base", ModelNames.Full("BASE"));
+        Assert.Equal("somebody/model", ModelNames.Full("somebody/model"));
+    }
+
+    Task<CommandRun> RunAsync(params string[] args) => CommandRun.OfAsync(["models", .. args, "--cache", _cache.Path]);
+}

@@ -1,0 +1,150 @@
+namespace Earshot.Cli.Tests;
+
+public class TranscribeTests
+{
+    const string Said = "ask not what your country can do for you";
+
+    [Fact]
+    public async Task One_file_goes_to_standard_output()
+    {
+        var run = await TranscribeAsync(Jfk());
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Contains(Said, run.Output.ToLowerInvariant());
+        Assert.Empty(run.Error);
+    }
+
+    [Fact]
+    public async Task Standard_input_is_a_recording_too()
+    {
+        await using var recording = File.OpenRead(Jfk());
+        var run = await CommandRun.OfAsync(["transcribe", "-", .. Fast()], recording);
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Contains(Said, run.Output.ToLowerInvariant());
+    }
+
+    [Fact]
+    public async Task Several_files_and_formats_become_files_and_a_bad_one_does_not_stop_them()
+    {
+        using var folder = new TemporaryFolder();
+        var good = folder.Copy(Jfk(), "jfk.wav");
+        var bad = folder.Write("bad.wav", "this is no recording at all"u8);
+        var run = await TranscribeAsync(folder["*.wav"], folder["missing.flac"], "-f", "srt,txt", "-o", folder["out/"]);
+        Assert.Equal(ExitCode.SomeFailed, run.ExitCode);
+        Assert.Equal(["bad.wav", "jfk.wav", "out/jfk.srt", "out/jfk.txt"], folder.Files());
+        Assert.Contains(Said, File.ReadAllText(folder["out/jfk.txt"]).ToLowerInvariant());
+        Assert.StartsWith("1\n00:00:0", File.ReadAllText(folder["out/jfk.srt"]));
+        Assert.Contains($"earshot: '{bad}': the content is text", run.Error);
+        Assert.Contains($"earshot: '{folder["missing.flac"]}': no such file.", run.Error);
+        Assert.Contains($"{good} → ", run.Error);
+        Assert.Empty(run.Output);
+    }
+
+    [Fact]
+    public async Task An_existing_transcript_is_kept_and_the_recording_skipped()
+    {
+        using var folder = new TemporaryFolder();
+        var recording = folder.Copy(Jfk(), "jfk.wav");
+        folder.Write("jfk.txt", "mine"u8);
+        // No model is needed to find out that nothing is to be done.
+        var run = await CommandRun.OfAsync("transcribe", recording, "-o", folder["{name}.{ext}"], "-m", "no-such-model-anywhere");
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Contains("skipped", run.Error);
+        Assert.Contains("--overwrite", run.Error);
+        Assert.Equal("mine", File.ReadAllText(folder["jfk.txt"]));
+
+        run = await TranscribeAsync(recording, "-o", folder["{name}.{ext}"], "--overwrite");
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Contains(Said, File.ReadAllText(folder["jfk.txt"]).ToLowerInvariant());
+    }
+
+    [Fact]
+    public async Task One_of_two_outputs_may_be_there_already()
+    {
+        using var folder = new TemporaryFolder();
+        var recording = folder.Copy(Jfk(), "jfk.wav");
+        folder.Write("jfk.txt", "mine"u8);
+        var run = await TranscribeAsync(recording, "-o", folder["{name}.{ext}"], "-f", "txt", "-f", "srt");
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Contains("was kept", run.Error);
+        Assert.Equal("mine", File.ReadAllText(folder["jfk.txt"]));
+        Assert.Contains("-->", File.ReadAllText(folder["jfk.srt"]));
+    }
+
+    [Fact]
+    public async Task Clips_limit_what_is_heard()
+    {
+        var run = await TranscribeAsync(Jfk(), "--clip", "0:03-0:07.6");
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Contains("ask not", run.Output.ToLowerInvariant());
+        Assert.DoesNotContain("fellow", run.Output.ToLowerInvariant());
+    }
+
+    [Fact]
+    public async Task Many_channels_at_a_high_rate_are_heard()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("wide.wav", Recordings.Spread(Jfk(), channels: 8, times: 6));
+        var run = await TranscribeAsync(path);
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Contains(Said, run.Output.ToLowerInvariant());
+    }
+
+    [Fact]
+    public async Task Quiet_says_nothing_but_failures()
+    {
+        using var folder = new TemporaryFolder();
+        var run = await TranscribeAsync(Jfk(), folder["none.wav"], "-o", folder["{name}.txt"], "--quiet");
+        Assert.Contains("no such file", run.AssertOneLine(ExitCode.SomeFailed));
+        Assert.Equal(["jfk.txt"], folder.Files());
+    }
+
+    [Fact]
+    public async Task Cancelling_stops_with_130_and_leaves_nothing_half_written()
+    {
+        using var folder = new TemporaryFolder();
+        var recording = folder.Write("long.wav", Recordings.Repeat(Jfk(), times: 60));
+        using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(1500));
+        var run = await CommandRun.OfAsync(["transcribe", recording, "-o", folder["out.txt"], .. Fast()], cancellationToken: cancellation.Token);
+        Assert.Equal("earshot: cancelled.", run.AssertOneLine(ExitCode.Cancelled));
+        Assert.Equal(["long.wav"], folder.Files());
+    }
+
+    [Theory]
+    [InlineData("transcribe", "give at least one recording")]
+    [InlineData("transcribe a.wav -f docx", "--format is 'docx'")]
+    [InlineData("transcribe a.wav b.wav -o one.txt", "cannot share the file 'one.txt'")]
+    [InlineData("transcribe a.wav -l klingon", "Unknown language 'klingon'")]
+    [InlineData("transcribe a.wav --clip 5-3", "--clip is '5-3'")]
+    [InlineData("transcribe a.wav --clip 5-8 --vad", "--clip cannot be used with --vad")]
+    [InlineData("transcribe a.wav --temperature 0,hot", "--temperature is '0,hot'")]
+    [InlineData("transcribe a.wav --quantize int8 --precision f32", "exclude each other")]
+    [InlineData("transcribe a.wav --max-line-count 2", "--max-line-count needs --max-line-width")]
+    [InlineData("transcribe a.wav --logprob-threshold high", "or none")]
+    [InlineData("transcribe a.wav --beam-size 0", "--beam-size is '0'; expected a whole number from 1 to 64")]
+    [InlineData("transcribe a.wav --isa sse2", "--isa is 'sse2'; expected one of portable")]
+    [InlineData("transcribe a.wav --wrod-timestamps", "Did you mean '--word-timestamps'?")]
+    public async Task Options_that_cannot_be_meant_are_refused(string commandLine, string expected)
+    {
+        var run = await CommandRun.OfAsync(commandLine.Split(' '));
+        Assert.Contains(expected, run.AssertOneLine(ExitCode.Usage));
+    }
+
+    [Fact]
+    public async Task An_English_model_neither_translates_nor_tells_languages()
+    {
+        var translate = await CommandRun.OfAsync("translate", Jfk(), "-m", Model());
+        Assert.Contains("cannot translate", translate.AssertOneLine(ExitCode.Model));
+        var detect = await CommandRun.OfAsync("detect-language", Jfk(), "-m", Model());
+        Assert.Contains("English-only", detect.AssertOneLine(ExitCode.Model));
+        var german = await CommandRun.OfAsync("transcribe", Jfk(), "-m", Model(), "-l", "German");
+        Assert.Contains("German", german.AssertOneLine(ExitCode.Model), StringComparison.OrdinalIgnoreCase);
+    }
+
+    static string Jfk() => TestData.Require("audio/jfk.wav");
+
+    static string Model() => TestData.Require("models/whisper-tiny.en");
+
+    static string[] Fast() => ["-m", Model(), "--beam-size", "1", "--temperature", "0"];
+
+    static Task<CommandRun> TranscribeAsync(params string[] args) => CommandRun.OfAsync(["transcribe", .. args, .. Fast()]);
+}
