@@ -3,6 +3,7 @@ using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Earshot.Compute;
 using Earshot.Onnx.Graph;
+using Microsoft.Win32.SafeHandles;
 
 namespace Earshot.Onnx.Recording;
 
@@ -10,19 +11,19 @@ namespace Earshot.Onnx.Recording;
 static class WeightReaders
 {
     /// <summary>Makes <paramref name="count"/> whole rows from <paramref name="first"/> on.</summary>
-    delegate void FillRows(long first, int count, Span<byte> rows);
+    delegate void FillRows(StoredTensor source, long first, int count, Span<byte> rows);
 
     /// <summary>The elements in the checkpoint's order, in another type.</summary>
     public static TensorReader Converted(StoredTensor stored, OnnxElementType type) =>
-        Rows(type.Bits() / 8, (first, count, rows) =>
+        Rows(stored, type.Bits() / 8, (source, first, count, rows) =>
         {
             if (type == OnnxElementType.Float32)
             {
-                stored.ReadFloats(first, MemoryMarshal.Cast<byte, float>(rows));
+                source.ReadFloats(first, MemoryMarshal.Cast<byte, float>(rows));
                 return;
             }
             var values = ArrayPool<float>.Shared.Rent(count);
-            stored.ReadFloats(first, values.AsSpan(0, count));
+            source.ReadFloats(first, values.AsSpan(0, count));
             TensorPrimitives.ConvertToHalf(values.AsSpan(0, count), MemoryMarshal.Cast<byte, Half>(rows));
             ArrayPool<float>.Shared.Return(values);
         });
@@ -50,10 +51,12 @@ static class WeightReaders
     {
         int outputs = stored.Shape[0], inputs = stored.Shape[1];
         var scales = new float[outputs];
+        using var file = FileTensor.Of(stored);
+        var source = file ?? stored;
         var row = new float[inputs];
         for (int o = 0; o < outputs; o++)
         {
-            stored.ReadFloats((long)o * inputs, row);
+            source.ReadFloats((long)o * inputs, row);
             float largest = MathF.Abs(TensorPrimitives.MaxMagnitude<float>(row));
             scales[o] = largest > 0 ? largest / 127 : 1;
         }
@@ -64,14 +67,14 @@ static class WeightReaders
     public static TensorReader QuantizedByBlock(StoredTensor stored, BlockFormat format)
     {
         int inputs = stored.Shape[1], blocks = format.Blocks(inputs), bytes = format.BlockBytes;
-        return Rows((long)blocks * bytes, (first, count, rows) =>
+        return Rows(stored, (long)blocks * bytes, (source, first, count, rows) =>
         {
             var values = ArrayPool<float>.Shared.Rent(blocks * format.Size);
             var row = values.AsSpan(0, blocks * format.Size);
             row.Clear(); // the last block may reach beyond the inputs
             for (int r = 0; r < count; r++)
             {
-                stored.ReadFloats((first + r) * inputs, row[..inputs]);
+                source.ReadFloats((first + r) * inputs, row[..inputs]);
                 for (int b = 0; b < blocks; b++) format.Pack(row.Slice(b * format.Size, format.Size), rows.Slice((r * blocks + b) * bytes, bytes));
             }
             ArrayPool<float>.Shared.Return(values);
@@ -82,13 +85,13 @@ static class WeightReaders
     public static TensorReader ScalesByBlock(StoredTensor stored, BlockFormat format)
     {
         int inputs = stored.Shape[1], blocks = format.Blocks(inputs);
-        return Rows(blocks * sizeof(float), (first, count, rows) =>
+        return Rows(stored, blocks * sizeof(float), (source, first, count, rows) =>
         {
             var row = ArrayPool<float>.Shared.Rent(inputs);
             var scales = MemoryMarshal.Cast<byte, float>(rows);
             for (int r = 0; r < count; r++)
             {
-                stored.ReadFloats((first + r) * inputs, row.AsSpan(0, inputs));
+                source.ReadFloats((first + r) * inputs, row.AsSpan(0, inputs));
                 for (int b = 0; b < blocks; b++) scales[r * blocks + b] = format.Scale(row.AsSpan(0, inputs).Slice(b * format.Size, Math.Min(format.Size, inputs - b * format.Size)));
             }
             ArrayPool<float>.Shared.Return(row);
@@ -101,13 +104,13 @@ static class WeightReaders
     static TensorReader Columns<T>(StoredTensor stored, WriteColumn<T> write) where T : unmanaged
     {
         int outputs = stored.Shape[0], inputs = stored.Shape[1];
-        return Rows((long)outputs * Marshal.SizeOf<T>(), (first, count, rows) =>
+        return Rows(stored, (long)outputs * Marshal.SizeOf<T>(), (source, first, count, rows) =>
         {
             var run = ArrayPool<float>.Shared.Rent(count);
             var to = MemoryMarshal.Cast<byte, T>(rows);
             for (int o = 0; o < outputs; o++)
             {
-                stored.ReadFloats((long)o * inputs + first, run.AsSpan(0, count));
+                source.ReadFloats((long)o * inputs + first, run.AsSpan(0, count));
                 write(run.AsSpan(0, count), o, to[o..], outputs);
             }
             ArrayPool<float>.Shared.Return(run);
@@ -115,22 +118,53 @@ static class WeightReaders
     }
 
     // Any run of bytes from a function that makes whole rows.
-    static TensorReader Rows(long rowBytes, FillRows fill) => (offset, destination) =>
+    static TensorReader Rows(StoredTensor stored, long rowBytes, FillRows fill) => (offset, destination) =>
     {
+        using var file = FileTensor.Of(stored);
+        var source = file ?? stored;
         long first = offset / rowBytes;
         int count = (int)((offset + destination.Length + rowBytes - 1) / rowBytes - first);
         int skip = (int)(offset - first * rowBytes);
         if (skip == 0 && count * rowBytes == destination.Length)
         {
-            fill(first, count, destination);
+            fill(source, first, count, destination);
             return;
         }
         int length = checked((int)(count * rowBytes));
         var rows = ArrayPool<byte>.Shared.Rent(length);
-        fill(first, count, rows.AsSpan(0, length));
+        fill(source, first, count, rows.AsSpan(0, length));
         rows.AsSpan(skip, destination.Length).CopyTo(destination);
         ArrayPool<byte>.Shared.Return(rows);
     };
+}
+
+/// <summary>A stored tensor read from its file rather than from a mapping of it, whose pages would stay in memory when a whole checkpoint passes by once.</summary>
+sealed class FileTensor : StoredTensor, IDisposable
+{
+    readonly SafeFileHandle _handle;
+    readonly long _start;
+
+    FileTensor(StoredTensor stored, SafeFileHandle handle) : base(stored.Name, stored.Type, stored.Shape)
+    {
+        _handle = handle;
+        _start = stored.FileOffset;
+    }
+
+    /// <summary>The tensor's file opened, or null where it is in none.</summary>
+    public static FileTensor? Of(StoredTensor stored) => stored.File is { } file ? new FileTensor(stored, System.IO.File.OpenHandle(file)) : null;
+
+    public override void Read(long offset, Span<byte> destination)
+    {
+        while (destination.Length > 0)
+        {
+            int read = RandomAccess.Read(_handle, destination, _start + offset);
+            if (read == 0) throw new CheckpointException($"The file of tensor '{Name}' became shorter while it was read.");
+            destination = destination[read..];
+            offset += read;
+        }
+    }
+
+    public void Dispose() => _handle.Dispose();
 }
 
 /// <summary>How a block of inputs is quantised: symmetric, stored unsigned with the middle (8 or 128) as zero.</summary>

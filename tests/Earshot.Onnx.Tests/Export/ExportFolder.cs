@@ -14,7 +14,7 @@ sealed class ExportFolder : IDisposable
     public static ExportFolder Of(WhisperConfig config, GraphOptions options)
     {
         var folder = new ExportFolder();
-        var source = new WhisperExportSource(SmallWhisper.Weights(config), config, WhisperShapes.GenerationFor(config));
+        var source = new WhisperExportSource(SmallWhisper.Weights(config), config, SmallWhisper.Generation(config));
         WhisperExporter.Export(source, folder.Folder, new WhisperExportOptions { Graph = options });
         return folder;
     }

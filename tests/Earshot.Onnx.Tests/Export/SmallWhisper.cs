@@ -21,7 +21,11 @@ static class SmallWhisper
 
     public static RandomWeights Weights(WhisperConfig config) => new(config);
 
-    public static CpuWhisperRuntime Runtime(WhisperConfig config) => new(Weights(config), config, WhisperShapes.GenerationFor(config));
+    /// <summary>With alignment heads of both layers, not in order.</summary>
+    public static GenerationConfig Generation(WhisperConfig config) =>
+        WhisperShapes.GenerationFor(config) with { AlignmentHeads = [new AlignmentHead(1, 2), new AlignmentHead(0, 1), new AlignmentHead(1, 0)] };
+
+    public static CpuWhisperRuntime Runtime(WhisperConfig config) => new(Weights(config), config, Generation(config));
 
     /// <summary>Features (frames, mels) for the runtime of one window.</summary>
     public static float[] Features(WhisperConfig config, int frames, int seed = 1)
