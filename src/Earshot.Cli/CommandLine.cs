@@ -18,6 +18,7 @@ internal static class CommandLine
             new DetectLanguageCommand(terminal),
             new ModelsCommand(terminal),
             new InspectCommand(terminal),
+            new EvalCommand(terminal),
             GlobalOptions.Quiet,
             GlobalOptions.Verbose,
             GlobalOptions.NoColor,
