@@ -39,7 +39,7 @@ internal sealed class CpuWhisperDecoder : WhisperDecoder
         _length = prompt.Length;
         if (_rows.Length == 1) return;
         Array.Fill(_parents, _rows[0]);
-        foreach (var cache in _runtime.State.Past) cache.Reorder(_rows, _parents, _length);
+        ReorderCaches(_rows.Length);
     }
 
     public override void Step(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken = default)
@@ -70,7 +70,7 @@ internal sealed class CpuWhisperDecoder : WhisperDecoder
             moved |= parents[i] != i;
         }
         if (!moved) return;
-        foreach (var cache in _runtime.State.Past) cache.Reorder(_rows.AsSpan(0, parents.Length), _parents.AsSpan(0, parents.Length), _length);
+        ReorderCaches(parents.Length);
     }
 
     public override void Truncate(int length)
@@ -113,6 +113,13 @@ internal sealed class CpuWhisperDecoder : WhisperDecoder
         if (logits.Length < count) throw new ModelException($"Room for {logits.Length} logits was given; {_request.LogitRows} rows of {VocabSize} are needed.");
         _runtime.Scheduler.Run(_request, cancellationToken);
         _request.Logits.AsSpan(0, count).CopyTo(logits);
+    }
+
+    void ReorderCaches(int rows)
+    {
+        // By index: an enumerator of the interface would be garbage at every step.
+        var caches = _runtime.State.Past;
+        for (int layer = 0; layer < caches.Count; layer++) caches[layer].Reorder(_rows.AsSpan(0, rows), _parents.AsSpan(0, rows), _length);
     }
 
     void RequireRoom(int tokens)

@@ -14,6 +14,9 @@ public sealed record RuntimeLimits
     /// <summary>Hypotheses decoded at once, beams counted each.</summary>
     public int Rows { get; init; } = 64;
 
+    /// <summary>Windows that may wait to be encoded; more are refused, so that a server under load says so instead of falling behind.</summary>
+    public int Waiting { get; init; } = 256;
+
     /// <summary>The longest that a decoding step waits for steps of others to be computed with it.</summary>
     public TimeSpan LongestWait { get; init; } = TimeSpan.FromMilliseconds(2);
 }
@@ -32,6 +35,8 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
     readonly Scope _model;
     readonly ConcurrentBag<CpuBackend> _encoders = [];
     readonly SemaphoreSlim _encoding = new(1);
+    readonly int _mostWaiting;
+    int _waiting;
     readonly CpuBackend _decoder;
     readonly List<int> _tokens = [];
     readonly List<int> _positions = [];
@@ -51,6 +56,7 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
         _model = WhisperCosts.ModelScope(_root);
         _decoder = new CpuBackend(_device);
         limits ??= new RuntimeLimits();
+        _mostWaiting = limits.Waiting;
         Slots = new IndexPool(limits.Windows, "windows of audio at once");
         Rows = new IndexPool(limits.Rows, "hypotheses at once");
         var heads = new Heads(config.DecoderAttentionHeads);
@@ -72,6 +78,9 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
     /// <summary>Bytes of the weights packed so far.</summary>
     public long PackedBytes => _device.PackedBytes(_root);
 
+    /// <summary>Windows that wait for a place in memory.</summary>
+    internal int Waiting => Volatile.Read(ref _waiting);
+
     internal IndexPool Slots { get; }
 
     internal IndexPool Rows { get; }
@@ -86,7 +95,7 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
         {
             throw new ModelException($"Features of {frames} frames and {features.Length} values were given; expected an even number of at most {2 * Config.MaxSourcePositions} frames of {Config.NumMelBins} mels.");
         }
-        int slot = Slots.Take(1, cancellationToken)[0];
+        int slot = Queue(cancellationToken);
         try
         {
             _encoding.Wait(cancellationToken);
@@ -151,6 +160,24 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
         _device.Unload(_root);
         if (_ownsDevice) _device.Dispose();
         base.Dispose(disposing);
+    }
+
+    // A place in memory for a window, when one is free.
+    int Queue(CancellationToken cancellationToken)
+    {
+        if (Interlocked.Increment(ref _waiting) > _mostWaiting)
+        {
+            Interlocked.Decrement(ref _waiting);
+            throw new ModelException($"{_mostWaiting} windows are waiting to be encoded already, as many as this model was opened for; try again later, or open it with a larger {nameof(RuntimeLimits)}.{nameof(RuntimeLimits.Waiting)}.");
+        }
+        try
+        {
+            return Slots.Take(1, cancellationToken)[0];
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
     }
 
     Tensor EncodeOn(CpuBackend backend, ReadOnlySpan<float> features, int frames)

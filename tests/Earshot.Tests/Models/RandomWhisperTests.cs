@@ -76,6 +76,24 @@ public class RandomWhisperTests
     }
 
     [Fact]
+    public void A_full_queue_refuses_and_a_cancelled_wait_leaves_it()
+    {
+        var config = Small();
+        using var runtime = new CpuWhisperRuntime(new RandomWeights(config), config, WhisperShapes.GenerationFor(config), limits: new RuntimeLimits { Windows = 1, Waiting = 1 });
+        var features = Features(config, 200);
+        using var cancelled = new CancellationTokenSource();
+        using (runtime.Encode(features, 200))
+        {
+            var waiting = Task.Run(() => runtime.Encode(features, 200, cancelled.Token));
+            Assert.True(SpinWait.SpinUntil(() => runtime.Waiting == 1, TimeSpan.FromSeconds(60)));
+            Assert.Contains("1 windows are waiting", Assert.Throws<ModelException>(() => runtime.Encode(features, 200)).Message, StringComparison.Ordinal);
+            cancelled.Cancel();
+            Assert.Throws<OperationCanceledException>(() => waiting.GetAwaiter().GetResult());
+        }
+        runtime.Encode(features, 200).Dispose();
+    }
+
+    [Fact]
     public void Asking_for_more_rows_than_there_are_says_so()
     {
         var config = Small();

@@ -1,0 +1,27 @@
+namespace Earshot.Tests.Models;
+
+public class StepAllocationTests
+{
+    [Fact]
+    public void A_decoding_step_allocates_nothing()
+    {
+        var config = RandomWhisperTests.Small();
+        using var runtime = RandomWhisperTests.Open(config);
+        using var audio = runtime.Encode(new float[400 * config.NumMelBins], 400);
+        using var decoder = runtime.CreateDecoder(audio, 5);
+        var logits = new float[5 * config.VocabSize];
+        int[] tokens = [1, 2, 3, 4, 5], parents = [1, 0, 3, 2, 4];
+        decoder.Start([50258, 50259, 50359], [2], logits);
+        for (int i = 0; i < 30; i++) Step();
+        // A decoder alone computes on the thread that asks.
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++) Step();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void Step()
+        {
+            decoder.Step(tokens, logits);
+            decoder.Reorder(parents);
+        }
+    }
+}
