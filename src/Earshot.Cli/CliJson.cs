@@ -14,6 +14,8 @@ namespace Earshot.Cli;
 [JsonSerializable(typeof(ModelSummary))]
 [JsonSerializable(typeof(LanguageReport))]
 [JsonSerializable(typeof(IReadOnlyList<CachedModel>))]
+[JsonSerializable(typeof(TextScores))]
+[JsonSerializable(typeof(IReadOnlyList<SpeakerRate>))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>Snake case and indented; letters beyond ASCII stay as they are, since this is read by people and programs and never put into HTML.</summary>

@@ -20,6 +20,7 @@ internal static class CommandLine
             new InspectCommand(terminal),
             new QuantizeCommand(terminal),
             new BenchCommand(terminal),
+            new EvalCommand(terminal),
             GlobalOptions.Quiet,
             GlobalOptions.Verbose,
             GlobalOptions.NoColor,

@@ -43,7 +43,7 @@ internal static class BenchRun
                 machine = new MachinePeaks(setting.Options);
                 peaks[setting.Name] = machine.Gigaflops(setting.Options.Weights);
                 devices.Add(new CpuDevice(setting.Options));
-                runtimes.Add(new CpuWhisperRuntime(model.Weights, model.Config, model.Generation, devices[^1]));
+                runtimes.Add(new CpuWhisperRuntime(model.Weights, model.Config, model.Generation, devices[^1], new RuntimeLimits { Windows = options.Streams + 1, Rows = options.Streams + 1 }));
                 subjects.Add(Subject(model, setting, runtimes[^1], machine));
             }
             return new BenchmarkReport

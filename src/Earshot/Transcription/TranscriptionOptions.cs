@@ -71,8 +71,11 @@ public sealed record TranscriptionOptions
     /// <summary>Tokens never to decode; null for the checkpoint's list.</summary>
     public IReadOnlyList<int>? SuppressTokens { get; init; }
 
-    /// <summary>Whether to decode text alone; a window is then one segment.</summary>
-    public bool WithoutTimestamps { get; init; }
+    /// <summary>
+    /// Whether to decode text alone; a window is then one segment. Null: with timestamps one window after another, without them
+    /// in batches, whose windows nobody returns to, so that text after an early last timestamp would be lost.
+    /// </summary>
+    public bool? WithoutTimestamps { get; init; }
 
     /// <summary>The latest first timestamp of a window; null for no limit.</summary>
     public TimeSpan? MaxInitialTimestamp { get; init; } = TimeSpan.FromSeconds(1);
@@ -139,7 +142,7 @@ public sealed record TranscriptionOptions
         Hotwords = Hotwords,
         SuppressBlank = SuppressBlank,
         SuppressTokens = SuppressTokens,
-        WithoutTimestamps = WithoutTimestamps,
+        WithoutTimestamps = WithoutTimestamps ?? BatchSize > 1,
         MaxInitialTimestamp = MaxInitialTimestamp,
         MaxNewTokens = MaxNewTokens,
     };

@@ -7,7 +7,7 @@ public class BatchedTranscriptionTests
 {
     static readonly Tokenizers.WhisperTokenizer s_tokenizer = SmallTokenizer.English;
 
-    static readonly TranscriptionOptions s_options = new() { BeamSize = 1, MaxInitialTimestamp = null, Vad = VadOptions.Batched with { SpeechPad = TimeSpan.Zero } };
+    static readonly TranscriptionOptions s_options = new() { BeamSize = 1, MaxInitialTimestamp = null, WithoutTimestamps = false, Vad = VadOptions.Batched with { SpeechPad = TimeSpan.Zero } };
 
     [Theory]
     [InlineData(2)]
@@ -38,6 +38,14 @@ public class BatchedTranscriptionTests
         Assert.Equal(320, transcript.Info.Duration.TotalSeconds);
         Assert.Equal(progress.Select(p => p.Processed).Order(), progress.Select(p => p.Processed));
     }
+
+    [Theory]
+    [InlineData(1, null, false)]
+    [InlineData(4, null, true)]
+    [InlineData(4, false, false)]
+    [InlineData(1, true, true)]
+    public void A_batch_decodes_text_alone_unless_told(int batchSize, bool? withoutTimestamps, bool expected) =>
+        Assert.Equal(expected, new TranscriptionOptions { BatchSize = batchSize, WithoutTimestamps = withoutTimestamps }.ForWindows().WithoutTimestamps);
 
     [Fact]
     public async Task Times_are_those_of_the_recording()

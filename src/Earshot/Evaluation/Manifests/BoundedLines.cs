@@ -8,9 +8,9 @@ internal static class BoundedLines
     /// <summary>Most characters of a line: an hour of speech is about 60,000.</summary>
     public const int Longest = 1 << 20;
 
-    /// <summary>Lines with their numbers from 1, empty ones left out.</summary>
+    /// <summary>Lines with their numbers from 1; empty ones are left out unless they are to be kept.</summary>
     /// <exception cref="ManifestException">A line is too long, or the file is not UTF-8.</exception>
-    public static IEnumerable<(string Text, long Number)> Read(TextReader reader, string source)
+    public static IEnumerable<(string Text, long Number)> Read(TextReader reader, string source, bool keepEmpty = false)
     {
         var line = new StringBuilder();
         long number = 1;
@@ -22,10 +22,12 @@ internal static class BoundedLines
                 line.Append((char)next);
                 continue;
             }
-            if (Take(line, number) is { } text) yield return (text, number);
+            var text = Take(line, number);
+            if (keepEmpty || !string.IsNullOrWhiteSpace(text)) yield return (text, number);
             number++;
         }
-        if (Take(line, number) is { } last) yield return (last, number);
+        var last = Take(line, number);
+        if (!string.IsNullOrWhiteSpace(last)) yield return (last, number);
     }
 
     /// <summary>Opens a file of UTF-8, which refuses bytes that are none.</summary>
@@ -43,11 +45,11 @@ internal static class BoundedLines
         }
     }
 
-    static string? Take(StringBuilder line, long number)
+    static string Take(StringBuilder line, long number)
     {
         var text = line.ToString();
         line.Clear();
         if (number == 1) text = text.TrimStart('\uFEFF');
-        return string.IsNullOrWhiteSpace(text) ? null : text.TrimEnd('\r');
+        return text.TrimEnd('\r');
     }
 }

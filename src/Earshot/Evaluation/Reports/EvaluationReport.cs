@@ -103,7 +103,27 @@ public sealed record SystemSummary
 public sealed record NonSpeechSummary(int Clips, int ClipsWithWords, double HallucinationRate, double WordsPerMinute);
 
 /// <summary>A published figure with its source, as reports show it.</summary>
-public sealed record PublishedRow(string System, string Dataset, string Metric, double Value, string Unit, string Source, Uri Url, DateOnly Date, string Note);
+public sealed record PublishedRow
+{
+    /// <summary>Whether the system is a model that the run evaluates too.</summary>
+    public bool IsOwn { get; init; }
+
+    public required string System { get; init; }
+
+    public required string Dataset { get; init; }
+
+    public required double Value { get; init; }
+
+    public required string Unit { get; init; }
+
+    public required string Source { get; init; }
+
+    public required Uri Url { get; init; }
+
+    public required DateOnly Date { get; init; }
+
+    public required string Note { get; init; }
+}
 
 /// <summary>A run with its scores: what report.json holds, and what tables and pages are made of.</summary>
 public sealed record EvaluationReport
@@ -145,7 +165,17 @@ public sealed record EvaluationReport
             throw new ManifestException($"No published figures are known for '{dataset}'; expected one of: {string.Join("; ", known)}.");
         }
         var own = systems.SelectMany(system => system.Model is { Length: > 0 } model ? PublishedFigures.Of(model) : []).ToHashSet();
-        return [.. figures.OrderByDescending(own.Contains).ThenBy(figure => figure.Value).Select(figure => new PublishedRow(
-            figure.System, figure.Dataset, figure.Metric, figure.Value, figure.Unit, figure.Source.Title, figure.Source.Url, figure.Source.Date, figure.Source.Note))];
+        return [.. figures.OrderByDescending(own.Contains).ThenBy(figure => figure.Value).Select(figure => new PublishedRow
+        {
+            IsOwn = own.Contains(figure),
+            System = figure.System,
+            Dataset = figure.Dataset,
+            Value = figure.Value,
+            Unit = figure.Unit,
+            Source = figure.Source.Title,
+            Url = figure.Source.Url,
+            Date = figure.Source.Date,
+            Note = figure.Source.Note,
+        })];
     }
 }

@@ -66,6 +66,13 @@ public sealed class ClipScorer
         return UnitsOf(result).Split(NormalizerOf(IsEnglish(result))?.Normalize(result.Text) ?? result.Text);
     }
 
+    /// <summary>The normaliser of a language's texts; null where texts are compared as they are.</summary>
+    public ITextNormalizer? NormalizerFor(string language)
+    {
+        ArgumentNullException.ThrowIfNull(language);
+        return NormalizerOf(IsEnglish(language));
+    }
+
     /// <summary>What a system wrote for clips in which nobody speaks.</summary>
     public NonSpeechScore ScoreNonSpeech(IEnumerable<ClipResult> results) => results
         .Where(result => result.IsNonSpeech && result.Error is null)
@@ -95,11 +102,10 @@ public sealed class ClipScorer
 
     string LanguageOf(ClipResult result) => result.Language ?? _options.Language;
 
-    bool IsEnglish(ClipResult result)
-    {
-        var language = LanguageOf(result);
-        return language.Equals("english", StringComparison.OrdinalIgnoreCase) || language.Split('-', '_')[0].Equals("en", StringComparison.OrdinalIgnoreCase);
-    }
+    bool IsEnglish(ClipResult result) => IsEnglish(LanguageOf(result));
+
+    static bool IsEnglish(string language) =>
+        language.Equals("english", StringComparison.OrdinalIgnoreCase) || language.Split('-', '_')[0].Equals("en", StringComparison.OrdinalIgnoreCase);
 
     ITextNormalizer? NormalizerOf(bool english) => (_options.Normalizer, english) switch
     {

@@ -19,10 +19,10 @@ namespace Earshot.Evaluation;
 public sealed partial class EvaluationJson : JsonSerializerContext
 {
     /// <summary>A value a line, letters beyond ASCII as they are.</summary>
-    public static EvaluationJson OneLine { get; } = With(indented: false);
+    public static EvaluationJson OneLine => Forms.OneLine;
 
     /// <summary>The same with line ends, for people.</summary>
-    public static EvaluationJson Readable { get; } = With(indented: true);
+    public static EvaluationJson Readable => Forms.Readable;
 
     static EvaluationJson With(bool indented)
     {
@@ -35,6 +35,13 @@ public sealed partial class EvaluationJson : JsonSerializerContext
         };
         options.Converters.Add(new SecondsConverter());
         return new EvaluationJson(options);
+    }
+
+    // Made on first use: the generated defaults, which they begin from, are there by then.
+    static class Forms
+    {
+        public static readonly EvaluationJson OneLine = With(indented: false);
+        public static readonly EvaluationJson Readable = With(indented: true);
     }
 }
 

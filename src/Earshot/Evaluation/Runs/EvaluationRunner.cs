@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Earshot.Evaluation;
 
 /// <summary>How a run is done.</summary>
@@ -31,6 +29,7 @@ public sealed class EvaluationRunner
     readonly IReadOnlyList<SystemUnderTest> _systems;
     readonly EvaluationRunOptions _options;
     readonly TimeProvider _time;
+    readonly Dictionary<object, (long Kept, long Peak)> _warmed = [];
 
     public EvaluationRunner(EvaluationManifest manifest, IReadOnlyList<SystemUnderTest> systems, EvaluationRunOptions? options = null, TimeProvider? time = null)
     {
@@ -57,13 +56,14 @@ public sealed class EvaluationRunner
         int done = _manifest.Clips.Sum(clip => _systems.Count(system => IsDone(folder, system, clip)));
         progress?.Report(new EvaluationProgress(done, total, null));
         var warm = new HashSet<SystemUnderTest>();
+        if (!_options.WarmUp) warm.UnionWith(_systems);
         for (int at = 0; at < _manifest.Clips.Count; at++)
         {
             var clip = _manifest.Clips[at];
             var work = Order(at).Where(system => !IsDone(folder, system, clip)).ToList();
             foreach (var system in work)
             {
-                if (_options.WarmUp && warm.Add(system)) await WarmUpAsync(system, cancellationToken).ConfigureAwait(false);
+                if (warm.Add(system)) await WarmUpAsync(system, cancellationToken).ConfigureAwait(false);
             }
             foreach (var result in await ClipAsync(work, clip, folder.FolderPath, cancellationToken).ConfigureAwait(false))
             {
@@ -117,13 +117,23 @@ public sealed class EvaluationRunner
         }
     }
 
-    /// <summary>What a process that ran this system alone would have needed: the process' base, what loading added, and what the clip added on top.</summary>
-    long PeakAlone(SystemUnderTest system, long resident) =>
-        _options.BaseBytes == 0 ? 0 : _options.BaseBytes + system.LoadedBytes + Math.Max(0, ProcessMemory.PeakBytes - resident);
+    /// <summary>
+    /// What a process that ran this system alone would have needed: the process' base, what loading and the first clip left behind,
+    /// and what this clip added on top.
+    /// </summary>
+    long PeakAlone(SystemUnderTest system, long resident)
+    {
+        if (_options.BaseBytes == 0) return 0;
+        var (kept, peak) = _warmed.GetValueOrDefault(system.LoadedModel ?? system);
+        return _options.BaseBytes + system.LoadedBytes + Math.Max(peak, kept + Math.Max(0, ProcessMemory.PeakBytes - resident));
+    }
 
+    /// <summary>Transcribes once without timing it: weights are packed and code is compiled then, which is no part of a clip's time.</summary>
     async Task WarmUpAsync(SystemUnderTest system, CancellationToken cancellationToken)
     {
         var clip = _manifest.Clips.MinBy(clip => clip.Duration ?? TimeSpan.MaxValue)!;
+        long resident = ProcessMemory.ResidentBytes;
+        ProcessMemory.ResetPeak();
         try
         {
             await system.TranscribeAsync(clip, cancellationToken).ConfigureAwait(false);
@@ -131,8 +141,11 @@ public sealed class EvaluationRunner
         catch (Exception e) when (e is EarshotException or IOException or UnauthorizedAccessException)
         {
             // The clip fails again when it is timed, and is noted then.
-            Debug.WriteLine(e.Message);
         }
+        // Systems that share a model share what is kept for it, whichever of them comes first.
+        var (kept, peak) = _warmed.GetValueOrDefault(system.LoadedModel ?? system);
+        peak = Math.Max(peak, kept + Math.Max(0, ProcessMemory.PeakBytes - resident));
+        _warmed[system.LoadedModel ?? system] = (kept + Math.Max(0, ProcessMemory.ResidentBytes - resident), peak);
     }
 
     static ClipResult Begin(SystemUnderTest system, EvaluationClip clip, string folder) => new()

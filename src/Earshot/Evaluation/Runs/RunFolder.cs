@@ -119,6 +119,7 @@ public sealed class RunFolder : IDisposable
     /// <summary>Goes on with a run: its start stays, systems and clips are joined.</summary>
     static EvaluationPlan Merge(EvaluationPlan before, EvaluationPlan now, string path)
     {
+        if (before.Name != now.Name) throw new ManifestException($"'{path}' holds a run over '{before.Name}', this one is over '{now.Name}'; choose another folder.");
         foreach (var system in now.Systems)
         {
             if (before.Systems.FirstOrDefault(known => known.Name == system.Name) is { } known && known.Settings != system.Settings)

@@ -47,6 +47,9 @@ public sealed record SystemUnderTest
     /// <summary>Transcribes a clip. An <see cref="EarshotException"/> or <see cref="IOException"/> is the clip's failure; any other ends the run.</summary>
     public required Func<EvaluationClip, CancellationToken, Task<SystemOutput>> TranscribeAsync { get; init; }
 
+    /// <summary>The same object for systems that share a loaded model; null for one that has its own.</summary>
+    public object? LoadedModel { get; init; }
+
     /// <summary>The memory that loading it added to the process; 0 where not measured.</summary>
     public long LoadedBytes { get; init; }
 }

@@ -24,23 +24,30 @@ internal sealed class ChartAxis
         return new ChartAxis(false, (0, step * count), (from, to), [.. Enumerable.Range(0, count + 1).Select(i => step * i)]);
     }
 
-    /// <summary>Logarithmic, with some room on both sides and marks at 1, 2, 5, 10….</summary>
+    /// <summary>Logarithmic, with some room on both sides and some marks.</summary>
     public static ChartAxis Logarithmic(IReadOnlyCollection<double> values, double from, double to)
     {
         double low = values.Min() / 1.35, high = values.Max() * 1.35;
+        var ticks = Marks(low, high, [1, 2, 5]);
+        if (ticks.Count < 3) ticks = Marks(low, high, [1, 1.5, 2, 3, 5, 7]);
+        if (ticks.Count > 9) ticks = Marks(low, high, [1]);
+        // A narrow range may hold none of them.
+        if (ticks.Count < 2) ticks = [low * 1.1, Math.Sqrt(low * high), high / 1.1];
+        return new ChartAxis(true, (low, high), (from, to), ticks);
+    }
+
+    static List<double> Marks(double low, double high, ReadOnlySpan<double> digits)
+    {
         var ticks = new List<double>();
         for (int power = (int)Math.Floor(Math.Log10(low)); Math.Pow(10, power) <= high; power++)
         {
-            foreach (int digit in (int[])[1, 2, 5])
+            foreach (double digit in digits)
             {
                 double tick = digit * Math.Pow(10, power);
                 if (tick >= low && tick <= high) ticks.Add(tick);
             }
         }
-        if (ticks.Count > 9) ticks = [.. ticks.Where(tick => Math.Abs(Math.Log10(tick) - Math.Round(Math.Log10(tick))) < 1e-6)];
-        // A narrow range may hold none of them.
-        if (ticks.Count < 2) ticks = [.. new[] { low * 1.1, Math.Sqrt(low * high), high / 1.1 }];
-        return new ChartAxis(true, (low, high), (from, to), ticks);
+        return ticks;
     }
 
     public double Place(double value)

@@ -61,13 +61,14 @@ internal static class Charts
         foreach (double tick in x.Ticks)
         {
             svg.Add($"<line class=\"grid\" x1=\"{x.Place(tick)}\" x2=\"{x.Place(tick)}\" y1=\"4\" y2=\"{height - 30}\"/>");
-            svg.Add($"<text class=\"tick\" x=\"{x.Place(tick)}\" y=\"{height - 12}\" text-anchor=\"middle\">{ReportText.Significant(tick)}</text>");
+            svg.Add($"<text class=\"tick\" x=\"{x.Place(tick)}\" y=\"{height - 12}\" text-anchor=\"middle\">{Tick(tick)}</text>");
         }
         for (int i = 0; i < rows.Count; i++)
         {
             double top = 4 + i * bar;
-            svg.Add($"<text class=\"name\" x=\"{names - 8}\" y=\"{top + 15}\" text-anchor=\"end\">{Cut(rows[i].System, 34)}</text>");
-            svg.Add($"<rect class=\"published\" x=\"{names}\" y=\"{top + 4}\" width=\"{Math.Max(1, x.Place(rows[i].Value) - names)}\" height=\"{bar - 9}\"/>");
+            var own = rows[i].IsOwn ? " own" : "";
+            svg.Add($"<text class=\"name{own}\" x=\"{names - 8}\" y=\"{top + 15}\" text-anchor=\"end\">{Cut(rows[i].System, 34)}</text>");
+            svg.Add($"<rect class=\"published{own}\" x=\"{names}\" y=\"{top + 4}\" width=\"{Math.Max(1, x.Place(rows[i].Value) - names)}\" height=\"{bar - 9}\"/>");
             svg.Add($"<text class=\"tick\" x=\"{x.Place(rows[i].Value) + 6}\" y=\"{top + 15}\">{ReportText.Significant(rows[i].Value)} {rows[i].Unit}</text>");
         }
         return svg.Add($"</svg>");

@@ -3,6 +3,8 @@ namespace Earshot.Evaluation;
 /// <summary>The page's upper part: what each system reached, drawn and in tables.</summary>
 internal static class SummarySection
 {
+    const int MostPublished = 12;
+
     public static HtmlBuilder Write(EvaluationReport report)
     {
         var html = new HtmlBuilder();
@@ -107,8 +109,12 @@ internal static class SummarySection
         if (report.Published is not { Count: > 0 } rows) return;
         html.Add($"<section aria-labelledby=\"published\">\n<h2 id=\"published\">Published by others: {rows[0].Dataset}</h2>\n");
         html.Add($"<p class=\"note\">Not measured here. They compare with the results above only where the test set, its revision and the normaliser are the same.</p>\n");
-        html.Add($"<figure class=\"wide\">{Charts.Published(rows)}<figcaption>Word error rates as published.</figcaption></figure>\n<ul class=\"sources\">\n");
-        foreach (var source in rows.DistinctBy(row => row.Url))
+        var shown = rows.Where(row => row.IsOwn).Concat(rows.Where(row => !row.IsOwn).Take(MostPublished)).OrderBy(row => row.Value).ToList();
+        html.Add($"<figure class=\"wide\">{Charts.Published(shown)}<figcaption><b>Word error rates as others published them</b>");
+        if (shown.Any(row => row.IsOwn)) html.Add($"; in colour, models that are evaluated here");
+        if (shown.Count < rows.Count) html.Add($"; the best of {rows.Count}, all of which are in report.json");
+        html.Add($".</figcaption></figure>\n<ul class=\"sources\">\n");
+        foreach (var source in shown.DistinctBy(row => row.Url))
             html.Add($"<li><a href=\"{source.Url.AbsoluteUri}\" rel=\"noreferrer\">{source.Source}</a>, {source.Date.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture)}. {source.Note}</li>\n");
         html.Add($"</ul>\n</section>\n");
     }
