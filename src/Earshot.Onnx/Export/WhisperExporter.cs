@@ -21,7 +21,10 @@ public sealed record WhisperExportSource(ITensorStore Weights, WhisperConfig Con
 /// <summary>How a model is exported.</summary>
 public sealed record WhisperExportOptions
 {
+    /// <summary>How graphs are recorded. Where the precision is int8 and nothing is said of what to keep in float, <see cref="WhisperGraphs.IsCoarseInInt8"/> decides.</summary>
     public GraphOptions Graph { get; init; } = new();
+
+    internal GraphOptions Recording => Graph is { Precision: GraphPrecision.Int8, KeepInFloat: null } ? Graph with { KeepInFloat = WhisperGraphs.IsCoarseInInt8 } : Graph;
 
     /// <summary>Whether a second decoder graph, over the same weights, returns the attention that word times are read from.</summary>
     public bool WordTimes { get; init; } = true;
@@ -109,7 +112,7 @@ public static class WhisperExporter
     {
         progress?.Report(new ExportProgress("graphs", 0));
         var manifest = Describe(source, options);
-        var graphs = new WhisperGraphs(source.Weights, source.Config, options.Graph, new OnnxWeights { ReferenceFolder = referTo });
+        var graphs = new WhisperGraphs(source.Weights, source.Config, options.Recording, new OnnxWeights { ReferenceFolder = referTo });
         var models = new List<(string Name, OnnxModel Model)> { (manifest.Encoder, graphs.Encoder()), (manifest.Decoder, graphs.Decoder()) };
         if (manifest.AligningDecoder is { } aligning) models.Add((aligning, graphs.Decoder(source.Generation.AlignmentHeads)));
         var weights = progress is null ? null : new WeightsProgress(progress);

@@ -79,6 +79,16 @@ public sealed class WhisperGraphs
         return backend.Build();
     }
 
+    /// <summary>
+    /// The encoder's <c>fc2</c> matrices: their inputs have a few large values, for which int8 with one scale a tensor is coarse. Keeping
+    /// them in float32 halves the error (of tiny.en's encoder output from 7.3 % to 3.6 %) and gives back a quarter of the time that int8 saves.
+    /// </summary>
+    public static bool IsCoarseInInt8(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.Contains("encoder.layers.", StringComparison.Ordinal) && name.EndsWith(".fc2.weight", StringComparison.Ordinal);
+    }
+
     internal static string PastKey(int layer, string of) => $"past_key_values.{layer}.{of}.key";
 
     internal static string PastValue(int layer, string of) => $"past_key_values.{layer}.{of}.value";

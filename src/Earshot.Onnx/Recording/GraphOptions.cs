@@ -38,6 +38,9 @@ public sealed record GraphOptions
     /// <summary>Inputs that share one scale where weights are quantised by blocks: a power of two from 16.</summary>
     public int BlockSize { get; init; } = 32;
 
+    /// <summary>Which matrices are not quantised, by the checkpoint's key; null: none.</summary>
+    public Func<string, bool>? KeepInFloat { get; init; }
+
     /// <summary>
     /// The version of ONNX's operator set: 17 is the first with LayerNormalization and is read by every current runtime. GELU is
     /// written as its parts, because the Gelu operator of version 20 is still unknown to many, and those that know it fuse the parts.
@@ -46,6 +49,8 @@ public sealed record GraphOptions
 
     /// <summary>What matrices, activations and caches are kept in.</summary>
     internal OnnxElementType ComputeType => Precision == GraphPrecision.Float16 ? OnnxElementType.Float16 : OnnxElementType.Float32;
+
+    internal bool KeepsFloat(string name) => Precision is not (GraphPrecision.Float32 or GraphPrecision.Float16) && KeepInFloat?.Invoke(name) == true;
 
     /// <exception cref="ModelException">The precision needs operators that the target does not allow, or the block size cannot be.</exception>
     internal void Check()

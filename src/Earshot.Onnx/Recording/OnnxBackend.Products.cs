@@ -72,6 +72,7 @@ public sealed partial class OnnxBackend
     // The product, and the bias where it is still to be added.
     (GraphValue Value, Parameter? Left) Product(string path, OnnxTensor x, Parameter weight, Parameter? bias) => _options.Precision switch
     {
+        _ when _options.KeepsFloat(weight.Name) => (FloatProduct(path, x, weight), bias),
         GraphPrecision.Int8 when Fuses => (ProductByOutput(path, x, weight, bias), null),
         GraphPrecision.Int8 => (ProductByOutput(path, x, weight, null), bias),
         GraphPrecision.Int8Blocks => (ProductByBlock(path, x, weight, bias, 8), null),

@@ -82,7 +82,7 @@ public sealed partial class OnnxBackend : Backend
         _weights.NoteTable(table);
         var path = Parent(table.Name);
         // Where matrices are quantised, float16 is precise enough for a table that is only looked up.
-        var type = _options.Precision is GraphPrecision.Float32 ? OnnxElementType.Float32 : OnnxElementType.Float16;
+        var type = _options.Precision is GraphPrecision.Float32 || _options.KeepsFloat(table.Name) ? OnnxElementType.Float32 : OnnxElementType.Float16;
         var rows = Node(path, "Gather", [Initializer(table.Name, _weights.Plain(table, type)), Own(indices).Value]);
         Span<int> dimensions = stackalloc int[Shape.MaxRank];
         indices.Shape.CopyTo(dimensions);

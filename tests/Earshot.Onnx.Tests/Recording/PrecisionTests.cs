@@ -32,6 +32,18 @@ public sealed class PrecisionTests
     }
 
     [Fact]
+    public void Matrices_that_are_kept_in_float_are_not_quantised()
+    {
+        var config = SmallWhisper.Config();
+        var options = new GraphOptions { Precision = GraphPrecision.Int8, KeepInFloat = name => name.EndsWith("fc2.weight", StringComparison.Ordinal) || name.Contains("embed_tokens", StringComparison.Ordinal) };
+        var graphs = new WhisperGraphs(SmallWhisper.Weights(config), config, options);
+        string[] names = [.. graphs.Encoder().Graph.Initializers.Concat(graphs.Decoder().Graph.Initializers).Select(value => value.Name)];
+        Assert.Contains("model.encoder.layers.1.fc2.weight", names);
+        Assert.Contains("model.encoder.layers.1.fc1.weight_int8", names);
+        Assert.DoesNotContain(names, name => name.EndsWith("fc2.weight_int8", StringComparison.Ordinal) || name == "model.decoder.embed_tokens.weight_int8");
+    }
+
+    [Fact]
     public void Quantized_weights_come_back_within_half_a_step()
     {
         var config = SmallWhisper.Config();
