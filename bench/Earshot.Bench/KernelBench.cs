@@ -15,16 +15,16 @@ internal static unsafe class KernelBench
     {
         var isa = Isa.Select(null);
         Console.WriteLine($"{isa}, {threads} threads");
-        double bandwidth = Peaks.ReadBandwidth(threads);
-        var peaks = new Dictionary<PanelType, double>();
-        if (isa.Set >= InstructionSet.Avx512)
-        {
-            peaks[PanelType.F32] = Peaks.Operations(PanelType.F32, threads);
-            if (isa.HasBf16) peaks[PanelType.BF16] = Peaks.Operations(PanelType.BF16, threads);
-            if (isa.HasVnni) peaks[PanelType.Int8] = Peaks.Operations(PanelType.Int8, threads);
-        }
+        var machine = new MachinePeaks(new CpuOptions { Threads = threads });
+        double bandwidth = machine.ReadGigabytesPerSecond;
+        var peaks = new Dictionary<PanelType, double> { [PanelType.F32] = machine.Gigaflops(WeightFormat.F32) };
+        if (isa.HasBf16) peaks[PanelType.BF16] = machine.Gigaflops(WeightFormat.BF16);
+        if (isa.HasVnni) peaks[PanelType.Int8] = machine.Gigaflops(WeightFormat.Int8);
+        double avx2 = new MachinePeaks(new CpuOptions { Threads = threads, InstructionSet = InstructionSet.Avx2 }).Gigaflops(WeightFormat.F32);
+        Console.WriteLine($"peak F32 of AVX2: {avx2:F0} GFLOP/s");
         foreach (var (type, peak) in peaks) Console.WriteLine($"peak {type}: {peak:F0} GFLOP/s");
         Console.WriteLine($"read bandwidth: {bandwidth:F1} GB/s");
+        var ofAvx2 = new Dictionary<PanelType, double> { [PanelType.F32] = avx2 };
         foreach (var set in Enum.GetValues<InstructionSet>().Where(set => set <= isa.Set))
         {
             foreach (var format in Enum.GetValues<WeightFormat>())
@@ -32,7 +32,7 @@ internal static unsafe class KernelBench
                 if (!$"{set} {format}".Contains(filter, StringComparison.OrdinalIgnoreCase)) continue;
                 foreach (int rows in (int[])[1500, 8, 4, 1])
                 {
-                    foreach (var shape in Shapes) Measure(set, format, rows, shape, threads, peaks, bandwidth);
+                    foreach (var shape in Shapes) Measure(set, format, rows, shape, threads, set is InstructionSet.Avx2 or InstructionSet.Avx2Vnni ? ofAvx2 : peaks, bandwidth);
                 }
             }
         }
@@ -47,6 +47,32 @@ internal static unsafe class KernelBench
             {
                 foreach (int heads in (int[])[6, 8, 20]) MeasureAttention(set, format, heads);
             }
+        }
+    }
+
+    /// <summary>How fast weights are packed, which is what loading a model waits for.</summary>
+    public static void RunPacking()
+    {
+        using var pool = new WorkerPool(Environment.ProcessorCount, KernelSet.For(null));
+        var source = new ZeroSource(1280, 5120);
+        foreach (var format in Enum.GetValues<WeightFormat>())
+        {
+            double seconds = Best(() => PackedMatrix.Pack(source, format, pool).Dispose());
+            Console.WriteLine($"packing {format,-12} {1280 * 5120 / seconds / 1e6,6:F0} million weights a second");
+        }
+    }
+
+    sealed class ZeroSource(int rows, int columns) : MatrixSource
+    {
+        public override int Rows => rows;
+
+        public override int Columns => columns;
+
+        // Cheap to make, so that what is timed is the packing.
+        public override void ReadRow(int row, Span<float> destination)
+        {
+            destination.Fill(row + 1);
+            destination[0] = -2 * row;
         }
     }
 
@@ -122,7 +148,7 @@ internal static unsafe class KernelBench
 
     static float* Allocate(int count)
     {
-        float* start = (float*)NativeMemory.AlignedAlloc((nuint)count * sizeof(float), 64);
+        float* start = (float*)LargePages.Allocate(count * (long)sizeof(float));
         var random = new Random(1);
         for (int i = 0; i < count; i++) start[i] = random.NextSingle() - 0.5f;
         return start;

@@ -6,6 +6,9 @@ switch (args)
     case ["kernels", .. var rest]:
         KernelBench.Run(rest is [var filter, ..] ? filter : "", rest is [_, var threads, ..] ? int.Parse(threads, CultureInfo.InvariantCulture) : Environment.ProcessorCount);
         return 0;
+    case ["packing"]:
+        KernelBench.RunPacking();
+        return 0;
     case ["attention"]:
         KernelBench.RunAttention();
         return 0;
@@ -13,6 +16,6 @@ switch (args)
         ModelBench.Run(shape);
         return 0;
     default:
-        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | model SHAPE");
+        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model SHAPE");
         return 2;
 }

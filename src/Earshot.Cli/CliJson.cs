@@ -9,6 +9,7 @@ using Earshot.Cli.Models;
 namespace Earshot.Cli;
 
 /// <summary>What commands print with <c>--json</c>.</summary>
+[JsonSerializable(typeof(Earshot.Benchmarks.BenchmarkReport))]
 [JsonSerializable(typeof(ModelReport))]
 [JsonSerializable(typeof(ModelSummary))]
 [JsonSerializable(typeof(LanguageReport))]

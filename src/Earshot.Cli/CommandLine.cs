@@ -18,6 +18,8 @@ internal static class CommandLine
             new DetectLanguageCommand(terminal),
             new ModelsCommand(terminal),
             new InspectCommand(terminal),
+            new QuantizeCommand(terminal),
+            new BenchCommand(terminal),
             new EvalCommand(terminal),
             GlobalOptions.Quiet,
             GlobalOptions.Verbose,

@@ -38,6 +38,15 @@ public sealed class Parameter
         }
     }
 
+    /// <summary>The forms that <paramref name="owner"/> made so far.</summary>
+    internal IEnumerable<object> FormsOf(object owner)
+    {
+        for (var form = _forms; form is not null; form = form.Next)
+        {
+            if (ReferenceEquals(form.Owner, owner)) yield return form.Value;
+        }
+    }
+
     /// <summary>Forgets every form that <paramref name="owner"/> made, disposing of those that hold memory.</summary>
     internal void Forget(object owner)
     {

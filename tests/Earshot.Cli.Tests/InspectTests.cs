@@ -57,6 +57,23 @@ public class InspectTests
     }
 
     [Fact]
+    public async Task A_quantised_model_is_told_as_it_is_stored()
+    {
+        var folder = TestData.Require("models/whisper-tiny.en");
+        using var temporary = new TemporaryFolder();
+        var quantized = await CommandRun.OfAsync("quantize", folder, "--to", "int8", "-o", temporary["int8"]);
+        Assert.True(quantized.ExitCode == ExitCode.Ok, quantized.Error);
+        using var plain = await JsonAsync("inspect", folder, "--json");
+        using var small = await JsonAsync("inspect", temporary["int8"], "--json");
+        Assert.Equal(plain.RootElement.GetProperty("parameters").GetInt64(), small.RootElement.GetProperty("parameters").GetInt64());
+        Assert.Equal(0, small.RootElement.GetProperty("unused_tensors").GetArrayLength());
+        // The file is these bytes and its header.
+        long file = new FileInfo(temporary["int8/model.safetensors"]).Length, told = small.RootElement.GetProperty("weight_bytes").GetInt64();
+        Assert.InRange(file - told, 1, 100_000);
+        Assert.Contains("int8", small.RootElement.GetProperty("parts").GetRawText());
+    }
+
+    [Fact]
     public async Task A_config_that_disagrees_with_its_tensors_is_refused()
     {
         var folder = TestData.Require("models/whisper-tiny.en");
@@ -80,7 +97,8 @@ public class InspectTests
 
     [Theory]
     [InlineData("inspect --random enormous", "No Whisper model is called 'enormous'")]
-    [InlineData("inspect no/such-folder-or-model", "earshot models pull")]
+    [InlineData("inspect no/such-model", "(To download: earshot models pull no/such-model)")]
+    [InlineData("inspect ./no/such/folder", "is neither a folder nor a model's name")]
     public async Task A_model_that_is_not_there_is_exit_code_3(string commandLine, string expected)
     {
         var run = await CommandRun.OfAsync(commandLine.Split(' '));

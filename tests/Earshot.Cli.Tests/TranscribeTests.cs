@@ -23,6 +23,28 @@ public class TranscribeTests
     }
 
     [Fact]
+    public async Task A_defect_is_said_to_be_one_and_how_to_report_it()
+    {
+        using var broken = new BrokenStream();
+        var run = await CommandRun.OfAsync(["transcribe", "-", .. Fast()], broken);
+        Assert.Equal(ExitCode.Unexpected, run.ExitCode);
+        Assert.StartsWith("earshot: unexpected InvalidOperationException: It broke.", run.Error);
+        Assert.Contains("Please report it", run.Error);
+        Assert.DoesNotContain("   at ", run.Error);
+        using var again = new BrokenStream();
+        Assert.Contains("   at ", (await CommandRun.OfAsync(["transcribe", "-", "--verbose", .. Fast()], again)).Error);
+    }
+
+    [Fact]
+    public async Task Standard_input_that_is_a_terminal_is_refused()
+    {
+        using var error = new StringWriter();
+        var terminal = new Terminal { Out = TextWriter.Null, Error = error, InputIsTerminal = true };
+        Assert.Equal(ExitCode.Usage, await Application.RunAsync(["transcribe", "-"], terminal, CancellationToken.None));
+        Assert.Contains("pipe a recording into it", error.ToString());
+    }
+
+    [Fact]
     public async Task Several_files_and_formats_become_files_and_a_bad_one_does_not_stop_them()
     {
         using var folder = new TemporaryFolder();
@@ -147,4 +169,13 @@ public class TranscribeTests
     static string[] Fast() => ["-m", Model(), "--beam-size", "1", "--temperature", "0"];
 
     static Task<CommandRun> TranscribeAsync(params string[] args) => CommandRun.OfAsync(["transcribe", .. args, .. Fast()]);
+
+    sealed class BrokenStream : MemoryStream
+    {
+        public override bool CanSeek => false;
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new InvalidOperationException("It broke.");
+
+        public override int Read(Span<byte> buffer) => throw new InvalidOperationException("It broke.");
+    }
 }

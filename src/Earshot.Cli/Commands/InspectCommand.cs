@@ -57,14 +57,14 @@ internal sealed class InspectCommand : EarshotCommand
     static ModelReport OfShape(string shape, InspectionOptions options)
     {
         var config = WhisperShapes.Named(shape);
-        return WhisperInspection.Report(new RandomWeights(config), config, options);
+        return WhisperInspection.Report(new InspectedWeights(new RandomWeights(config)), config, options);
     }
 
     static ModelReport OfFolder(string model, InspectionOptions options)
     {
         ModelArchitecture.Detect(model);
         var config = WhisperConfig.Load(model);
-        using var weights = SafetensorsCheckpoint.Open(model);
+        using var weights = InspectedWeights.Open(model);
         return WhisperInspection.Report(weights, config, options);
     }
 }

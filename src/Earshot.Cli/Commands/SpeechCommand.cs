@@ -38,6 +38,7 @@ internal abstract class SpeechCommand : EarshotCommand
     {
         var files = InputFile.Expand(parsed.GetValue(_files) ?? []);
         if (files.Count == 0) throw new UsageException("give at least one recording: a path, a pattern such as '*.wav', or - for standard input.");
+        if (Terminal.InputIsTerminal && files.Any(file => file.IsStandardInput)) throw new UsageException("- is standard input, and that is this terminal; pipe a recording into it, as in: earshot transcribe - < talk.wav");
         var output = _output.Of(parsed, files, Terminal);
         var options = Adjust(_parts.Apply(parsed, _decoding.Of(parsed)));
         var modelOptions = _model.Of(parsed);

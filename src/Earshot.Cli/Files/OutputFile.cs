@@ -28,13 +28,13 @@ internal sealed class OutputFile : IDisposable
     public static OutputFile Create(string path)
     {
         var full = System.IO.Path.GetFullPath(path);
-        if (IsDevice(full)) return new OutputFile(path, null, Open(full));
+        if (IsDevice(full)) return new OutputFile(path, null, Open(full, FileMode.Append));
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(full) ?? ".");
         var partial = $"{full}.{Environment.ProcessId}.partial";
         lock (s_lock) s_unfinished.Add(partial);
         try
         {
-            return new OutputFile(path, partial, Open(partial));
+            return new OutputFile(path, partial, Open(partial, FileMode.Create));
         }
         catch
         {
@@ -91,8 +91,9 @@ internal sealed class OutputFile : IDisposable
         }
     }
 
-    static StreamWriter Open(string path) =>
-        new(new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+    // Devices are appended to: standard output may be a file with something in it.
+    static StreamWriter Open(string path, FileMode mode) =>
+        new(new FileStream(path, mode, FileAccess.Write, FileShare.Read), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
 
     static void Forget(string partialPath)
     {

@@ -23,26 +23,29 @@ internal sealed record InspectionOptions
 /// <summary>Runs Whisper's functions over shapes alone and reports what they would take.</summary>
 internal sealed class WhisperInspection
 {
+    readonly InspectedWeights _weights;
     readonly ITensorStore _tensors;
     readonly WhisperConfig _config;
     readonly InspectionOptions _options;
-    readonly MeasuringBackend _backend = new();
+    readonly MeasuringBackend _backend;
     readonly Scope _root;
     readonly Scope _model;
 
-    WhisperInspection(ITensorStore tensors, WhisperConfig config, InspectionOptions options)
+    WhisperInspection(InspectedWeights weights, WhisperConfig config, InspectionOptions options)
     {
-        _tensors = tensors;
+        _weights = weights;
+        _tensors = weights.Tensors;
+        _backend = new MeasuringBackend { WeightBytesOf = parameter => weights.BytesOf(parameter.Stored) };
         _config = config;
         _options = options;
-        _root = new Scope(tensors);
+        _root = new Scope(_tensors);
         // Some exports leave out the leading "model".
         _model = (_root / "model" / "encoder" / "conv1").Has("weight") ? _root / "model" : _root;
     }
 
     /// <exception cref="CheckpointException">The tensors do not fit the configuration.</exception>
-    public static ModelReport Report(ITensorStore tensors, WhisperConfig config, InspectionOptions options) =>
-        new WhisperInspection(tensors, config, options).Report();
+    public static ModelReport Report(InspectedWeights weights, WhisperConfig config, InspectionOptions options) =>
+        new WhisperInspection(weights, config, options).Report();
 
     ModelReport Report()
     {
@@ -59,12 +62,12 @@ internal sealed class WhisperInspection
             Sizes = Sizes(),
             Parameters = parameters,
             TensorCount = stored.Count,
-            WeightBytes = stored.Sum(tensor => tensor.ByteLength),
+            WeightBytes = stored.Sum(_weights.BytesOf),
             Parts = [.. stored.GroupBy(PartOf).OrderBy(group => Array.IndexOf(s_parts, group.Key)).Select(Part)],
             Stages = stages,
-            Memory = Memory(parameters, stored.Sum(tensor => tensor.ByteLength)),
+            Memory = Memory(parameters, stored.Sum(_weights.BytesOf)),
             UnusedTensors = [.. stored.Where(tensor => !used.Contains(tensor.Name)).Select(tensor => tensor.Name)],
-            Tensors = _options.Tensors ? [.. stored.Select(tensor => new TensorReport(tensor.Name, tensor.Type.ToString(), tensor.Shape.ToArray(), tensor.ByteLength))] : null,
+            Tensors = _options.Tensors ? [.. stored.Select(tensor => new TensorReport(tensor.Name, _weights.TypeOf(tensor), tensor.Shape.ToArray(), _weights.BytesOf(tensor)))] : null,
         };
     }
 
@@ -129,12 +132,12 @@ internal sealed class WhisperInspection
         TextKeysAndValues = 2L * _config.DecoderLayers * _config.MaxTargetPositions * _config.DModel * sizeof(float),
     };
 
-    static PartReport Part(IGrouping<string, StoredTensor> tensors) => new(
+    PartReport Part(IGrouping<string, StoredTensor> tensors) => new(
         tensors.Key,
         tensors.Count(),
         tensors.Sum(tensor => tensor.Shape.Count),
-        [.. tensors.Select(tensor => tensor.Type.ToString()).Distinct().Order(StringComparer.Ordinal)],
-        tensors.Sum(tensor => tensor.ByteLength));
+        [.. tensors.Select(_weights.TypeOf).Distinct().Order(StringComparer.Ordinal)],
+        tensors.Sum(_weights.BytesOf));
 
     const string EncoderFront = "encoder convolutions", EncoderPositions = "encoder positions", EncoderLayers = "encoder layers", EncoderNorm = "encoder norm";
     const string DecoderTokens = "decoder tokens", DecoderPositions = "decoder positions", DecoderLayers = "decoder layers", DecoderNorm = "decoder norm";

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Earshot.Checkpoints;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace Earshot.Cli.Models;
 
@@ -12,7 +13,7 @@ internal static class DownloadDisplay
         if (!terminal.ErrorIsTerminal || terminal.Quiet) return await download(new Lines(terminal)).ConfigureAwait(false);
         return await terminal.ErrorConsole().Progress()
             .AutoClear(false)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn(), new SizeColumn(), new RemainingTimeColumn())
             .StartAsync(context => download(new Bars(context)))
             .ConfigureAwait(false);
     }
@@ -28,6 +29,20 @@ internal static class DownloadDisplay
             if (value.Total is { } total) task.MaxValue = Math.Max(total, 1);
             // An empty file is as complete as any.
             task.Value = value.Total == 0 ? 1 : value.Bytes;
+        }
+    }
+
+    /// <summary>Bytes here of all bytes and, while they come, how many a second; in decimal units, as everywhere else.</summary>
+    sealed class SizeColumn : ProgressColumn
+    {
+        protected override bool NoWrap => true;
+
+        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime)
+        {
+            var total = Units.Bytes((long)task.MaxValue);
+            if (task.IsFinished) return new Text(total);
+            var speed = task.Speed is { } bytes and > 0 ? $"  {Units.Bytes((long)bytes)}/s" : "";
+            return new Text(task.IsIndeterminate ? $"{Units.Bytes((long)task.Value)}{speed}" : $"{Units.Bytes((long)task.Value)} of {total}{speed}");
         }
     }
 

@@ -33,7 +33,9 @@ internal static class ModelFolders
         }
         catch (CheckpointException e)
         {
-            return new CheckpointException($"{e.Message} (To download: earshot models pull {name})");
+            // Only what looks like a name on the hub can be downloaded.
+            bool isName = name[0] is not ('.' or '~' or '/') && !Path.IsPathRooted(name) && name.Count(c => c == '/') == 1;
+            return isName ? new CheckpointException($"{e.Message} (To download: earshot models pull {name})") : e;
         }
         throw new InvalidOperationException($"'{name}' appeared while it was looked for.");
     }

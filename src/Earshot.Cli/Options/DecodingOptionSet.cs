@@ -68,7 +68,7 @@ internal sealed class DecodingOptionSet
             Hotwords = parsed.GetValue(_hotwords),
             Prefix = parsed.GetValue(_prefix),
             ConditionOnPreviousText = !parsed.GetValue(_noCondition),
-            WithoutTimestamps = parsed.GetValue(_withoutTimestamps),
+            WithoutTimestamps = parsed.GetValue(_withoutTimestamps) ? true : null,
             WordTimestamps = parsed.GetValue(_wordTimestamps) || parsed.GetValue(_hallucinationSilence) is not null,
             HallucinationSilenceThreshold = parsed.GetValue(_hallucinationSilence),
         });

@@ -37,7 +37,7 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
         }
         catch (Exception e) when (Failure.IsOfOneFile(e))
         {
-            terminal.Fail(e is AudioFormatException ? e.Message : $"'{file.Label}': {e.Message}", e);
+            terminal.Fail(e is AudioFormatException || e.InnerException is not null ? e.Message : $"'{file.Label}': {e.Message}", e);
             Failures++;
         }
     }
@@ -117,14 +117,28 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
                 terminal.Say($"{path} is there already and was kept; --overwrite replaces it.");
                 continue;
             }
-            using var destination = OutputFile.Create(path);
-            var writer = TranscriptWriter.Create(format, destination.Writer, WriterOptions(file));
-            foreach (var segment in transcript.Segments) writer.Write(segment);
-            writer.Complete(transcript.Info);
-            destination.Complete(output.Overwrite);
+            WriteFile(path, format, transcript, WriterOptions(file));
             written.Add(path);
         }
         return written;
+    }
+
+    /// <exception cref="IOException">It cannot be written; the message says which file and why.</exception>
+    void WriteFile(string path, TranscriptFormat format, Transcript transcript, TranscriptWriterOptions writerOptions)
+    {
+        try
+        {
+            using var destination = OutputFile.Create(path);
+            var writer = TranscriptWriter.Create(format, destination.Writer, writerOptions);
+            foreach (var segment in transcript.Segments) writer.Write(segment);
+            writer.Complete(transcript.Info);
+            destination.Complete(output.Overwrite);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The system's message ends with the name of the file beside, which nobody knows of.
+            throw new IOException($"cannot write '{path}': {e.Message.Split(" : '")[0]}", e);
+        }
     }
 
     static string? WhyAbsent(InputFile file)

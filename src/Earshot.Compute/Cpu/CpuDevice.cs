@@ -52,6 +52,13 @@ public sealed class CpuDevice : IDisposable
     internal static FloatVector Vector(Parameter weight) =>
         weight.Prepare(typeof(FloatVector), VectorUse, parameter => new FloatVector(parameter.Stored));
 
+    /// <summary>Bytes that the weights packed for this device take, of every parameter below a root.</summary>
+    public long PackedBytes(Scope root)
+    {
+        ArgumentNullException.ThrowIfNull(root);
+        return root.Parameters.Sum(parameter => parameter.FormsOf(this).OfType<PackedMatrix>().Sum(matrix => matrix.Bytes));
+    }
+
     /// <summary>Frees the weights packed for this device of every parameter below a root.</summary>
     public void Unload(Scope root)
     {

@@ -32,7 +32,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
         PanelBytes = Groups?.PanelBytes ?? (nint)Steps * StepBytes;
         long scales = Kernel.Type == PanelType.Int8 ? (long)Panels * PanelWidth * sizeof(float) : 0;
         Bytes = Panels * PanelBytes + scales;
-        _data = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(Bytes, 64), 4096);
+        _data = LargePages.Allocate(Bytes);
         ColumnScales = scales == 0 ? null : (float*)(_data + Panels * PanelBytes);
     }
 

@@ -72,6 +72,7 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     public void Dispose()
     {
+        if (_stopping) return;
         _stopping = true;
         _wake.Release(Threads);
         foreach (var worker in _workers) worker?.Join();

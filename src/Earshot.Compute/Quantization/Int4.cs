@@ -10,6 +10,7 @@ public static class Int4
     public const int Zero = 8;
 
     const int Largest = 7;
+    const int Chunk = 128;
 
     /// <summary>The value of each code, in units of the scale.</summary>
     public static ReadOnlySpan<float> Values => [-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7];
@@ -19,15 +20,16 @@ public static class Int4
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(groupSize, 1);
         codes[..((values.Length + 1) / 2)].Clear();
+        Span<sbyte> multiples = stackalloc sbyte[Chunk];
         for (int first = 0, group = 0; first < values.Length; first += groupSize, group++)
         {
-            var part = values.Slice(first, Math.Min(groupSize, values.Length - first));
-            scales[group] = Scale(part);
-            float scale = (float)scales[group];
-            for (int i = 0; i < part.Length; i++)
+            int end = Math.Min(first + groupSize, values.Length);
+            scales[group] = Scale(values[first..end]);
+            for (int start = first; start < end; start += Chunk)
             {
-                int code = Zero + (scale == 0 ? 0 : (int)Math.Clamp(MathF.Round(part[i] / scale), -Largest, Largest));
-                codes[(first + i) >> 1] |= (byte)(code << 4 * ((first + i) & 1));
+                var part = values[start..Math.Min(start + Chunk, end)];
+                Rounding.ToMultiples(part, (float)scales[group], Largest, multiples);
+                for (int i = 0; i < part.Length; i++) codes[(start + i) >> 1] |= (byte)(multiples[i] + Zero << 4 * ((start + i) & 1));
             }
         }
     }
@@ -37,10 +39,5 @@ public static class Int4
         for (int i = 0; i < values.Length; i++) values[i] = Values[codes[i >> 1] >> 4 * (i & 1) & 15] * (float)scales[i / groupSize];
     }
 
-    static Half Scale(ReadOnlySpan<float> values)
-    {
-        float largest = 0;
-        foreach (float value in values) largest = MathF.Max(largest, MathF.Abs(value));
-        return (Half)MathF.Min(largest / Largest, (float)Half.MaxValue);
-    }
+    static Half Scale(ReadOnlySpan<float> values) => (Half)MathF.Min(Rounding.Largest(values) / Largest, (float)Half.MaxValue);
 }

@@ -9,11 +9,8 @@ public static class Int8
     public static float Quantize(ReadOnlySpan<float> values, Span<sbyte> codes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(codes.Length, values.Length);
-        float largest = 0;
-        foreach (float value in values) largest = MathF.Max(largest, MathF.Abs(value));
-        float scale = largest / Largest;
-        // Dividing, and not multiplying by 1 / scale, gives back whole multiples exactly.
-        for (int i = 0; i < values.Length; i++) codes[i] = scale == 0 ? (sbyte)0 : (sbyte)Math.Clamp(MathF.Round(values[i] / scale), -Largest, Largest);
+        float scale = Rounding.Largest(values) / Largest;
+        Rounding.ToMultiples(values, scale, Largest, codes);
         return scale;
     }
 

@@ -69,7 +69,7 @@ public static class Nf4
             for (int i = 0; i < part.Length; i++)
             {
                 int start = (first + i) * BlockSize;
-                part[i] = Largest(values[start..Math.Min(start + BlockSize, values.Length)]);
+                part[i] = Rounding.Largest(values[start..Math.Min(start + BlockSize, values.Length)]);
                 sum += part[i];
             }
             float mean = (float)(sum / part.Length), widest = 0;
@@ -78,13 +78,6 @@ public static class Nf4
             scales[first / ScalesPerBlock] = new Nf4Scales(mean, step);
             for (int i = 0; i < part.Length; i++) codes[first + i] = step == 0 ? (sbyte)0 : (sbyte)Math.Clamp(MathF.Round((part[i] - mean) / step), -127, 127);
         }
-    }
-
-    static float Largest(ReadOnlySpan<float> values)
-    {
-        float largest = 0;
-        foreach (float value in values) largest = MathF.Max(largest, MathF.Abs(value));
-        return largest;
     }
 
     static int Nearest(float value)

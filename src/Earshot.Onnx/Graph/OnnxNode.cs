@@ -92,6 +92,15 @@ public sealed class OnnxNode
         _outputs.Add(value);
     }
 
+    /// <summary>Hands an output to another node, which becomes its producer.</summary>
+    internal GraphValue ReleaseOutput(int index)
+    {
+        var value = _outputs[index]!;
+        value.Producer = null;
+        _outputs[index] = null;
+        return value;
+    }
+
     /// <summary>The tensor that a Constant node says, in whichever attribute; null for kinds that have no tensor of numbers.</summary>
     internal TensorData? ConstantTensor()
     {

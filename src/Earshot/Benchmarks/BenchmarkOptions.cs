@@ -62,6 +62,8 @@ public sealed record BenchmarkReport
 {
     public required string Machine { get; init; }
 
+    public required string Model { get; init; }
+
     public required int Threads { get; init; }
 
     /// <summary>Measured in this process, 10⁹ floating-point operations a second by weight format; empty where not measured.</summary>

@@ -20,18 +20,25 @@ public static class ModelBenchmark
         ArgumentNullException.ThrowIfNull(options);
         var samples = subjects.Select(_ => new List<Dictionary<string, double>>()).ToArray();
         var inputs = subjects.Select(subject => new BenchmarkInput(subject.Runtime, options)).ToArray();
-        int rounds = options.Warmups + options.Rounds;
-        for (int round = 0; round < rounds; round++)
+        try
         {
-            for (int s = 0; s < subjects.Count; s++)
+            int rounds = options.Warmups + options.Rounds;
+            for (int round = 0; round < rounds; round++)
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                var times = Measure(subjects[s].Runtime, inputs[s], options, cancellationToken);
-                if (round >= options.Warmups) samples[s].Add(times);
-                progress?.Report((round * subjects.Count + s + 1.0) / (rounds * subjects.Count));
+                for (int s = 0; s < subjects.Count; s++)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    var times = Measure(subjects[s].Runtime, inputs[s], options, cancellationToken);
+                    if (round >= options.Warmups) samples[s].Add(times);
+                    progress?.Report((round * subjects.Count + s + 1.0) / (rounds * subjects.Count));
+                }
             }
+            return [.. subjects.Select((subject, s) => Result(subject, options, samples[s], samples[0]))];
         }
-        return [.. subjects.Select((subject, s) => Result(subject, options, samples[s], samples[0]))];
+        finally
+        {
+            foreach (var input in inputs) input.Dispose();
+        }
     }
 
     static string StreamsStage(BenchmarkOptions options) => $"token of {options.Streams} streams";
@@ -54,18 +61,13 @@ public static class ModelBenchmark
         return times;
     }
 
-    // Each stream on its own thread, as concurrent requests are; the time of one step for all of them.
+    // Each stream on its own thread and over its own window, as concurrent requests are; the time of one step for all.
     static double MeasureStreams(WhisperRuntime runtime, BenchmarkInput input, BenchmarkOptions options, CancellationToken cancellationToken)
     {
-        var audios = new List<EncodedAudio>();
         var decoders = new List<WhisperDecoder>();
         try
         {
-            for (int i = 0; i < options.Streams; i++)
-            {
-                audios.Add(runtime.Encode(input.Features.AsSpan(0, 200 * runtime.Config.NumMelBins), 200, cancellationToken));
-                decoders.Add(runtime.CreateDecoder(audios[i], 1, cancellationToken));
-            }
+            foreach (var audio in input.Windows(options.Streams, cancellationToken)) decoders.Add(runtime.CreateDecoder(audio, 1, cancellationToken));
             Exception? failure = null;
             var threads = decoders.Select((decoder, stream) => new Thread(() =>
             {
@@ -84,13 +86,13 @@ public static class ModelBenchmark
                 foreach (var thread in threads) thread.Start();
                 foreach (var thread in threads) thread.Join();
             });
+            if (failure is OperationCanceledException) throw new OperationCanceledException(cancellationToken);
             if (failure is not null) throw new ModelException($"Decoding {options.Streams} streams at once failed: {failure.Message}", failure);
             return seconds / options.Tokens;
         }
         finally
         {
             foreach (var decoder in decoders) decoder.Dispose();
-            foreach (var audio in audios) audio.Dispose();
         }
     }
 
@@ -160,8 +162,10 @@ public static class ModelBenchmark
 }
 
 /// <summary>Synthetic speech-like sound and the buffers of a run.</summary>
-sealed class BenchmarkInput
+sealed class BenchmarkInput : IDisposable
 {
+    readonly WhisperRuntime _runtime;
+    readonly List<EncodedAudio> _windows = [];
     readonly LogMelSpectrogram _spectrogram;
     readonly float[] _samples;
     readonly float[][] _logits;
@@ -169,6 +173,7 @@ sealed class BenchmarkInput
 
     public BenchmarkInput(WhisperRuntime runtime, BenchmarkOptions options)
     {
+        _runtime = runtime;
         _frames = options.Frames;
         _spectrogram = new LogMelSpectrogram(runtime.Config.NumMelBins);
         var random = new Random(1);
@@ -186,4 +191,16 @@ sealed class BenchmarkInput
     public Span<float> Logits(int stream) => _logits[stream];
 
     public void ComputeFeatures() => _spectrogram.Compute(_samples, Features, _frames);
+
+    /// <summary>Windows of full length for the streams, encoded once for all rounds.</summary>
+    public IReadOnlyList<EncodedAudio> Windows(int count, CancellationToken cancellationToken)
+    {
+        while (_windows.Count < count) _windows.Add(_runtime.Encode(Features, _frames, cancellationToken));
+        return _windows;
+    }
+
+    public void Dispose()
+    {
+        foreach (var window in _windows) window.Dispose();
+    }
 }

@@ -69,6 +69,9 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
     /// <summary>The device that computes.</summary>
     public CpuDevice Device => _device;
 
+    /// <summary>Bytes of the weights packed so far.</summary>
+    public long PackedBytes => _device.PackedBytes(_root);
+
     internal IndexPool Slots { get; }
 
     internal IndexPool Rows { get; }

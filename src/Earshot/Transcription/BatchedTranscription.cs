@@ -48,8 +48,9 @@ sealed class BatchedTranscription : IDisposable
     {
         if (_chunks.Next() is not { } chunk) return false;
         SpeechSamples += chunk.Samples.Length;
-        var features = new float[_windowFrames * _runtime.Config.NumMelBins];
-        _extract(chunk.Samples, features, _windowFrames, default, default);
+        int frames = _options.FramesToEncode(chunk.Samples.Length / LogMelSpectrogram.HopLength, _windowFrames);
+        var features = new float[frames * _runtime.Config.NumMelBins];
+        _extract(chunk.Samples.AsSpan(0, Math.Min(chunk.Samples.Length, frames * LogMelSpectrogram.HopLength)), features, frames, default, default);
         // All windows speak the language of the first, which is detected before any of them starts.
         if (_language is null && !_options.DetectLanguageEachWindow) DetectLanguage(features, cancellationToken);
         int index = _index++;
@@ -77,7 +78,7 @@ sealed class BatchedTranscription : IDisposable
         _running.Wait(cancellationToken);
         try
         {
-            using var audio = _runtime.Encode(features, _windowFrames, cancellationToken);
+            using var audio = _runtime.Encode(features, features.Length / _runtime.Config.NumMelBins, cancellationToken);
             using var transcriber = new WindowTranscriber(_runtime, _tokenizer, _options);
             var language = _language ?? transcriber.DetectLanguage(audio, cancellationToken).Language;
             int frames = Math.Max(1, chunk.Samples.Length / LogMelSpectrogram.HopLength);
@@ -99,7 +100,7 @@ sealed class BatchedTranscription : IDisposable
 
     void DetectLanguage(float[] features, CancellationToken cancellationToken)
     {
-        using var audio = _runtime.Encode(features, _windowFrames, cancellationToken);
+        using var audio = _runtime.Encode(features, features.Length / _runtime.Config.NumMelBins, cancellationToken);
         using var transcriber = new WindowTranscriber(_runtime, _tokenizer, _options);
         Detection = transcriber.DetectLanguage(audio, cancellationToken);
         _language = Detection.Language;

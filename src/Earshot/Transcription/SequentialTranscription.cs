@@ -117,8 +117,10 @@ sealed class SequentialTranscription : IDisposable
         var before = _samples.Slice(start - LogMelSpectrogram.SamplesBefore, (int)Math.Min(start, LogMelSpectrogram.SamplesBefore));
         // Only what follows a full window is the next window's sound; behind a shorter one lies the silence that fills it up.
         var after = place.Frames == _windowFrames ? _samples.Slice(start + count, LogMelSpectrogram.SamplesAfter) : default;
-        _extract(_samples.Slice(start, count), _features, _windowFrames, before, after);
-        return _runtime.Encode(_features, _windowFrames, cancellationToken);
+        int frames = _options.FramesToEncode(place.Frames, _windowFrames);
+        var features = _features.AsSpan(0, frames * _runtime.Config.NumMelBins);
+        _extract(_samples.Slice(start, count), features, frames, before, after);
+        return _runtime.Encode(features, frames, cancellationToken);
     }
 
     void DetectLanguage(EncodedAudio audio, CancellationToken cancellationToken)

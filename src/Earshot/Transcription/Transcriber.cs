@@ -56,7 +56,8 @@ public sealed class Transcriber : IDisposable
         var hubOptions = options.Hub ?? HubOptions.FromEnvironment();
         using var hub = new ModelHub(hubOptions);
         var folder = await hub.GetAsync(model, progress, cancellationToken).ConfigureAwait(false);
-        return await Task.Run(() => Load(model, folder, options, hubOptions), cancellationToken).ConfigureAwait(false);
+        var draft = options.Draft is null ? null : await hub.GetAsync(options.Draft, progress, cancellationToken).ConfigureAwait(false);
+        return await Task.Run(() => Load(model, (folder, draft), options, hubOptions), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Wraps a model that runs elsewhere, such as a graph in ONNX Runtime; the transcriber disposes of it.</summary>
@@ -120,22 +121,32 @@ public sealed class Transcriber : IDisposable
         if (_detectorDevice.IsValueCreated) _detectorDevice.Value.Dispose();
     }
 
-    static Transcriber Load(string model, string folder, TranscriberOptions options, HubOptions hub)
+    static Transcriber Load(string model, (string Main, string? Draft) folders, TranscriberOptions options, HubOptions hub)
     {
-        var checkpoint = WhisperCheckpoint.Open(folder);
-        CpuDevice? device = null;
+        var owned = new List<IDisposable>();
         try
         {
-            device = new CpuDevice(options.ForCpu(checkpoint));
-            var runtime = new CpuWhisperRuntime(checkpoint.Weights, checkpoint.Config, checkpoint.Generation, device, options.Limits);
-            return new Transcriber(model, runtime, checkpoint.Tokenizer, hub, options.SpeechDetectorFile, [runtime, device, checkpoint]);
+            var (runtime, tokenizer) = LoadRuntime(folders.Main, options, owned);
+            if (folders.Draft is { } draft) owned.Insert(0, runtime = new DraftedRuntime(runtime, LoadRuntime(draft, options, owned).Runtime));
+            return new Transcriber(model, runtime, tokenizer, hub, options.SpeechDetectorFile, owned);
         }
         catch
         {
-            device?.Dispose();
-            checkpoint.Dispose();
+            foreach (var item in owned) item.Dispose();
             throw;
         }
+    }
+
+    // What is owned is disposed of in the list's order: a runtime before the device and the files that it uses.
+    static (WhisperRuntime Runtime, WhisperTokenizer Tokenizer) LoadRuntime(string folder, TranscriberOptions options, List<IDisposable> owned)
+    {
+        var checkpoint = WhisperCheckpoint.Open(folder);
+        owned.Insert(0, checkpoint);
+        var device = new CpuDevice(options.ForCpu(checkpoint));
+        owned.Insert(0, device);
+        var runtime = new CpuWhisperRuntime(checkpoint.Weights, checkpoint.Config, checkpoint.Generation, device, options.Limits);
+        owned.Insert(0, runtime);
+        return (runtime, checkpoint.Tokenizer);
     }
 
     LanguageDetection DetectLanguage(RecordedSamples source, CancellationToken cancellationToken)

@@ -19,6 +19,9 @@ public sealed record TranscriberOptions
     /// <summary>The instructions to use at most; null for the best there are.</summary>
     public InstructionSet? InstructionSet { get; init; }
 
+    /// <summary>A smaller model, by folder or hub name, that guesses tokens ahead in greedy decoding; the tokens stay the same.</summary>
+    public string? Draft { get; init; }
+
     /// <summary>How much is transcribed at once.</summary>
     public RuntimeLimits Limits { get; init; } = new();
 

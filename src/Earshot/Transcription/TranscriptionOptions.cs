@@ -8,6 +8,9 @@ public readonly record struct ClipRange(TimeSpan Start, TimeSpan? End = null);
 /// <summary>How to transcribe a recording. The defaults are those of faster-whisper.</summary>
 public sealed record TranscriptionOptions
 {
+    // Without any silence the model often does not see that nothing follows.
+    const int SilenceFrames = 100;
+
     /// <summary>The language spoken, by code or English name; null to detect it.</summary>
     public string? Language { get; init; }
 
@@ -68,8 +71,11 @@ public sealed record TranscriptionOptions
     /// <summary>Tokens never to decode; null for the checkpoint's list.</summary>
     public IReadOnlyList<int>? SuppressTokens { get; init; }
 
-    /// <summary>Whether to decode text alone; a window is then one segment.</summary>
-    public bool WithoutTimestamps { get; init; }
+    /// <summary>
+    /// Whether to decode text alone; a window is then one segment. Null: with timestamps one window after another, without them
+    /// in batches, whose windows nobody returns to, so that text after an early last timestamp would be lost.
+    /// </summary>
+    public bool? WithoutTimestamps { get; init; }
 
     /// <summary>The latest first timestamp of a window; null for no limit.</summary>
     public TimeSpan? MaxInitialTimestamp { get; init; } = TimeSpan.FromSeconds(1);
@@ -85,6 +91,12 @@ public sealed record TranscriptionOptions
 
     /// <summary>Whether each window's language is detected anew, for recordings in several languages; without effect where the language is given.</summary>
     public bool DetectLanguageEachWindow { get; init; }
+
+    /// <summary>
+    /// Whether a window that is not full is encoded only as far as it holds audio, and a second of silence: faster for short
+    /// recordings, while the model was trained on full windows, so that results differ a little.
+    /// </summary>
+    public bool ShortWindows { get; init; }
 
     /// <summary>Most tokens of a window; null for 224.</summary>
     public int? MaxNewTokens { get; init; }
@@ -113,6 +125,10 @@ public sealed record TranscriptionOptions
         EntropyThreshold = EntropyThreshold,
     };
 
+    /// <summary>Frames to encode for a window of which <paramref name="frames"/> hold audio.</summary>
+    internal int FramesToEncode(int frames, int windowFrames) =>
+        ShortWindows ? Math.Min(windowFrames, (frames + SilenceFrames + 1) / 2 * 2) : windowFrames;
+
     /// <summary>The options of one window's decoding, all but what changes from window to window.</summary>
     internal DecodingOptions ForWindows() => new()
     {
@@ -126,7 +142,7 @@ public sealed record TranscriptionOptions
         Hotwords = Hotwords,
         SuppressBlank = SuppressBlank,
         SuppressTokens = SuppressTokens,
-        WithoutTimestamps = WithoutTimestamps,
+        WithoutTimestamps = WithoutTimestamps ?? BatchSize > 1,
         MaxInitialTimestamp = MaxInitialTimestamp,
         MaxNewTokens = MaxNewTokens,
     };

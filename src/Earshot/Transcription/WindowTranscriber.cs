@@ -30,6 +30,7 @@ sealed class WindowTranscriber(WhisperRuntime runtime, WhisperTokenizer tokenize
 {
     readonly DecodingTask _task = new(runtime, tokenizer);
     readonly WordAligner _aligner = new(tokenizer);
+    readonly SpeculativeDecoder? _speculative = runtime is DraftedRuntime drafted ? new(drafted.Main, drafted.Draft, tokenizer) : null;
     readonly TemperatureFallback _fallback = options.Fallback;
     readonly DecodingOptions _windows = options.ForWindows();
     WhisperDecoder? _decoder;
@@ -56,7 +57,7 @@ sealed class WindowTranscriber(WhisperRuntime runtime, WhisperTokenizer tokenize
             var result = _fallback.Run(temperature =>
             {
                 var decoding = Decoding(context) with { Temperature = temperature, Seed = SeededRandom.Derive(seed, (ulong)attempt++) };
-                return _task.Run(Decoder(audio, decoding.Rows, cancellationToken), decoding, cancellationToken);
+                return Decode(audio, decoding, cancellationToken);
             });
             var split = SegmentSplitter.Split([.. result.Tokens], tokenizer.TimestampBegin, context.Place.StartTime, context.Place.Frames);
             bool silent = _fallback.IsSilent(result);
@@ -74,6 +75,15 @@ sealed class WindowTranscriber(WhisperRuntime runtime, WhisperTokenizer tokenize
     {
         _decoder?.Dispose();
         _decoder = null;
+    }
+
+    // Only greedy decoding can be guessed ahead; the fallback's higher temperatures go the usual way.
+    DecodingResult Decode(EncodedAudio audio, DecodingOptions decoding, CancellationToken cancellationToken)
+    {
+        var decoder = Decoder(audio, decoding.Rows, cancellationToken);
+        if (_speculative is null || decoding.Temperature > 0 || decoding.BeamSize > 1) return _task.Run(decoder, decoding, cancellationToken);
+        using var draft = ((DraftedRuntime)runtime).CreateDraftDecoder(audio, cancellationToken);
+        return _speculative.Run(decoder, draft, decoding, cancellationToken);
     }
 
     DecodingOptions Decoding(WindowContext context) => _windows with { Language = context.Language, Prompt = context.Prompt, Prefix = context.Prefix };

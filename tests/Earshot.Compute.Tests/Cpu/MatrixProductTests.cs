@@ -84,6 +84,24 @@ public sealed unsafe class MatrixProductTests
         }
     }
 
+    [Theory, MemberData(nameof(SetsAndFormats))]
+    public void A_product_allocates_nothing_after_the_first(InstructionSet set, WeightFormat format)
+    {
+        const int inputs = 256, outputs = 200;
+        using var pool = new WorkerPool(2, KernelSet.For(set));
+        using var weights = PackedMatrix.Pack(ArraySource.Random(outputs, inputs, 1), format, pool);
+        using var x = NativeFloats.Random(100 * inputs, 2);
+        using var y = new NativeFloats(100 * outputs);
+        foreach (int rows in (int[])[1, 6, 100])
+        {
+            var call = Call(x, y, weights, rows);
+            for (int i = 0; i < 20; i++) MatrixProduct.Run(pool, call);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 20; i++) MatrixProduct.Run(pool, call);
+            Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        }
+    }
+
     [Theory, MemberData(nameof(Sets))]
     public void Rows_may_overlap_and_outputs_may_be_apart(InstructionSet set)
     {
@@ -149,7 +167,7 @@ public sealed unsafe class MatrixProductTests
         YStride = weights.Outputs,
     };
 
-    static void Check(WorkerPool pool, WeightFormat format, (int Rows, int Inputs, int Outputs) shape)
+    internal static void Check(WorkerPool pool, WeightFormat format, (int Rows, int Inputs, int Outputs) shape)
     {
         var (rows, inputs, outputs) = shape;
         var source = ArraySource.Random(outputs, inputs, inputs);

@@ -9,8 +9,10 @@ using Earshot.Tokenizers;
 namespace Earshot.Tests.Decoding;
 
 /// <summary>The real tiny.en against the reference's greedy tokens, on the clips whose top two logits are never close.</summary>
-public class GoldenDecodingTests
+public sealed class GoldenDecodingTests(GoldenDecodingTests.Model model) : IClassFixture<GoldenDecodingTests.Model>
 {
+    readonly Model _model = model;
+
     static readonly DecodingOptions s_greedy = new();
 
     [Theory]
@@ -20,8 +22,7 @@ public class GoldenDecodingTests
     [InlineData("librispeech-test-other-3080-5032-0000.wav")]
     public void Greedy_tokens_are_the_references(string clip)
     {
-        using var runtime = TinyEnglish.Open();
-        var tokenizer = WhisperTokenizer.Load(TestData.Require("models/whisper-tiny.en"), runtime.Config.VocabSize);
+        var (runtime, tokenizer) = _model.Open();
         using var golden = JsonDocument.Parse(File.ReadAllText(TestData.Require("goldens/whisper-tiny.en/greedy.json")));
         var expected = golden.RootElement.GetProperty("clips").GetProperty(clip);
         using var audio = Encode(runtime, clip);
@@ -40,8 +41,7 @@ public class GoldenDecodingTests
     [Fact]
     public void A_draft_of_the_same_model_changes_nothing()
     {
-        using var runtime = TinyEnglish.Open();
-        var tokenizer = WhisperTokenizer.Load(TestData.Require("models/whisper-tiny.en"), runtime.Config.VocabSize);
+        var (runtime, tokenizer) = _model.Open();
         using var audio = Encode(runtime, "jfk.wav");
         var alone = new DecodingTask(runtime, tokenizer).Run(audio, s_greedy);
         using var main = runtime.CreateDecoder(audio, 1);
@@ -54,8 +54,7 @@ public class GoldenDecodingTests
     [Fact]
     public void Beams_and_seeded_samples_repeat_themselves()
     {
-        using var runtime = TinyEnglish.Open();
-        var tokenizer = WhisperTokenizer.Load(TestData.Require("models/whisper-tiny.en"), runtime.Config.VocabSize);
+        var (runtime, tokenizer) = _model.Open();
         using var audio = Encode(runtime, "jfk.wav");
         var task = new DecodingTask(runtime, tokenizer);
         var beams = task.Run(audio, s_greedy with { BeamSize = 5 });
@@ -76,4 +75,20 @@ public class GoldenDecodingTests
     }
 
     static int[] Tokens(JsonElement clip, string name) => [.. clip.GetProperty(name).EnumerateArray().Select(token => token.GetInt32())];
+
+    /// <summary>Opened once for all tests, at the first that needs it.</summary>
+    public sealed class Model : IDisposable
+    {
+        CpuWhisperRuntime? _runtime;
+        WhisperTokenizer? _tokenizer;
+
+        public (CpuWhisperRuntime Runtime, WhisperTokenizer Tokenizer) Open()
+        {
+            _runtime ??= TinyEnglish.Open();
+            _tokenizer ??= WhisperTokenizer.Load(TestData.Require("models/whisper-tiny.en"), _runtime.Config.VocabSize);
+            return (_runtime, _tokenizer);
+        }
+
+        public void Dispose() => _runtime?.Dispose();
+    }
 }

@@ -7,7 +7,7 @@ public class BatchedTranscriptionTests
 {
     static readonly Tokenizers.WhisperTokenizer s_tokenizer = SmallTokenizer.English;
 
-    static readonly TranscriptionOptions s_options = new() { BeamSize = 1, MaxInitialTimestamp = null, Vad = VadOptions.Batched with { SpeechPad = TimeSpan.Zero } };
+    static readonly TranscriptionOptions s_options = new() { BeamSize = 1, MaxInitialTimestamp = null, WithoutTimestamps = false, Vad = VadOptions.Batched with { SpeechPad = TimeSpan.Zero } };
 
     [Theory]
     [InlineData(2)]
@@ -16,7 +16,14 @@ public class BatchedTranscriptionTests
     {
         var utterances = Enumerable.Range(0, 60).Select(i => new Utterance((i * 5) + 1, [i % 20, (i + 7) % 20, (i + 3) % 20])).ToArray();
         var recording = new ScriptedRecording(s_tokenizer, 320, utterances);
-        using var runtime = recording.Runtime(Model());
+        ScriptedRuntime? running = null;
+        var model = Model();
+        using var runtime = running = recording.Runtime((window, tokens, logits) =>
+        {
+            // The first window goes on only when another has begun.
+            Assert.True(SpinWait.SpinUntil(() => running!.MostOpenDecoders > 1, TimeSpan.FromSeconds(30)));
+            model(window, tokens, logits);
+        });
         var progress = new List<TranscriptionProgress>();
         var transcript = await recording.Transcriber(runtime, () => new ScriptedDetector(utterances))
             .TranscribeToEndAsync(recording, s_options with { BatchSize = batchSize }, new SequentialTranscriptionTests.Recorder(progress));
@@ -31,6 +38,14 @@ public class BatchedTranscriptionTests
         Assert.Equal(320, transcript.Info.Duration.TotalSeconds);
         Assert.Equal(progress.Select(p => p.Processed).Order(), progress.Select(p => p.Processed));
     }
+
+    [Theory]
+    [InlineData(1, null, false)]
+    [InlineData(4, null, true)]
+    [InlineData(4, false, false)]
+    [InlineData(1, true, true)]
+    public void A_batch_decodes_text_alone_unless_told(int batchSize, bool? withoutTimestamps, bool expected) =>
+        Assert.Equal(expected, new TranscriptionOptions { BatchSize = batchSize, WithoutTimestamps = withoutTimestamps }.ForWindows().WithoutTimestamps);
 
     [Fact]
     public async Task Times_are_those_of_the_recording()

@@ -56,6 +56,16 @@ public sealed class RealTranscriptionTests : IClassFixture<RealTranscriptionTest
         Assert.InRange(Distance(text.Split(' '), Normalized(batched.Text).Split(' ')), 0, 8);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Windows_can_be_as_short_as_what_is_said(int batchSize)
+    {
+        var transcript = await _model.Transcribe(Read("jfk.wav"), s_greedy with { ShortWindows = true, WordTimestamps = true, BatchSize = batchSize });
+        Assert.Contains("ask not what your country can do for you", transcript.Text);
+        Assert.InRange(transcript.Segments[^1].End.TotalSeconds, 10, 11.1);
+    }
+
     [Fact]
     public async Task Silence_says_nothing()
     {

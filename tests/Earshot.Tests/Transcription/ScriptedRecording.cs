@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Earshot.Tests.Decoding;
 using Earshot.Tokenizers;
 using Earshot.Transcription;
@@ -22,6 +23,7 @@ internal sealed class ScriptedRecording : ISampleSource
 
     readonly WhisperTokenizer _tokenizer;
     readonly IReadOnlyList<Utterance> _utterances;
+    readonly ConditionalWeakTable<float[], int[]> _heard = [];
     readonly long _samples;
     long _position;
 
@@ -68,7 +70,7 @@ internal sealed class ScriptedRecording : ISampleSource
         var script = LanguageModels.Script(_tokenizer, Heard);
         return (window, tokens, logits) =>
         {
-            if (WordsIn(window).Count > 0)
+            if (Heard(window).Length > 0)
             {
                 script(window, tokens, logits);
                 return;
@@ -80,7 +82,9 @@ internal sealed class ScriptedRecording : ISampleSource
     }
 
     /// <summary>What the model writes for a window.</summary>
-    public int[] Heard(float[] window)
+    public int[] Heard(float[] window) => _heard.GetValue(window, Listen);
+
+    int[] Listen(float[] window)
     {
         var (start, end) = Place(window);
         var tokens = new List<int>();

@@ -37,6 +37,30 @@ public class TranscriberTests
         Assert.StartsWith(Words(Jfk), Words(text), StringComparison.Ordinal);
     }
 
+    // The draft is the same model in int4: it guesses well, but not always right.
+    [Theory]
+    [InlineData("jfk.wav")]
+    [InlineData("librispeech-train-clean-2136-5140-0000.wav")]
+    public async Task A_draft_changes_no_token(string clip)
+    {
+        var options = new TranscriptionOptions { BeamSize = 1, Temperatures = [0], ConditionOnPreviousText = false };
+        using var alone = await LoadAsync(new TranscriberOptions { Weights = WeightFormat.F32 });
+        using var temporary = new Earshot.Checkpoints.TemporaryFolder();
+        var draft = Path.Combine(temporary.Path, "draft");
+        Earshot.Checkpoints.CheckpointQuantizer.Run(TestData.Require("models/whisper-tiny.en"), draft, new() { Format = WeightFormat.Int4Group32 });
+        using var drafted = await LoadAsync(new TranscriberOptions { Weights = WeightFormat.F32, Draft = draft });
+        var expected = await TokensAsync(alone, clip, options);
+        Assert.NotEmpty(expected);
+        Assert.Equal(expected, await TokensAsync(drafted, clip, options));
+    }
+
+    static async Task<List<int>> TokensAsync(Transcriber transcriber, string clip, TranscriptionOptions options)
+    {
+        var tokens = new List<int>();
+        await foreach (var segment in transcriber.TranscribeAsync(TestData.Require($"audio/{clip}"), options)) tokens.AddRange(segment.Tokens);
+        return tokens;
+    }
+
     [Theory]
     [InlineData("silence")]
     [InlineData("noise")]

@@ -60,7 +60,7 @@ internal static class TileKernels
     }
 
     /// <summary>Palette 1, then bytes a row of each tile from byte 16, rows of each from byte 48 (SDM, LDTILECFG).</summary>
-    static byte[] Configuration(int rows)
+    internal static byte[] Configuration(int rows)
     {
         var bytes = new byte[64];
         int upper = Math.Min(rows, TileRows), lower = Math.Max(rows - TileRows, 1);

@@ -106,7 +106,8 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
         for (int r = 0; r < Rows; r++)
         {
             float* query = Queries + r * QueryStride;
-            for (int i = 0; i < Layout.Size; i++) scaled[i] = query[i] * scale;
+            new Span<float>(query, Layout.Size).CopyTo(new Span<float>(scaled, Layout.Size));
+            Softmax<TLanes>.Scale(scaled, Layout.Size, scale);
             byte* destination = _queries + r * _queryStride;
             if (Kernel.RowType == PanelType.F32) Rows<TLanes>.ToF32(scaled, Layout.Size, (float*)destination, padded);
             else Rows<TLanes>.ToBF16(scaled, Layout.Size, (ushort*)destination, padded);

@@ -10,7 +10,8 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
 
     static abstract TSelf Load(float* source);
 
-    static abstract TSelf LoadInt32(int* source);
+    /// <summary>Whole numbers less one that is the same for all, as float32.</summary>
+    static abstract TSelf LoadInt32(int* source, int less);
 
     /// <summary>The first bfloat16 of each pair, as float32.</summary>
     static abstract TSelf LoadEven(byte* pairs);
@@ -77,6 +78,9 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>Stores pairs (even, odd) rounded to bfloat16, ties to even.</summary>
     static abstract void StorePairs(TSelf even, TSelf odd, byte* destination);
 
-    /// <summary>Stores the lanes rounded to int8, ties to even; they must fit.</summary>
+    /// <summary>The nearest whole numbers, ties to even, of magnitudes below 2²².</summary>
+    static abstract TSelf Round(TSelf value);
+
+    /// <summary>Stores whole numbers that fit as int8.</summary>
     void StoreInt8(sbyte* destination);
 }

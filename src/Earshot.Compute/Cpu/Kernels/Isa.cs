@@ -32,7 +32,8 @@ internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bo
         return cap >= InstructionSet.Avx2Vnni && AvxVnni.IsSupported ? InstructionSet.Avx2Vnni : InstructionSet.Avx2;
     }
 
-    static InstructionSet? Named(string? name) => name?.Trim().ToLowerInvariant() switch
+    /// <summary>The instruction set of a name as EARSHOT_ISA has it; null for none.</summary>
+    public static InstructionSet? Named(string? name) => name?.Trim().ToLowerInvariant() switch
     {
         null or "" => null,
         "portable" => InstructionSet.Portable,

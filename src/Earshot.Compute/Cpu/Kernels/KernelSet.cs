@@ -47,7 +47,10 @@ internal sealed unsafe class KernelSet
     public CodeKernel? Codes { get; private set; }
 
     /// <summary>The kernels of the best instructions there are, at most <paramref name="limit"/>.</summary>
-    public static KernelSet For(InstructionSet? limit) => Sets.GetOrAdd(Isa.Select(limit), isa => new KernelSet(isa));
+    public static KernelSet For(InstructionSet? limit) => For(Isa.Select(limit));
+
+    /// <summary>The kernels of some instructions, which the processor must have.</summary>
+    public static KernelSet For(Isa isa) => Sets.GetOrAdd(isa, chosen => new KernelSet(chosen));
 
     static Dictionary<PanelType, MicroKernel> Managed(Isa isa)
     {
@@ -80,7 +83,7 @@ internal sealed unsafe class KernelSet
         if (memory is null) return null;
 
         // What the processor lacks in 512 bits is compiled with what it has.
-        var kernels = Managed<Lanes512>();
+        var kernels = isa.Wide ? Managed<Lanes512>() : Managed<Lanes256>();
         byte* start = memory.Start;
         Codes = new CodeKernel(Array.ConvertAll(codes, Placed));
         foreach (var (type, maxRows, stepMultiple, entries) in emitted)

@@ -16,7 +16,7 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     public static Lanes128 Load(float* source) => new(Vector128.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 LoadInt32(int* source) => new(Vector128.ConvertToSingle(Vector128.Load(source)));
+    public static Lanes128 LoadInt32(int* source, int less) => new(Vector128.ConvertToSingle(Vector128.Load(source) - Vector128.Create(less)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadEven(byte* pairs) => new((Vector128.Load((uint*)pairs) << 16).AsSingle());
@@ -76,6 +76,10 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     public static Lanes128 Abs(Lanes128 value) => new(Vector128.Abs(value._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    // Adding 1.5 · 2²³ leaves no bits for a fraction.
+    public static Lanes128 Round(Lanes128 value) => new((value._value + Vector128.Create(12582912f)) - Vector128.Create(12582912f));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 PowerOfTwo(Lanes128 n) => new(((Vector128.ConvertToInt32Native(n._value) + Vector128.Create(127)) << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -111,8 +115,7 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
     {
-        // Adding and taking away 1.5 · 2²³ rounds to whole numbers, ties to even.
-        var rounded = Vector128.ConvertToInt32Native((_value + Vector128.Create(12582912f)) - Vector128.Create(12582912f));
+        var rounded = Vector128.ConvertToInt32Native(_value);
         for (int i = 0; i < 4; i++) destination[i] = (sbyte)rounded[i];
     }
 

@@ -17,7 +17,7 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     public static Lanes256 Load(float* source) => new(Vector256.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 LoadInt32(int* source) => new(Vector256.ConvertToSingle(Vector256.Load(source)));
+    public static Lanes256 LoadInt32(int* source, int less) => new(Vector256.ConvertToSingle(Vector256.Load(source) - Vector256.Create(less)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadEven(byte* pairs) => new((Vector256.Load((uint*)pairs) << 16).AsSingle());
@@ -88,6 +88,10 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     public static Lanes256 Abs(Lanes256 value) => new(Vector256.Abs(value._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    // Adding 1.5 · 2²³ leaves no bits for a fraction.
+    public static Lanes256 Round(Lanes256 value) => new((value._value + Vector256.Create(12582912f)) - Vector256.Create(12582912f));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 PowerOfTwo(Lanes256 n) => new(((Vector256.ConvertToInt32Native(n._value) + Vector256.Create(127)) << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -118,8 +122,7 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
     {
-        // Adding and taking away 1.5 · 2²³ rounds to whole numbers, ties to even.
-        var rounded = Vector256.ConvertToInt32Native((_value + Vector256.Create(12582912f)) - Vector256.Create(12582912f));
+        var rounded = Vector256.ConvertToInt32Native(_value);
         Vector128.Narrow(Vector128.Narrow(rounded.GetLower(), rounded.GetUpper()), Vector128<short>.Zero).GetLower().Store(destination);
     }
 

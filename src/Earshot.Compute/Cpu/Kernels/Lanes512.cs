@@ -17,7 +17,7 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
     public static Lanes512 Load(float* source) => new(Vector512.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 LoadInt32(int* source) => new(Vector512.ConvertToSingle(Vector512.Load(source)));
+    public static Lanes512 LoadInt32(int* source, int less) => new(Vector512.ConvertToSingle(Vector512.Load(source) - Vector512.Create(less)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 LoadEven(byte* pairs) => new((Vector512.Load((uint*)pairs) << 16).AsSingle());
@@ -81,6 +81,10 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
     public static Lanes512 Abs(Lanes512 value) => new(Vector512.Abs(value._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    // Adding 1.5 · 2²³ leaves no bits for a fraction.
+    public static Lanes512 Round(Lanes512 value) => new((value._value + Vector512.Create(12582912f)) - Vector512.Create(12582912f));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 PowerOfTwo(Lanes512 n) => new(((Vector512.ConvertToInt32Native(n._value) + Vector512.Create(127)) << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -111,9 +115,7 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
     {
-        // Adding and taking away 1.5 · 2²³ rounds to whole numbers, ties to even.
-        var rounded = Vector512.ConvertToInt32Native((_value + Vector512.Create(12582912f)) - Vector512.Create(12582912f));
-        Vector128.Narrow(Vector256.Narrow(rounded.GetLower(), rounded.GetUpper()).GetLower(), Vector256.Narrow(rounded.GetLower(), rounded.GetUpper()).GetUpper()).Store(destination);
+        Avx512F.ConvertToVector128SByte(Vector512.ConvertToInt32Native(_value)).Store(destination);
     }
 
     // The upper 16 bits of each lane are the nearest bfloat16, ties to even.

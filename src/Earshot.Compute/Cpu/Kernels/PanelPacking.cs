@@ -16,8 +16,10 @@ internal static unsafe class PanelPacking
 
     public static void BF16Column(ReadOnlySpan<float> weights, byte* panel, int column)
     {
-        ushort* destination = (ushort*)panel + column * 2;
-        for (int k = 0; k < weights.Length; k++) destination[(nint)(k >> 1) * Width * 2 + (k & 1)] = BFloat16.Round(weights[k]);
+        uint* destination = (uint*)panel + column;
+        int pairs = weights.Length / 2;
+        for (int pair = 0; pair < pairs; pair++) destination[(nint)pair * Width] = BFloat16.Round(weights[2 * pair]) | (uint)BFloat16.Round(weights[2 * pair + 1]) << 16;
+        if (weights.Length % 2 != 0) destination[(nint)pairs * Width] = BFloat16.Round(weights[^1]);
     }
 
     /// <summary>Symmetric int8, stored with 128 added; returns what one unit is worth.</summary>
@@ -25,8 +27,8 @@ internal static unsafe class PanelPacking
     {
         var codes = MemoryMarshal.Cast<byte, sbyte>(scratch)[..weights.Length];
         float scale = Int8.Quantize(weights, codes);
-        byte* destination = panel + column * 4;
-        for (int k = 0; k < codes.Length; k++) destination[(nint)(k >> 2) * Width * 4 + (k & 3)] = (byte)(codes[k] + 128);
+        foreach (ref sbyte code in codes) code = (sbyte)(code ^ sbyte.MinValue); // adds 128
+        CopyQuads(MemoryMarshal.AsBytes(codes), panel, column);
         return scale;
     }
 
@@ -49,7 +51,16 @@ internal static unsafe class PanelPacking
             Int4.Quantize(weights, layout.GroupSize, codes, scales);
             for (int group = 0; group < layout.Groups; group++) ((Half*)(panel + layout.ScalesOffset))[group * Width + column] = scales[group];
         }
-        for (int i = 0; i < codes.Length; i++) panel[(nint)(i >> 2) * PackedMatrix.StepBytes + column * 4 + (i & 3)] = codes[i];
+        CopyQuads(codes, panel, column);
         // Codes behind the last are multiplied by rows' zeros or not at all, whatever they are.
+    }
+
+    /// <summary>Copies four bytes for each step.</summary>
+    static void CopyQuads(ReadOnlySpan<byte> bytes, byte* panel, int column)
+    {
+        uint* destination = (uint*)panel + column;
+        var quads = MemoryMarshal.Cast<byte, uint>(bytes);
+        for (int step = 0; step < quads.Length; step++) destination[(nint)step * Width] = quads[step];
+        for (int i = quads.Length * 4; i < bytes.Length; i++) ((byte*)(destination + (nint)quads.Length * Width))[i % 4] = bytes[i];
     }
 }

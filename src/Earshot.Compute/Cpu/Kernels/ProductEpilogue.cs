@@ -14,8 +14,8 @@ internal readonly unsafe struct ProductEpilogue<TLanes>(LinearCall call, int fir
         float* columnScales = call.Weights.ColumnScales + firstColumn;
         var scale = TLanes.Create(rowScale);
         // Each weight was stored with 128 added.
-        for (int n = 0; n < Width; n++) sums[n] -= 128 * rowSum;
-        for (int n = 0; n < Width; n += TLanes.Count) (TLanes.LoadInt32(sums + n) * (TLanes.Load(columnScales + n) * scale)).Store(row + n);
+        int less = 128 * rowSum;
+        for (int n = 0; n < Width; n += TLanes.Count) (TLanes.LoadInt32(sums + n, less) * (TLanes.Load(columnScales + n) * scale)).Store(row + n);
     }
 
     /// <summary>Sums in units of the columns' scales → float32, in place.</summary>

@@ -27,12 +27,22 @@ internal static unsafe class Rows<TLanes> where TLanes : struct, ILanes<TLanes>
     public static int ToInt8(float* source, int count, float inverseScale, sbyte* destination, int padded)
     {
         var scale = TLanes.Create(inverseScale);
+        // float32 holds these sums exactly up to 132,000 inputs.
+        var sums = TLanes.Create(0);
         int i = 0, sum = 0;
-        for (; i <= count - TLanes.Count; i += TLanes.Count) (TLanes.Load(source + i) * scale).StoreInt8(destination + i);
-        for (; i < count; i++) destination[i] = (sbyte)MathF.Round(source[i] * inverseScale);
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
+        {
+            var rounded = TLanes.Round(TLanes.Load(source + i) * scale);
+            rounded.StoreInt8(destination + i);
+            sums += rounded;
+        }
+        for (; i < count; i++)
+        {
+            destination[i] = (sbyte)MathF.Round(source[i] * inverseScale);
+            sum += destination[i];
+        }
         for (; i < padded; i++) destination[i] = 0;
-        for (i = 0; i < count; i++) sum += destination[i];
-        return sum;
+        return sum + (int)TLanes.Sum(sums);
     }
 
     /// <summary>The largest magnitude.</summary>

@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.Globalization;
+using Earshot.Checkpoints;
+using Earshot.Cli.Models;
+using Earshot.Cli.Options;
+
+namespace Earshot.Cli.Commands;
+
+/// <summary><c>earshot quantize</c>: a smaller copy of a model.</summary>
+internal sealed class QuantizeCommand : EarshotCommand
+{
+    readonly Argument<string> _model = new("model") { HelpName = "MODEL", Description = "A model's folder, or its name on the hub." };
+    readonly Option<string?> _to = OptionKinds.Choice("--to", "int8 (one scale a row), int4 (groups of 32), int4-g128, or nf4 (default int8).", [.. WeightScheme.Names.Keys]);
+    readonly Option<string?> _output = new("--output", "-o") { Description = "The folder to make; it must not exist.", HelpName = "DIR", Arity = ArgumentArity.ExactlyOne, Required = true };
+    readonly Option<string[]> _keep = new("--keep") { Description = "Leave matrices whose name contains this text as they are; may be repeated.", HelpName = "TEXT" };
+
+    public QuantizeCommand(Terminal terminal)
+        : base("quantize", "Write a model with smaller weights: a folder in the same form, which every command takes in place of the original.", terminal)
+    {
+        Add(_model);
+        AddGroup("How", _to, _output, _keep);
+    }
+
+    public override IReadOnlyList<Example> Examples { get; } =
+    [
+        new("earshot quantize openai/whisper-base --to int8 -o whisper-base-int8", "About half of float16's size, nearly the same words."),
+        new("earshot quantize ./whisper-small --to int4 --keep encoder -o small-int4", "Four bits in the decoder, the encoder as it is."),
+    ];
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var source = await ModelFolders.GetAsync(parsed.GetValue(_model)!, Terminal, cancellationToken).ConfigureAwait(false);
+        var target = parsed.GetValue(_output)!;
+        var keep = parsed.GetValue(_keep) ?? [];
+        var options = new QuantizationOptions
+        {
+            Format = WeightScheme.Names[parsed.GetValue(_to) ?? "int8"],
+            Keep = keep.Length == 0 ? null : name => keep.Any(text => name.Contains(text, StringComparison.OrdinalIgnoreCase)),
+        };
+        QuantizationResult result;
+        using (var status = new StatusLine(Terminal))
+        {
+            result = await Task.Run(() => CheckpointQuantizer.Run(source, target, options, new Shown(status), cancellationToken), cancellationToken).ConfigureAwait(false);
+        }
+        Terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{target}: {Units.Bytes(result.BytesBefore)} → {Units.Bytes(result.BytesAfter)} ({100.0 * result.BytesAfter / result.BytesBefore:0} %), {result.Quantized} matrices as {WeightScheme.NameOf(options.Format)}, {result.Kept} tensors kept"));
+        return ExitCode.Ok;
+    }
+
+    sealed class Shown(StatusLine status) : IProgress<double>
+    {
+        public void Report(double value) => status.Show(_ => string.Create(CultureInfo.InvariantCulture, $"Quantizing … {100 * value:0} %"));
+    }
+}

@@ -1,0 +1,54 @@
+using Earshot.Checkpoints;
+using Earshot.Compute;
+
+namespace Earshot.Cli.Inspection;
+
+/// <summary>A model's tensors with what they take as they are stored: a quantised matrix is one tensor here, and several in its file.</summary>
+internal sealed class InspectedWeights : IDisposable
+{
+    readonly SafetensorsCheckpoint? _file;
+    readonly string? _format;
+    readonly Dictionary<string, long> _quantizedBytes = [];
+
+    /// <summary>Weights that are stored as plain numbers.</summary>
+    public InspectedWeights(ITensorStore tensors) => Tensors = tensors;
+
+    InspectedWeights(SafetensorsCheckpoint file, QuantizedTensors tensors) : this(tensors)
+    {
+        _file = file;
+        _format = WeightScheme.NameOf(tensors.Format);
+        foreach (var name in file.Names)
+        {
+            // The parts of a matrix are called by its name and a suffix of one word.
+            var matrix = name[..Math.Max(0, name.LastIndexOf('.'))];
+            if (tensors.IsQuantized(matrix)) _quantizedBytes[matrix] = _quantizedBytes.GetValueOrDefault(matrix) + file.Find(name)!.ByteLength;
+        }
+    }
+
+    InspectedWeights(SafetensorsCheckpoint file) : this((ITensorStore)file) => _file = file;
+
+    public ITensorStore Tensors { get; }
+
+    /// <summary>Opens the weights in a model's folder, quantised or not.</summary>
+    /// <exception cref="CheckpointException">They are missing or damaged.</exception>
+    public static InspectedWeights Open(string folder)
+    {
+        var file = SafetensorsCheckpoint.Open(folder);
+        try
+        {
+            return CheckpointQuantizer.FormatOf(folder) is { } format ? new InspectedWeights(file, new QuantizedTensors(file, format)) : new InspectedWeights(file);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    public long BytesOf(StoredTensor tensor) => _quantizedBytes.TryGetValue(tensor.Name, out long bytes) ? bytes : tensor.ByteLength;
+
+    /// <summary>How the elements are stored: <c>F16</c>, <c>int8</c>.</summary>
+    public string TypeOf(StoredTensor tensor) => _quantizedBytes.ContainsKey(tensor.Name) ? _format! : tensor.Type.ToString();
+
+    public void Dispose() => _file?.Dispose();
+}

@@ -1,0 +1,67 @@
+using Earshot.Compute;
+using Earshot.Onnx.Graph;
+
+namespace Earshot.Onnx.Recording;
+
+// States: what is a graph's input and output for whoever runs it.
+public sealed partial class OnnxBackend
+{
+    readonly List<IRecordedState> _states = [];
+
+    public override KeyValueCache CreateCache(int rows, int capacity, int width) => CreateCache(Numbered("cache", "key", "value"));
+
+    public override AttentionMemory CreateMemory(int slots, int positions, int width, Heads heads) => CreateMemory(Numbered("memory", "key", "value"), positions, width, heads);
+
+    public override RecurrentState CreateRecurrentState(int rows, int size) => CreateRecurrentState(Numbered("state", "hidden", "cell"), size);
+
+    /// <summary>Gates in PyTorch's order: input, forget, cell, output.</summary>
+    public override Tensor LstmStep(Tensor x, LstmWeights weights, RecurrentState state)
+    {
+        var memory = state as OnnxRecurrentState ?? throw Foreign(state);
+        memory.Begin(this);
+        var path = Parent(weights.Input.Name);
+        var hidden = New(new Shape((int)x.Shape.Rows, memory.Size), path).With(memory.Hidden!);
+        var recurrent = Linear(hidden, weights.Hidden, weights.HiddenBias, default);
+        var gates = Own(Linear(x, weights.Input, weights.InputBias, new Epilogue(Residual: recurrent)));
+        var parts = Nodes(path, "Split", [gates.Value, Ints(memory.Size, memory.Size, memory.Size, memory.Size)], 4, ("axis", -1L));
+        var kept = Node(path, "Mul", [Node(path, "Sigmoid", [parts[1]]), memory.Cell]);
+        var added = Node(path, "Mul", [Node(path, "Sigmoid", [parts[0]]), Node(path, "Tanh", [parts[2]])]);
+        memory.Cell = Node(path, "Add", [kept, added]);
+        memory.Hidden = Node(path, "Mul", [Node(path, "Sigmoid", [parts[3]]), Node(path, "Tanh", [memory.Cell])]);
+        return New(x.Shape.WithLast(memory.Size), path).With(memory.Hidden);
+    }
+
+    internal OnnxKeyValueCache CreateCache(StateNames names) => Keep(new OnnxKeyValueCache(names));
+
+    internal OnnxAttentionMemory CreateMemory(StateNames names, int positions, int width, Heads heads) => Keep(new OnnxAttentionMemory(names, positions, width, heads));
+
+    internal OnnxRecurrentState CreateRecurrentState(StateNames names, int size) => Keep(new OnnxRecurrentState(names, size));
+
+    internal GraphValue StateInput(string name, OnnxDimension[] shape) => _builder.Input(name, ComputeType, shape);
+
+    static OnnxKeyValueCache Own(KeyValueCache cache) => cache as OnnxKeyValueCache ?? throw Foreign(cache);
+
+    static OnnxAttentionMemory Own(AttentionMemory memory) => memory as OnnxAttentionMemory ?? throw Foreign(memory);
+
+    static ModelException Foreign(State state) => new($"A {state.GetType().Name} of another backend was given to a graph that is being recorded.");
+
+    OnnxAttentionMemory Begin(AttentionMemory memory, Heads heads)
+    {
+        if (heads.Query != heads.KeyValue) throw new ModelException($"Attention of {heads.Query} query heads over {heads.KeyValue} key heads cannot be recorded yet; expected as many of both.");
+        var own = Own(memory);
+        own.Begin(this);
+        return own;
+    }
+
+    StateNames Numbered(string kind, string first, string second)
+    {
+        int index = _states.Count;
+        return new($"past.{kind}.{index}.{first}", $"past.{kind}.{index}.{second}", $"present.{kind}.{index}.{first}", $"present.{kind}.{index}.{second}");
+    }
+
+    T Keep<T>(T state) where T : IRecordedState
+    {
+        _states.Add(state);
+        return state;
+    }
+}

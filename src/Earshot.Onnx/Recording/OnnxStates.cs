@@ -1,0 +1,106 @@
+using Earshot.Compute;
+using Earshot.Onnx.Graph;
+
+namespace Earshot.Onnx.Recording;
+
+/// <summary>A state of a graph: inputs with what was before, outputs with what is after.</summary>
+interface IRecordedState
+{
+    /// <summary>Makes the graph return the new values, where the recorded calls made any.</summary>
+    void Return(OnnxBackend backend);
+}
+
+/// <summary>What a state's inputs and outputs are called.</summary>
+internal sealed record StateNames(string PastFirst, string PastSecond, string PresentFirst, string PresentSecond);
+
+/// <summary>Keys and values of past positions: a pair of inputs (batch, heads, past, size of a head) and of outputs with the new positions after them.</summary>
+internal sealed class OnnxKeyValueCache(StateNames names) : KeyValueCache, IRecordedState
+{
+    OnnxDimension[] _shape = [];
+
+    public GraphValue? Key { get; private set; }
+
+    public GraphValue? Value { get; private set; }
+
+    public GraphValue? NewKey { get; set; }
+
+    public GraphValue? NewValue { get; set; }
+
+    /// <summary>Adds the inputs, the first time.</summary>
+    public void Begin(OnnxBackend backend, Heads heads, int width)
+    {
+        if (Key is not null) return;
+        _shape = ["batch", heads.KeyValue, "past_length", width / heads.KeyValue];
+        Key = backend.StateInput(names.PastFirst, _shape);
+        Value = backend.StateInput(names.PastSecond, _shape);
+    }
+
+    public void Return(OnnxBackend backend)
+    {
+        if (NewKey is null) return;
+        OnnxDimension[] shape = [.. _shape];
+        shape[2] = "total_length";
+        backend.Return(names.PresentFirst, NewKey, backend.Options.ComputeType, shape);
+        backend.Return(names.PresentSecond, NewValue!, backend.Options.ComputeType, shape);
+    }
+
+    public override void Reorder(ReadOnlySpan<int> rows, ReadOnlySpan<int> parents, int length) =>
+        throw new ModelException("A cache that is being recorded has no rows to reorder; whoever runs the graph reorders its past.");
+}
+
+/// <summary>Keys and values of an encoder's output, (slots, heads, positions, size of a head): inputs of a graph that attends to them, outputs of one that makes them.</summary>
+internal sealed class OnnxAttentionMemory(StateNames names, int positions, int width, Heads heads) : AttentionMemory, IRecordedState
+{
+    bool _isInput;
+
+    public int Positions => positions;
+
+    public Heads Heads => heads;
+
+    public GraphValue? Key { get; set; }
+
+    public GraphValue? Value { get; set; }
+
+    OnnxDimension[] Dimensions => [_isInput ? "windows" : "batch", heads.KeyValue, "positions", width / heads.KeyValue];
+
+    /// <summary>Adds the inputs, the first time, unless the same graph makes the keys and values.</summary>
+    public void Begin(OnnxBackend backend)
+    {
+        if (Key is not null) return;
+        _isInput = true;
+        Key = backend.StateInput(names.PastFirst, Dimensions);
+        Value = backend.StateInput(names.PastSecond, Dimensions);
+    }
+
+    public void Return(OnnxBackend backend)
+    {
+        if (_isInput || Key is null) return;
+        backend.Return(names.PresentFirst, Key, backend.Options.ComputeType, Dimensions);
+        backend.Return(names.PresentSecond, Value!, backend.Options.ComputeType, Dimensions);
+    }
+}
+
+/// <summary>Hidden and cell values of a recurrent layer, (batch, size): inputs with those before, outputs with those after.</summary>
+internal sealed class OnnxRecurrentState(StateNames names, int size) : RecurrentState, IRecordedState
+{
+    public int Size => size;
+
+    public GraphValue? Hidden { get; set; }
+
+    public GraphValue? Cell { get; set; }
+
+    public void Begin(OnnxBackend backend)
+    {
+        Hidden ??= backend.StateInput(names.PastFirst, ["batch", size]);
+        Cell ??= backend.StateInput(names.PastSecond, ["batch", size]);
+    }
+
+    public void Return(OnnxBackend backend)
+    {
+        if (Hidden is null) return;
+        backend.Return(names.PresentFirst, Hidden, backend.Options.ComputeType, ["batch", size]);
+        backend.Return(names.PresentSecond, Cell!, backend.Options.ComputeType, ["batch", size]);
+    }
+
+    public override void Reset() => throw new ModelException("A state that is being recorded cannot be reset; whoever runs the graph begins with zeros.");
+}

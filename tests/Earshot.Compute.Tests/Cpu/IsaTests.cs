@@ -1,0 +1,87 @@
+using System.Globalization;
+using Earshot.Compute.Cpu;
+using Earshot.Compute.Cpu.Emit;
+using Earshot.Compute.Cpu.Kernels;
+
+namespace Earshot.Compute.Tests.Cpu;
+
+public sealed unsafe class IsaTests
+{
+    [Fact]
+    public void A_limit_is_kept()
+    {
+        var best = Isa.Select(InstructionSet.Amx);
+        foreach (var limit in Enum.GetValues<InstructionSet>())
+        {
+            var isa = Isa.Select(limit);
+            Assert.True(isa.Set <= limit);
+            Assert.True(isa.Set <= best.Set);
+            if (isa.Set < InstructionSet.Avx512) Assert.False(isa.HasBf16 || isa.Wide);
+        }
+        Assert.Equal(new Isa(InstructionSet.Portable, false, false), Isa.Select(InstructionSet.Portable));
+    }
+
+    [Fact]
+    public void Names_are_those_of_the_documentation()
+    {
+        Assert.Null(Isa.Named(null));
+        Assert.Null(Isa.Named(""));
+        Assert.Equal(InstructionSet.Avx2Vnni, Isa.Named(" AVX2-VNNI "));
+        Assert.Equal(InstructionSet.Portable, Isa.Named("portable"));
+        Assert.Contains("expected portable, avx2, avx2-vnni, avx512 or amx", Assert.Throws<ArgumentException>(() => Isa.Named("sse9")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Code_is_never_writable_and_executable_at_once()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux lists a process's pages in /proc/self/maps.");
+        using var memory = ExecutableMemory.TryCreate([0xC3]);
+        Assert.NotNull(memory);
+        Assert.Equal(0xC3, *memory.Start);
+        var line = File.ReadLines("/proc/self/maps").Single(line => Holds(line, (ulong)memory.Start));
+        Assert.Equal("r-xp", line.Split(' ')[1]);
+
+        static bool Holds(string line, ulong address)
+        {
+            var range = line.Split(' ')[0].Split('-');
+            return address >= ulong.Parse(range[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture)
+                && address < ulong.Parse(range[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+        }
+    }
+
+    [Fact]
+    public void Processors_with_avx512_but_without_its_dot_products_are_served()
+    {
+        Assert.SkipUnless(Isa.Select(null).Set >= InstructionSet.Avx512, "This processor has no AVX-512.");
+        using var pool = new WorkerPool(1, KernelSet.For(new Isa(InstructionSet.Avx512, false, false)));
+        foreach (var format in Enum.GetValues<WeightFormat>())
+        {
+            foreach (int rows in (int[])[1, 6, 20]) MatrixProductTests.Check(pool, format, (rows, 67, 45));
+        }
+    }
+
+    [Fact]
+    public void Kernels_for_Windows_give_the_same_bits()
+    {
+        Assert.SkipUnless(Isa.Select(null).Set >= InstructionSet.Avx512 && OperatingSystem.IsLinux(), "This needs AVX-512, and the other calling convention to compare with.");
+        const int steps = 37;
+        using var rows = NativeFloats.Random(14 * steps, 1);
+        using var panel = NativeFloats.Random(32 * steps, 2);
+        using var expected = new NativeFloats(14 * 32);
+        using var sums = new NativeFloats(14 * 32);
+        foreach (int count in (int[])[1, 4, 8, 14])
+        {
+            var arguments = new MicroArguments { Rows = (byte*)rows.Pointer, RowStride = steps * 4, Panel = (byte*)panel.Pointer, Steps = steps, Sums = expected.Pointer, SumStride = 128 };
+            KernelSet.For(InstructionSet.Avx512).F32.Run(&arguments, count);
+            var code = new Assembler();
+            // Hands the first argument over where Windows has it, and falls into the kernel.
+            code.Move(Gpr.Rcx, Gpr.Rdi);
+            VectorKernels.Emit(code, PanelType.F32, count, windows: true);
+            using var memory = ExecutableMemory.TryCreate(code.Code);
+            Assert.NotNull(memory);
+            arguments.Sums = sums.Pointer;
+            ((delegate* unmanaged[Cdecl]<MicroArguments*, void>)memory.Start)(&arguments);
+            Assert.True(expected.Span[..(count * 32)].SequenceEqual(sums.Span[..(count * 32)]));
+        }
+    }
+}
