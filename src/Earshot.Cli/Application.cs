@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Earshot.Onnx.Graph;
+using Earshot.Onnx.Runtime;
 
 namespace Earshot.Cli;
 
@@ -42,7 +44,7 @@ internal static class Application
             case UsageException:
                 terminal.Fail(exception.Message);
                 return ExitCode.Usage;
-            case CheckpointException or ModelException:
+            case CheckpointException or ModelException or OnnxModelException or OnnxRuntimeException:
                 terminal.Fail(exception.Message, exception);
                 return ExitCode.Model;
             case EarshotException or IOException or UnauthorizedAccessException:

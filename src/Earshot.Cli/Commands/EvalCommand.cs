@@ -57,7 +57,7 @@ internal sealed class EvalCommand : EarshotCommand
     public override IReadOnlyList<Example> Examples { get; } =
     [
         new("earshot eval LibriSpeech/test-clean -m tiny.en -m base.en", "Two models over LibriSpeech; the report is eval-runs/test-clean/report.html."),
-        new("earshot eval calls.jsonl -m turbo --setting 'beam: --beam-size 5' --setting 'greedy: --beam-size 1' --setting 'int8: --beam-size 1 --quantize int8'", "One model in three settings."),
+        new("earshot eval calls.jsonl -m turbo --setting 'greedy: --beam-size 1' --setting 'int8: --quantize int8'", "One model in two settings."),
         new("earshot eval compare eval-runs/before eval-runs/after --max-wer-increase 0.2 --max-slowdown 1.2", "Fails where the second run is worse than that."),
     ];
 
@@ -76,7 +76,7 @@ internal sealed class EvalCommand : EarshotCommand
             var (description, modelFolder) = await systems.DescribeAsync(name, choice, cancellationToken).ConfigureAwait(false);
             described.Add((description, modelFolder, choice));
         }
-        using var run = RunFolder.Open(folder, PlanOf(manifest, [.. described.Select(system => system.Description)], _scoring.Of(parsed)));
+        using var run = RunFolder.Open(folder, PlanOf(manifest, folder, [.. described.Select(system => system.Description)], _scoring.Of(parsed)));
         int failures = await EvaluateAsync(parsed, manifest, described, systems, run, cancellationToken).ConfigureAwait(false);
 
         var report = EvaluationReport.Of(run.ToRun(), _report.Of(parsed));
@@ -126,7 +126,7 @@ internal sealed class EvalCommand : EarshotCommand
             {
                 var choice = EvalOptionSet.Choose(setting, model, common);
                 var label = EvalSystems.LabelOf(choice.Model);
-                choices.Add((setting.Name.Length == 0 ? label : $"{label}, {setting.Name}", choice));
+                choices.Add((setting.Name.Length == 0 ? label : $"{label}/{setting.Name}", choice));
             }
         }
         if (choices.GroupBy(choice => choice.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
@@ -134,10 +134,10 @@ internal sealed class EvalCommand : EarshotCommand
         return choices;
     }
 
-    static EvaluationPlan PlanOf(EvaluationManifest manifest, IReadOnlyList<SystemDescription> systems, ScoringOptions scoring) => new()
+    static EvaluationPlan PlanOf(EvaluationManifest manifest, string folder, IReadOnlyList<SystemDescription> systems, ScoringOptions scoring) => new()
     {
         Name = manifest.Name,
-        Manifest = manifest.Source,
+        Manifest = Path.GetRelativePath(Path.GetFullPath(folder), manifest.Source).Replace('\\', '/'),
         Started = TimeProvider.System.GetUtcNow(),
         Machine = EvalMachine.This(),
         Systems = systems,

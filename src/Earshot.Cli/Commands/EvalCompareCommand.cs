@@ -33,7 +33,7 @@ internal sealed class EvalCompareCommand : EarshotCommand
     public override IReadOnlyList<Example> Examples { get; } =
     [
         new("earshot eval compare baseline.json eval-runs/calls", "Fails where the error rate rose by more than 0.2 points."),
-        new("earshot eval compare eval-runs/calls eval-runs/calls --system-before 'base, beam' --system-after 'base, greedy'", "Two systems of one run."),
+        new("earshot eval compare eval-runs/calls eval-runs/calls --system-before turbo/beam --system-after turbo/greedy", "Two systems of one run."),
     ];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)

@@ -41,7 +41,8 @@ internal abstract class SpeechCommand : EarshotCommand
         if (Terminal.InputIsTerminal && files.Any(file => file.IsStandardInput)) throw new UsageException("- is standard input, and that is this terminal; pipe a recording into it, as in: earshot transcribe - < talk.wav");
         var output = _output.Of(parsed, files, Terminal);
         var options = Adjust(_parts.Apply(parsed, _decoding.Of(parsed)));
-        var modelOptions = _model.Of(parsed);
+        var modelOptions = _decoding.WithDraft(parsed, _model.Of(parsed));
+        if (modelOptions.Cpu.Draft is not null) Terminal.Detail("A draft model guesses ahead, so that decoding is greedy (--beam-size 1).");
         if (output.NeedsWords) options = options with { WordTimestamps = true };
 
         var run = new TranscriptionRun(Terminal, output, options, _parts.ChannelOf(parsed));

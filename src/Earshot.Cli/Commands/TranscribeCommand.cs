@@ -9,6 +9,8 @@ internal sealed class TranscribeCommand(Terminal terminal)
         new("earshot transcribe talk.wav", "The text, on standard output."),
         new("earshot transcribe talk.mp3 -f srt -f txt -o out/", "Subtitles and text, as out/talk.srt and out/talk.txt."),
         new("earshot transcribe 'talks/**/*.flac' -m turbo -l de -f vtt -o '{folder}/{name}.{ext}'", "German subtitles beside each recording, with Whisper large-v3-turbo."),
+        new("earshot transcribe talk.wav -m large-v3 --draft distil-large-v3", "The large model's words, guessed ahead by a faster one."),
+        new("earshot transcribe talk.wav --device tensorrt,cuda,onnx-cpu", "On the best device that ONNX Runtime finds here."),
         new("ffmpeg -i film.mkv -f wav - | earshot transcribe - -f srt > film.srt", "From and to other programs."),
         new("earshot transcribe meeting.wav --vad --batch-size 8 --word-timestamps -f json -o meeting.json", "A long recording: without its silence, eight windows at once, with the time of each word."),
     ];

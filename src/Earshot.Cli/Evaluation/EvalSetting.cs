@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Earshot.Cli.Models;
 using Earshot.Cli.Options;
 using Earshot.Transcription;
 
@@ -27,7 +28,7 @@ internal sealed record EvalChoice
 {
     public required string Model { get; init; }
 
-    public required TranscriberOptions Loading { get; init; }
+    public required LoadOptions Loading { get; init; }
 
     public required TranscriptionOptions Transcription { get; init; }
 
@@ -68,7 +69,7 @@ internal sealed class EvalOptionSet
         return new EvalChoice
         {
             Model = set._model.NameOf(parsed),
-            Loading = set._model.Of(parsed),
+            Loading = set._decoding.WithDraft(parsed, set._model.Of(parsed)),
             Transcription = set._parts.Apply(parsed, set._decoding.Of(parsed)),
             Channel = set._parts.ChannelOf(parsed),
             Settings = string.Join(' ', settings.SelectMany(option => (string[])[option.Name, .. option.Values])),

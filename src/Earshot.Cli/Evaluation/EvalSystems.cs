@@ -11,7 +11,7 @@ namespace Earshot.Cli.Evaluation;
 /// <summary>Makes models and settings systems under test; settings that load a model alike share it.</summary>
 internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDisposable
 {
-    readonly Dictionary<(string Folder, TranscriberOptions Options), (Transcriber Transcriber, long Bytes)> _loaded = [];
+    readonly Dictionary<(string Folder, LoadOptions Options), (Transcriber Transcriber, long Bytes)> _loaded = [];
 
     /// <summary>The memory of the process before the first model; 0 until one is loaded.</summary>
     public long BaseBytes { get; private set; }
@@ -87,8 +87,10 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
         return WhisperLanguages.Parse(language.Split('-', '_')[0]);
     }
 
-    static string DeviceOf(TranscriberOptions options)
+    static string DeviceOf(LoadOptions loading)
     {
+        var options = loading.Cpu;
+        if (loading.Onnx is { } onnx) return $"onnx runtime, {onnx.Providers}, {options.Threads ?? Environment.ProcessorCount} threads, {loading.ExportPrecision}".ToLowerInvariant();
         var weights = options.Weights ?? CpuDevice.PreferredWeights(options.InstructionSet);
         var set = options.InstructionSet is { } most ? $"at most {most}" : "all instructions";
         return $"cpu, {set}, {options.Threads ?? Environment.ProcessorCount} threads, {weights}".ToLowerInvariant();

@@ -8,16 +8,18 @@ namespace Earshot.Cli.Models;
 internal static class ModelLoading
 {
     /// <summary>Loads a model by folder, name or short name, downloading it where it is not here yet.</summary>
-    /// <exception cref="EarshotException">It cannot be had, or is damaged; or EARSHOT_ISA names no instruction set.</exception>
-    public static async Task<Transcriber> LoadAsync(string name, TranscriberOptions options, Terminal terminal, CancellationToken cancellationToken)
+    /// <exception cref="EarshotException">It cannot be had, or is damaged; the wished device is absent; or EARSHOT_ISA names no instruction set.</exception>
+    public static async Task<Transcriber> LoadAsync(string name, LoadOptions options, Terminal terminal, CancellationToken cancellationToken)
     {
         var folder = await ModelFolders.GetAsync(name, terminal, cancellationToken).ConfigureAwait(false);
+        if (options.Onnx is not null || OnnxLoading.IsOnlyExported(folder)) return await OnnxLoading.LoadAsync((name, folder), options, terminal, cancellationToken).ConfigureAwait(false);
+        var draft = options.Cpu.Draft is { } small ? await ModelFolders.GetAsync(small, terminal, cancellationToken).ConfigureAwait(false) : null;
         using var status = new StatusLine(terminal);
         status.Show(_ => $"Loading {name}…");
         long started = Stopwatch.GetTimestamp();
         try
         {
-            var transcriber = await Transcriber.LoadAsync(folder, options, cancellationToken: cancellationToken).ConfigureAwait(false);
+            var transcriber = await Transcriber.LoadAsync(folder, options.Cpu with { Draft = draft }, cancellationToken: cancellationToken).ConfigureAwait(false);
             status.Above(() => terminal.Detail($"Loaded {folder} in {Units.Time(Stopwatch.GetElapsedTime(started))}."));
             return transcriber;
         }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Earshot.Cli.Commands;
+using Earshot.Cli.Models;
 using Earshot.Decoding;
 using Earshot.Tokenizers;
 using Earshot.Transcription;
@@ -25,6 +26,8 @@ internal sealed class DecodingOptionSet
     readonly Option<bool> _noCondition = OptionKinds.Flag("--no-condition-on-previous", "Let each window know nothing of the text before it: fewer loops, less consistent names.");
 
     readonly Option<int?> _beamSize = OptionKinds.Whole("--beam-size", "Hypotheses kept at temperature 0; 1 is greedy and fastest (default 5).", 1, 64);
+    readonly Option<string?> _draft = OptionKinds.Text("--draft", "MODEL", "A smaller model that guesses ahead in greedy decoding: the same words, sooner. Turns --beam-size 1 on.");
+    readonly Option<bool> _shortWindows = OptionKinds.Flag("--short-windows", "Encode a window only as far as it holds audio: faster for short recordings, and slightly different words.");
     readonly Option<int?> _bestOf = OptionKinds.Whole("--best-of", "Samples drawn at temperatures above 0, of which the likeliest is kept (default 5).", 1, 64);
     readonly Option<double?> _patience = OptionKinds.Number("--patience", "Beam search ends with beam size × patience finished hypotheses (default 1).", 0.1, 16);
     readonly Option<double?> _lengthPenalty = OptionKinds.Number("--length-penalty", "Exponent of the length by which hypotheses are compared (default: plain division by the length).", 0, 1);
@@ -48,8 +51,8 @@ internal sealed class DecodingOptionSet
         new("Times", [_wordTimestamps, _withoutTimestamps, _hallucinationSilence]),
         new("Decoding",
         [
-            _beamSize, _bestOf, _patience, _lengthPenalty, _repetitionPenalty, _noRepeatNgram, _temperatures,
-            _compressionRatio, _logprob, _noSpeech, _entropy, _maxNewTokens, _seed,
+            _beamSize, _draft, _bestOf, _patience, _lengthPenalty, _repetitionPenalty, _noRepeatNgram, _temperatures,
+            _compressionRatio, _logprob, _noSpeech, _entropy, _maxNewTokens, _shortWindows, _seed,
         ]),
     ];
 
@@ -74,9 +77,25 @@ internal sealed class DecodingOptionSet
         });
     }
 
+    /// <summary>The loading options with the draft model, where one is given.</summary>
+    /// <exception cref="UsageException">The device cannot use one.</exception>
+    public LoadOptions WithDraft(ParseResult parsed, LoadOptions options)
+    {
+        if (parsed.GetValue(_draft) is not { } draft) return options;
+        options = options with { Cpu = options.Cpu with { Draft = draft } };
+        return options is { Onnx: not null, WhyNotOnnx: { } reason } ? throw new UsageException(reason) : options;
+    }
+
+    int BeamSizeOf(ParseResult parsed, int otherwise)
+    {
+        int? given = parsed.GetValue(_beamSize);
+        if (parsed.GetValue(_draft) is null) return given ?? otherwise;
+        return given is > 1 ? throw new UsageException($"--draft needs greedy decoding; --beam-size {given} excludes it.") : 1;
+    }
+
     TranscriptionOptions Searched(ParseResult parsed, TranscriptionOptions options) => options with
     {
-        BeamSize = parsed.GetValue(_beamSize) ?? options.BeamSize,
+        BeamSize = BeamSizeOf(parsed, options.BeamSize),
         BestOf = parsed.GetValue(_bestOf) ?? options.BestOf,
         Patience = (float?)parsed.GetValue(_patience) ?? options.Patience,
         LengthPenalty = (float?)parsed.GetValue(_lengthPenalty),
@@ -87,6 +106,7 @@ internal sealed class DecodingOptionSet
         LogprobThreshold = Limit(parsed, _logprob, options.LogprobThreshold),
         NoSpeechThreshold = Limit(parsed, _noSpeech, options.NoSpeechThreshold),
         EntropyThreshold = Limit(parsed, _entropy, options.EntropyThreshold),
+        ShortWindows = parsed.GetValue(_shortWindows),
         MaxNewTokens = parsed.GetValue(_maxNewTokens),
         Seed = (ulong)(parsed.GetValue(_seed) ?? 0),
     };

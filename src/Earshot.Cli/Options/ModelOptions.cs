@@ -2,6 +2,8 @@ using System.CommandLine;
 using Earshot.Cli.Commands;
 using Earshot.Cli.Models;
 using Earshot.Compute.Cpu;
+using Earshot.Onnx.Recording;
+using Earshot.Onnx.Runtime;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Options;
@@ -16,7 +18,7 @@ internal sealed class ModelOptions
         Arity = ArgumentArity.ExactlyOne,
     };
 
-    readonly Option<string?> _device = OptionKinds.Choice("--device", "Where to compute (default cpu).", "cpu");
+    readonly Option<string?> _device = OptionKinds.Text("--device", "DEVICE,...", "Where to compute: cpu is Earshot itself (default); onnx-cpu, cuda, tensorrt and others are ONNX Runtime's, best first, as in 'tensorrt,cuda,onnx-cpu' or 'cuda device=1'. A checkpoint is exported for it once.");
     readonly Option<int?> _threads = OptionKinds.Whole("--threads", "Threads that compute (default: one a core).", 1, 1024);
     readonly Option<string?> _precision = OptionKinds.Choice("--precision", "Numbers to compute with; auto takes what suits the machine (default auto).", "auto", "f32", "bf16");
     readonly Option<string?> _quantize = OptionKinds.Choice("--quantize", "Round the weights as the model is loaded: less memory, faster steps, a little less exact.", "int8", "int4", "nf4");
@@ -27,7 +29,13 @@ internal sealed class ModelOptions
     public string NameOf(ParseResult parsed) => First(parsed.GetValue(_model), Environment.GetEnvironmentVariable(ModelNames.Variable), ModelNames.Default);
 
     /// <exception cref="UsageException">Options that exclude each other.</exception>
-    public TranscriberOptions Of(ParseResult parsed) => new()
+    public LoadOptions Of(ParseResult parsed)
+    {
+        var options = new LoadOptions { Cpu = ForCpu(parsed), Onnx = DeviceOf(parsed), Precision = PrecisionOf(parsed) };
+        return options is { Onnx: not null, WhyNotOnnx: { } reason } ? throw new UsageException(reason) : options;
+    }
+
+    TranscriberOptions ForCpu(ParseResult parsed) => new()
     {
         Threads = parsed.GetValue(_threads),
         Weights = WeightsOf(parsed),
@@ -59,6 +67,26 @@ internal sealed class ModelOptions
             _ => null,
         };
     }
+
+    OnnxDevice? DeviceOf(ParseResult parsed)
+    {
+        try
+        {
+            return parsed.GetValue(_device) is { } text ? OnnxDevice.Parse(text) : null;
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new UsageException($"--device: {e.Message}");
+        }
+    }
+
+    GraphPrecision? PrecisionOf(ParseResult parsed) => (parsed.GetValue(_quantize), parsed.GetValue(_precision)) switch
+    {
+        ("int8", _) => GraphPrecision.Int8,
+        ("int4", _) => GraphPrecision.Int4Blocks,
+        (null, "f32") => GraphPrecision.Float32,
+        _ => null,
+    };
 
     static string First(params ReadOnlySpan<string?> names)
     {

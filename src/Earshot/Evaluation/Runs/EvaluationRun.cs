@@ -21,7 +21,7 @@ public sealed record EvaluationPlan
     /// <summary>The test set's name.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Where the manifest was.</summary>
+    /// <summary>Where the manifest was, from the run's folder.</summary>
     public required string Manifest { get; init; }
 
     public required DateTimeOffset Started { get; init; }

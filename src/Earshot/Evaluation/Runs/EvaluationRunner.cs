@@ -65,32 +65,34 @@ public sealed class EvaluationRunner
             {
                 if (warm.Add(system)) await WarmUpAsync(system, cancellationToken).ConfigureAwait(false);
             }
-            foreach (var result in await ClipAsync(work, clip, folder.FolderPath, cancellationToken).ConfigureAwait(false))
-            {
-                var scored = scorer.Score(result);
-                folder.Add(scored);
-                progress?.Report(new EvaluationProgress(++done, total, scored));
-            }
+            await ClipAsync(work, clip, folder.FolderPath, Keep, cancellationToken).ConfigureAwait(false);
         }
         return folder.ToRun();
+
+        void Keep(ClipResult result)
+        {
+            var scored = scorer.Score(result);
+            folder.Add(scored);
+            progress?.Report(new EvaluationProgress(++done, total, scored));
+        }
     }
 
     static bool IsDone(RunFolder folder, SystemUnderTest system, EvaluationClip clip) =>
         folder.Find(system.Description.Name, clip.Id) is { Error: null } result && result.Reference == clip.Reference;
 
-    async Task<List<ClipResult>> ClipAsync(List<SystemUnderTest> systems, EvaluationClip clip, string folder, CancellationToken cancellationToken)
+    /// <summary>Takes a clip through the systems, as often as it is to be timed; a system's result is kept at once when it is done.</summary>
+    async Task ClipAsync(List<SystemUnderTest> systems, EvaluationClip clip, string folder, Action<ClipResult> keep, CancellationToken cancellationToken)
     {
-        var results = systems.ToDictionary(system => system.Description.Name, system => Begin(system, clip, folder));
-        for (int round = 0; round < _options.Repeat; round++)
+        var results = systems.Select(system => Begin(system, clip, folder)).ToArray();
+        for (int round = 1; round <= _options.Repeat; round++)
         {
-            foreach (var system in systems)
+            for (int i = 0; i < results.Length; i++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var before = results[system.Description.Name];
-                if (before.Error is null) results[system.Description.Name] = await TimeAsync(system, clip, before, cancellationToken).ConfigureAwait(false);
+                if (results[i].Error is null) results[i] = await TimeAsync(systems[i], clip, results[i], cancellationToken).ConfigureAwait(false);
+                if (round == _options.Repeat) keep(results[i]);
             }
         }
-        return [.. systems.Select(system => results[system.Description.Name])];
     }
 
     async Task<ClipResult> TimeAsync(SystemUnderTest system, EvaluationClip clip, ClipResult before, CancellationToken cancellationToken)

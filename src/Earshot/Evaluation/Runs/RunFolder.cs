@@ -12,11 +12,16 @@ public sealed class RunFolder : IDisposable
     const string PlanFile = "run.json";
     const string ResultsFile = "results.jsonl";
 
+    // A file of its own, as systems differ in what sharing a file for writing means, and results are read while they are written.
+    const string LockFile = "run.lock";
+
     readonly FileStream _results;
+    readonly FileStream? _lock;
     readonly Dictionary<(string System, string Clip), ClipResult> _done = [];
 
-    RunFolder(string path, EvaluationPlan plan, FileStream results)
+    RunFolder(string path, EvaluationPlan plan, FileStream results, FileStream? held)
     {
+        _lock = held;
         FolderPath = path;
         Plan = plan;
         _results = results;
@@ -39,11 +44,13 @@ public sealed class RunFolder : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(plan);
         Directory.CreateDirectory(path);
-        var results = OpenResults(path);
+        var held = Hold(path);
+        FileStream? results = null;
         try
         {
+            results = new FileStream(Path.Combine(path, ResultsFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
             plan = File.Exists(Path.Combine(path, PlanFile)) ? Merge(ReadPlan(path), plan, path) : plan;
-            var folder = new RunFolder(path, plan, results);
+            var folder = new RunFolder(path, plan, results, held);
             long length = folder.Load();
             results.SetLength(length);
             results.Seek(0, SeekOrigin.End);
@@ -52,7 +59,8 @@ public sealed class RunFolder : IDisposable
         }
         catch
         {
-            results.Dispose();
+            results?.Dispose();
+            held.Dispose();
             throw;
         }
     }
@@ -65,7 +73,7 @@ public sealed class RunFolder : IDisposable
         var file = Path.Combine(path, ResultsFile);
         if (!File.Exists(file)) return new EvaluationRun(plan, []);
         using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        using var folder = new RunFolder(path, plan, stream);
+        using var folder = new RunFolder(path, plan, stream, null);
         folder.Load();
         return folder.ToRun();
     }
@@ -86,13 +94,17 @@ public sealed class RunFolder : IDisposable
 
     public EvaluationRun ToRun() => new(Plan, [.. _done.Values]);
 
-    public void Dispose() => _results.Dispose();
+    public void Dispose()
+    {
+        _results.Dispose();
+        _lock?.Dispose();
+    }
 
-    static FileStream OpenResults(string path)
+    static FileStream Hold(string path)
     {
         try
         {
-            return new FileStream(Path.Combine(path, ResultsFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+            return new FileStream(Path.Combine(path, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e) when (e is not FileNotFoundException and not DirectoryNotFoundException)
         {

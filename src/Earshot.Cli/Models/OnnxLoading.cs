@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Earshot.Checkpoints;
+using Earshot.Onnx;
+using Earshot.Onnx.Export;
+using Earshot.Onnx.Graph;
+using Earshot.Onnx.Recording;
+using Earshot.Onnx.Runner;
+using Earshot.Onnx.Runtime;
+using Earshot.Transcription;
+
+namespace Earshot.Cli.Models;
+
+/// <summary>Loads models into ONNX Runtime: exported folders as they are, checkpoints through an export that is kept.</summary>
+internal static class OnnxLoading
+{
+    /// <summary>Whether a folder holds graphs and no checkpoint, so that only ONNX Runtime can run it.</summary>
+    public static bool IsOnlyExported(string folder) => ExportManifest.IsIn(folder) && !Directory.EnumerateFiles(folder, "*.safetensors").Any();
+
+    /// <summary>Loads a model by its folder.</summary>
+    /// <exception cref="UsageException">Options ask for what ONNX Runtime cannot do.</exception>
+    /// <exception cref="EarshotException">The runtime or every wished device is absent, or the model is damaged.</exception>
+    public static async Task<Transcriber> LoadAsync((string Name, string Folder) model, LoadOptions options, Terminal terminal, CancellationToken cancellationToken)
+    {
+        if (options.Onnx is null)
+        {
+            terminal.Say($"'{model.Name}' is an exported model: it runs in ONNX Runtime (--device {OnnxDevice.CpuName}).");
+            options = options with { Onnx = OnnxDevice.Cpu };
+        }
+        if (options.WhyNotOnnx is { } reason) throw new UsageException(reason);
+        Probe(options.Onnx.Providers);
+        var folder = await FolderAsync(model, options, terminal, cancellationToken).ConfigureAwait(false);
+        using var status = new StatusLine(terminal);
+        status.Show(_ => $"Loading {model.Name}…");
+        long started = Stopwatch.GetTimestamp();
+        var runtimeOptions = new OnnxWhisperOptions { Providers = options.Onnx.Providers, Threads = options.Cpu.Threads };
+        var runtime = await Task.Run(() => OnnxWhisperRuntime.Open(folder, runtimeOptions), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var transcriber = Transcriber.Over(model.Name, runtime, runtime.Model.Tokenizer, options.Cpu);
+            status.Above(() => terminal.Detail($"Loaded {folder} in {Units.Time(Stopwatch.GetElapsedTime(started))}. {runtime.Providers}"));
+            return transcriber;
+        }
+        catch
+        {
+            runtime.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Shows how far an export is.</summary>
+    public static IProgress<ExportProgress> Progress(StatusLine status, string name) => new Shown(status, name);
+
+    /// <summary>Finds out with the smallest graph there is whether the wish can be granted, before a model is exported for it.</summary>
+    static void Probe(ExecutionProviders providers)
+    {
+        var graph = new GraphBuilder("probe", GraphOptions.OperatorSet);
+        graph.Output("y", graph.Node("Neg", graph.Input("x", OnnxElementType.Float32, 1)));
+        using var session = OnnxSession.FromBytes(graph.Build().ToBytes(), new OnnxSessionOptions { Providers = providers, LogSeverity = OnnxLogSeverity.Error });
+    }
+
+    /// <summary>The model's own folder where it is exported as asked, else that of its export, which is made once.</summary>
+    static async Task<string> FolderAsync((string Name, string Folder) model, LoadOptions options, Terminal terminal, CancellationToken cancellationToken)
+    {
+        if (ExportManifest.IsIn(model.Folder))
+        {
+            var exported = ExportManifest.Load(model.Folder).Precision;
+            if (options.Precision is null || options.Precision == exported) return model.Folder;
+            if (IsOnlyExported(model.Folder)) throw new UsageException($"'{model.Name}' was exported in {exported}; leave --precision and --quantize out, or give the checkpoint it was exported from.");
+        }
+        var folder = CacheFolder(model.Folder, options.ExportPrecision);
+        if (ExportManifest.IsIn(folder)) return folder;
+        terminal.Say($"Exporting {model.Name} for ONNX Runtime ({options.ExportPrecision}) to {folder}; it is kept for the next time.");
+        using var status = new StatusLine(terminal);
+        await Task.Run(() => Export(model.Folder, folder, options.ExportPrecision, Progress(status, model.Name), cancellationToken), cancellationToken).ConfigureAwait(false);
+        return folder;
+    }
+
+    static void Export(string from, string to, GraphPrecision precision, IProgress<ExportProgress> progress, CancellationToken cancellationToken)
+    {
+        using var checkpoint = WhisperCheckpoint.Open(from);
+        Directory.CreateDirectory(Path.GetDirectoryName(to)!);
+        try
+        {
+            WhisperExporter.Export(WhisperExportSource.From(checkpoint), to, new WhisperExportOptions { Graph = new GraphOptions { Precision = precision } }, progress, cancellationToken);
+        }
+        catch (CheckpointException) when (ExportManifest.IsIn(to))
+        {
+            // Another process was faster; what it made is the same.
+        }
+    }
+
+    /// <summary>Where the export of a checkpoint is kept: another place as soon as its weights change.</summary>
+    static string CacheFolder(string folder, GraphPrecision precision)
+    {
+        var key = new StringBuilder(Path.GetFullPath(folder)).Append('\n').Append(ExportManifest.CurrentFormat).Append('\n').Append(precision);
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*.safetensors").OrderBy(file => file.Name, StringComparer.Ordinal))
+        {
+            var target = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+            if (!target.Exists) continue;
+            key.Append(CultureInfo.InvariantCulture, $"\n{file.Name} {target.Length} {target.LastWriteTimeUtc.Ticks}");
+        }
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key.ToString())).AsSpan(0, 8));
+        var cache = HubOptions.FromEnvironment().CacheFolder;
+        return Path.Combine(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(cache)) ?? cache, "earshot", "onnx", hash);
+    }
+
+    sealed class Shown(StatusLine status, string name) : IProgress<ExportProgress>
+    {
+        public void Report(ExportProgress value) => status.Show(_ => string.Create(CultureInfo.InvariantCulture, $"Exporting {name}: {value.Stage} … {100 * value.Fraction:0} %"));
+    }
+}
