@@ -75,7 +75,7 @@ internal static class HelpWriter
         {
             words.Insert(0, level is RootCommand ? "earshot" : level.Name);
         }
-        if (command.Subcommands.Count > 0) words.Add("COMMAND");
+        if (command.Subcommands.Count > 0) words.Add(command.Arguments.Count > 0 ? "[COMMAND]" : "COMMAND");
         foreach (var argument in command.Arguments)
         {
             var name = argument.HelpName ?? argument.Name;

@@ -20,17 +20,17 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
     public async Task<(SystemDescription Description, string Folder)> DescribeAsync(string name, EvalChoice choice, CancellationToken cancellationToken)
     {
         var folder = await ModelFolders.GetAsync(choice.Model, terminal, cancellationToken).ConfigureAwait(false);
-        var model = ModelSummary.Of(folder);
-        return (new SystemDescription
+        var description = new SystemDescription
         {
             Name = name,
             Model = Directory.Exists(choice.Model) ? LabelOf(choice.Model) : ModelNames.Full(choice.Model),
             Settings = choice.Settings,
-            ModelBytes = model.Bytes,
-            Parameters = model.Parameters,
-            Languages = model.Languages,
             Device = DeviceOf(choice.Loading),
-        }, folder);
+        };
+        // Graphs without a checkpoint tell their size alone.
+        if (OnnxLoading.IsOnlyExported(folder)) return (description with { ModelBytes = new DirectoryInfo(folder).EnumerateFiles().Sum(file => file.Length) }, folder);
+        var model = ModelSummary.Of(folder);
+        return (description with { ModelBytes = model.Bytes, Parameters = model.Parameters, Languages = model.Languages }, folder);
     }
 
     /// <summary>Loads a system.</summary>
