@@ -9,6 +9,23 @@ namespace Earshot.Bench;
 /// <summary>A random model of a published shape in several weight formats, interleaved.</summary>
 internal static class ModelBench
 {
+    /// <summary>Encodes windows for ten seconds on one thread and prints the processor's time for each: work for a profiler.</summary>
+    public static void RunEncoder(string shape, WeightFormat format)
+    {
+        var config = WhisperShapes.Named(shape);
+        using var runtime = new CpuWhisperRuntime(new RandomWeights(config), config, WhisperShapes.GenerationFor(config), new CpuDevice(new CpuOptions { Weights = format, Threads = 1 }));
+        var features = new float[3000 * config.NumMelBins];
+        var random = new Random(1);
+        for (int i = 0; i < features.Length; i++) features[i] = random.NextSingle() - 0.5f;
+        runtime.Encode(features, 3000).Dispose();
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var start = System.Diagnostics.Process.GetCurrentProcess().TotalProcessorTime;
+        int windows = 0;
+        for (; watch.Elapsed < TimeSpan.FromSeconds(10); windows++) runtime.Encode(features, 3000).Dispose();
+        var used = System.Diagnostics.Process.GetCurrentProcess().TotalProcessorTime - start;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape} {format}: {used.TotalMilliseconds / windows:F1} ms of processor time a window, {windows} windows"));
+    }
+
     public static void Run(string shape)
     {
         var config = WhisperShapes.Named(shape);

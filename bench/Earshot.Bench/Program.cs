@@ -15,7 +15,13 @@ switch (args)
     case ["model", var shape]:
         ModelBench.Run(shape);
         return 0;
+    case ["encoder", var shape, var format]:
+        ModelBench.RunEncoder(shape, Enum.Parse<Earshot.Compute.Cpu.WeightFormat>(format, ignoreCase: true));
+        return 0;
+    case ["peer", var shape, .. var more]:
+        PeerBench.Run(shape, more is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 7);
+        return 0;
     default:
-        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model SHAPE");
+        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model SHAPE | encoder SHAPE FORMAT (for a profiler) | peer SHAPE [ROUNDS]");
         return 2;
 }

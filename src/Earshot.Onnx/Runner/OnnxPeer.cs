@@ -46,8 +46,8 @@ internal sealed class OnnxPeer : IDisposable
     /// <summary>Exports to a temporary folder and loads it; disposing removes the folder.</summary>
     public static OnnxPeer Create(WhisperConfig config, GraphOptions options, int? threads = null) => new(config, options, threads);
 
-    /// <summary>One window through the encoder.</summary>
-    public Action EncoderRun(int frames = 3000)
+    /// <summary>One window through the encoder, with the cross-attention's keys and values where they are wanted.</summary>
+    public Action EncoderRun(int frames = 3000, bool crossKeys = false)
     {
         var features = new float[frames * Config.NumMelBins];
         var random = new Random(1);
@@ -55,6 +55,12 @@ internal sealed class OnnxPeer : IDisposable
         var binding = Own(Encoder.CreateBinding());
         binding.BindInput(WhisperGraphs.InputFeatures, Own(OnnxValue.FromMemory<float>(features, 1, Config.NumMelBins, frames)));
         binding.BindOutput(WhisperGraphs.LastHiddenState, Own(OnnxValue.Allocate(OnnxElementType.Float32, 1, frames / 2, Config.DModel)));
+        int heads = Config.DecoderAttentionHeads;
+        for (int i = 0; crossKeys && i < 2 * Config.DecoderLayers; i++)
+        {
+            var type = Encoder.Outputs.First(output => output.Name == CacheLayout.CrossOutput(i)).Type;
+            binding.BindOutput(CacheLayout.CrossOutput(i), Zeros(type, 1, heads, frames / 2, Config.DModel / heads));
+        }
         return () => binding.Run();
     }
 
