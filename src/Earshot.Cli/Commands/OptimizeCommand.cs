@@ -120,13 +120,14 @@ internal sealed class OptimizeCommand : EarshotCommand
     /// <summary>Runs the original and the rewritten graph, which is not written yet: one that the runtime refuses is not kept.</summary>
     static string Compare(string source, OnnxModel rewritten, ComparisonOptions options, CancellationToken cancellationToken)
     {
-        if (!OnnxEnvironment.IsAvailable(out var reason)) return $"The outputs were not compared. {reason.Split('\n')[0]}";
+        if (!OnnxEnvironment.IsAvailable(out var reason)) return $"The outputs were not compared. {reason.ReplaceLineEndings(" ")}";
         if (Size(rewritten).Bytes > MostComparedBytes) return $"The outputs were not compared: the model takes more than {Units.Bytes(MostComparedBytes)}.";
         // Without VNNI, products of int8 pairs overflow 16 bits unless the runtime is told to avoid them.
         var sessions = new OnnxSessionOptions { LogSeverity = OnnxLogSeverity.Error, Entries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } };
         var differences = ModelComparison.Compare(() => OnnxSession.FromFile(source, sessions), () => OnnxSession.FromBytes(rewritten.ToBytes(), sessions), options, cancellationToken);
         if (differences.Count == 0) return "The model has no outputs to compare.";
         var worst = differences.MaxBy(difference => difference.Relative)!;
+        if (worst.Absolute == 0) return differences.Count == 1 ? "The one output is equal to the original's." : $"All {differences.Count} outputs are equal to the original's.";
         return string.Create(CultureInfo.InvariantCulture, $"Largest difference of {differences.Count} {(differences.Count == 1 ? "output" : "outputs")}: {worst.Absolute:0.0e+0} in '{worst.Name}', {worst.Relative:0.0e+0} of its largest element");
     }
 
