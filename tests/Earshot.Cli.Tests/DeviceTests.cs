@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 
 namespace Earshot.Cli.Tests;
@@ -112,6 +113,56 @@ public class DeviceTests
         Assert.Matches(@"Checked on 1 clips: word error rate \d+\.\d\d % before, \d+\.\d\d % after", kept.Error);
         Assert.Contains("model.onnx_data", kept.Output);
         Assert.DoesNotContain("decoder_aligning", kept.Output);
+    }
+
+    [Fact]
+    public async Task An_export_that_hears_worse_is_deleted()
+    {
+        NativeRuntime.Require();
+        using var folder = new TemporaryFolder();
+        folder.Copy(Jfk(), "jfk.wav");
+        // Four bits are too few for a model this small: it mishears several words here.
+        var manifest = folder.Write("manifest.json", """[{"file": "jfk.wav", "reference": "And so my fellow Americans ask not what your country can do for you ask what you can do for your country."}]"""u8);
+        var run = await CommandRun.OfAsync("export", Model(), "-o", folder["int4"], "--precision", "int4-blocks", "--gate", manifest);
+        Assert.Contains("The export is refused: word error rate ", run.AssertOneLine(ExitCode.SomeFailed));
+        Assert.Empty(run.Output);
+        Assert.Equal(["jfk.wav", "manifest.json"], folder.Files());
+    }
+
+    [Fact]
+    public async Task A_random_shape_is_exported_without_a_tokenizer()
+    {
+        NativeRuntime.Require();
+        using var folder = new TemporaryFolder();
+        var export = await CommandRun.OfAsync("export", "--random", "tiny", "-o", folder["out"], "--target", "portable", "--no-word-times");
+        Assert.True(export.ExitCode == ExitCode.Ok, export.Error);
+        Assert.Equal(["out/config.json", "out/decoder_model.onnx", "out/earshot.json", "out/encoder_model.onnx", "out/model.onnx_data"], folder.Files());
+        var run = await CommandRun.OfAsync("transcribe", Jfk(), "-m", folder["out"], "--device", "onnx-cpu");
+        Assert.Contains("tokenizer", run.AssertOneLine(ExitCode.Model));
+    }
+
+    [Fact]
+    public async Task A_checkpoint_is_exported_once_beside_the_hubs_cache()
+    {
+        NativeRuntime.Require();
+        using var folder = new TemporaryFolder();
+        for (int time = 1; time <= 2; time++)
+        {
+            // The cache's place is the process' environment.
+            var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+            start.Environment["HF_HUB_CACHE"] = folder["cache/hub"];
+            foreach (var word in (string[])[Path.Combine(AppContext.BaseDirectory, "Earshot.Cli.dll"), "transcribe", Jfk(), "-m", Model(), "--device", "onnx-cpu", "--beam-size", "1"]) start.ArgumentList.Add(word);
+            using var process = Process.Start(start)!;
+            var output = process.StandardOutput.ReadToEndAsync();
+            var error = await process.StandardError.ReadToEndAsync();
+            await process.WaitForExitAsync();
+            Assert.True(process.ExitCode == ExitCode.Ok, error);
+            Assert.Contains("ask not what your country can do", await output);
+            if (time == 1) Assert.Contains("(Float32) to ", error);
+            else Assert.Empty(error);
+        }
+        var manifest = Assert.Single(folder.Files(), file => file.EndsWith("earshot.json", StringComparison.Ordinal));
+        Assert.Matches("^cache/earshot/onnx/[0-9a-f]{16}/earshot.json$", manifest);
     }
 
     [Fact]
