@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Earshot.Onnx;
 using Earshot.Onnx.Graph;
+using Earshot.Onnx.Runtime;
 
 namespace Earshot.Cli.Tests;
 
@@ -114,6 +115,34 @@ public class GraphTests
             Assert.Contains(path, (await CommandRun.OfAsync("optimize", path, "-o", folder["out"])).AssertOneLine(ExitCode.Model));
         }
         Assert.Contains("rows", (await CommandRun.OfAsync("inspect", folder["text.onnx"], "--rows", "2")).AssertOneLine(ExitCode.Usage));
+    }
+
+    [Theory]
+    [InlineData("Neg", "Neg", 0)]
+    [InlineData("Neg", "Abs", 2)]
+    [InlineData("Abs", "Log", double.PositiveInfinity)]
+    public void Models_that_compute_something_else_differ(string before, string after, double relative)
+    {
+        NativeRuntime.Require();
+        var difference = Assert.Single(ModelComparison.Compare(() => Elementwise(before), () => Elementwise(after), new ComparisonOptions { OtherDimensions = 50 }));
+        Assert.Equal("y", difference.Name);
+        Assert.InRange(difference.Relative, relative == 2 ? 1.5 : relative, relative);
+        Assert.Equal(relative == 0, difference.Absolute == 0);
+    }
+
+    [Fact]
+    public void Inputs_too_large_to_make_are_refused()
+    {
+        NativeRuntime.Require();
+        var exception = Assert.Throws<OnnxRuntimeException>(() => ModelComparison.Compare(() => Elementwise("Neg"), () => Elementwise("Neg"), new ComparisonOptions { OtherDimensions = 1L << 40 }));
+        Assert.Contains("choose smaller dimensions", exception.Message);
+    }
+
+    static OnnxSession Elementwise(string operation)
+    {
+        var graph = new GraphBuilder("main", 17);
+        graph.Output("y", graph.Node(operation, graph.Input("x", OnnxElementType.Float32, "batch", 2)));
+        return OnnxSession.FromBytes(graph.Build().ToBytes());
     }
 
     /// <summary>A product and GELU as its parts, with random weights.</summary>
