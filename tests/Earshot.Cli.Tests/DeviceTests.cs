@@ -191,6 +191,9 @@ public class DeviceTests
         Assert.Equal("input_features", graphs[0].GetProperty("inputs")[0].GetProperty("name").GetString());
         Assert.Contains(graphs[0].GetProperty("constants").EnumerateArray(), constants => constants.TryGetProperty("file", out var file) && file.GetString() == "model.onnx_data");
         Assert.Contains("exported in Float32", (await CommandRun.OfAsync("inspect", exported)).Output);
+        using var own = JsonDocument.Parse((await CommandRun.OfAsync("models", "show", Model(), "--json")).Output);
+        using var shown = JsonDocument.Parse((await CommandRun.OfAsync("models", "show", exported, "--json")).Output);
+        Assert.Equal(own.RootElement.GetProperty("parameters").GetInt64(), shown.RootElement.GetProperty("parameters").GetInt64());
     }
 
     static async Task<string> ExportedAsync(TemporaryFolder folder)
