@@ -11,6 +11,8 @@ namespace Earshot.Cli;
 /// <summary>What commands print with <c>--json</c>.</summary>
 [JsonSerializable(typeof(Earshot.Benchmarks.BenchmarkReport))]
 [JsonSerializable(typeof(ModelReport))]
+[JsonSerializable(typeof(OnnxReport))]
+[JsonSerializable(typeof(ExportReport))]
 [JsonSerializable(typeof(ModelSummary))]
 [JsonSerializable(typeof(LanguageReport))]
 [JsonSerializable(typeof(IReadOnlyList<CachedModel>))]

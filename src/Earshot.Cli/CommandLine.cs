@@ -19,6 +19,8 @@ internal static class CommandLine
             new ModelsCommand(terminal),
             new InspectCommand(terminal),
             new QuantizeCommand(terminal),
+            new ExportCommand(terminal),
+            new OptimizeCommand(terminal),
             new BenchCommand(terminal),
             new EvalCommand(terminal),
             GlobalOptions.Quiet,

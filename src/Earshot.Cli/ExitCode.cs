@@ -5,7 +5,7 @@ internal static class ExitCode
 {
     public const int Ok = 0;
 
-    /// <summary>Some file could not be read, transcribed or written; the others were.</summary>
+    /// <summary>Some file could not be read, transcribed or written; the others were. Or an export did not pass its check.</summary>
     public const int SomeFailed = 1;
 
     /// <summary>The command line itself is wrong; nothing was done.</summary>

@@ -46,7 +46,7 @@ internal static class HelpWriter
     {
         page.Title("Exit codes");
         page.Row("  0", "All went well.");
-        page.Row("  1", "Some file could not be read, transcribed or written; the others were.");
+        page.Row("  1", "Some file could not be read, transcribed or written; the others were. Or an export was refused.");
         page.Row("  2", "The command line is wrong; nothing was done.");
         page.Row("  3", "The model could not be found, downloaded or loaded, or cannot do what was asked.");
         page.Row("  70", "A defect in Earshot.");
@@ -54,6 +54,7 @@ internal static class HelpWriter
         page.Title("Environment");
         page.Row("  EARSHOT_MODEL", "The model to use where no --model is given.");
         page.Row("  EARSHOT_ISA", "The most that kernels may use of the processor, as --isa.");
+        page.Row("  EARSHOT_ONNXRUNTIME", "ONNX Runtime's library, or its folder, for --device.");
         page.Row("  NO_COLOR", "Set to anything: no colours.");
         page.Line("");
         page.Paragraph("Results go to standard output, everything else to standard error. `earshot COMMAND --help` tells about a command.");

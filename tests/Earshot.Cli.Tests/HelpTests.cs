@@ -1,9 +1,10 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using Earshot.Cli.Commands;
 
 namespace Earshot.Cli.Tests;
 
-public class HelpTests
+public partial class HelpTests
 {
     public static TheoryData<string> CommandLines()
     {
@@ -32,7 +33,7 @@ public class HelpTests
             Assert.True(command.Examples.Count > 0, command.Name);
             foreach (var example in command.Examples)
             {
-                var words = example.CommandLine.Split('|')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word => word.Trim('"', '\''));
+                var words = QuotedWords().Matches(example.CommandLine.Split('|')[0]).Select(word => word.Value.Trim('"', '\''));
                 var parsed = root.Parse([.. words.SkipWhile(word => word != "earshot").Skip(1).TakeWhile(word => word is not (">" or "<"))]);
                 Assert.True(parsed.Errors.Count == 0, $"{example.CommandLine}: {string.Join(" ", parsed.Errors)}");
             }
@@ -69,6 +70,9 @@ public class HelpTests
         Assert.Contains("--help'.", run.Error);
         Assert.Empty(run.Output);
     }
+
+    [GeneratedRegex("""'[^']*'|"[^"]*"|\S+""")]
+    private static partial Regex QuotedWords();
 
     static Terminal Silent() => new() { Out = TextWriter.Null, Error = TextWriter.Null };
 

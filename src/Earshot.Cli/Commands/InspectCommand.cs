@@ -10,11 +10,11 @@ namespace Earshot.Cli.Commands;
 /// <summary><c>earshot inspect</c>: a model's parts, and what its stages take, without computing anything.</summary>
 internal sealed class InspectCommand : EarshotCommand
 {
-    readonly Argument<string?> _model = new("model") { HelpName = "MODEL", Description = "A model's folder, or its name on the hub where it is downloaded already.", Arity = ArgumentArity.ZeroOrOne };
+    readonly Argument<string?> _model = new("model") { HelpName = "MODEL", Description = "A model's folder, its name on the hub where it is downloaded already, an exported model's folder, or an .onnx file.", Arity = ArgumentArity.ZeroOrOne };
     readonly Option<string?> _random = OptionKinds.Text("--random", "SHAPE", $"A published shape instead of a model, needing no files: {string.Join(", ", WhisperShapes.Names)}.");
     readonly Option<int?> _rows = OptionKinds.Whole("--rows", "Hypotheses that a decoder step serves, such as 5 for a beam of 5 (default 1).", 1, 1024);
     readonly Option<int?> _past = OptionKinds.Whole("--past", "Tokens that the decoder step has behind it (default 100).", 0);
-    readonly Option<bool> _operations = OptionKinds.Flag("--operations", "Break each stage down by kind of operation.");
+    readonly Option<bool> _operations = OptionKinds.Flag("--operations", "Break each stage down by kind of operation; of an ONNX graph, list every node.");
     readonly Option<bool> _tensors = OptionKinds.Flag("--tensors", "List every tensor.");
     readonly Option<bool> _json = OptionKinds.Flag("--json", "Print JSON for programs instead of tables.");
 
@@ -30,11 +30,37 @@ internal sealed class InspectCommand : EarshotCommand
     [
         new("earshot inspect models/whisper-tiny.en", "Parts and stages of a model in a folder."),
         new("earshot inspect --random large-v3-turbo --rows 5", "What a beam of 5 would take with a model that is not even here."),
+        new("earshot inspect model.onnx --operations", "A graph's inputs, outputs and every node."),
         new("earshot inspect openai/whisper-base --json | jq .stages", "The same figures for a program."),
     ];
 
+    /// <summary>Inspects an ONNX file or an exported folder; false where the model is neither.</summary>
+    bool InspectsGraphs(ParseResult parsed)
+    {
+        if (parsed.GetValue(_model) is not { } model) return false;
+        bool isFile = File.Exists(model) && model.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase);
+        if (!isFile && !(Directory.Exists(model) && OnnxLoading.IsOnlyExported(model))) return false;
+        if (parsed.GetValue(_random) is not null || parsed.GetValue(_rows) is not null || parsed.GetValue(_past) is not null || parsed.GetValue(_tensors))
+            throw new UsageException("--random, --rows, --past and --tensors are for checkpoints; an ONNX graph has --operations and --json.");
+        bool operations = parsed.GetValue(_operations), json = parsed.GetValue(_json);
+        if (isFile)
+        {
+            var report = OnnxReport.Of(model, operations);
+            if (json) Terminal.Out.WriteLine(JsonSerializer.Serialize(report, CliJson.Readable.OnnxReport));
+            else OnnxTables.Write(report, Terminal);
+        }
+        else
+        {
+            var report = ExportReport.Of(model, operations);
+            if (json) Terminal.Out.WriteLine(JsonSerializer.Serialize(report, CliJson.Readable.ExportReport));
+            else OnnxTables.Write(report, Terminal);
+        }
+        return true;
+    }
+
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
+        if (InspectsGraphs(parsed)) return Task.FromResult(ExitCode.Ok);
         var options = new InspectionOptions
         {
             Rows = parsed.GetValue(_rows) ?? 1,

@@ -61,7 +61,7 @@ internal static class ReportTables
     }
 
     /// <summary>A table whose columns named with a trailing <c>&gt;</c> are aligned right.</summary>
-    static Table New(params ReadOnlySpan<string> columns)
+    public static Table New(params ReadOnlySpan<string> columns)
     {
         var table = new Table { Border = TableBorder.Rounded };
         foreach (var column in columns)
@@ -72,7 +72,7 @@ internal static class ReportTables
         return table;
     }
 
-    static void Row(Table table, params ReadOnlySpan<string> cells)
+    public static void Row(Table table, params ReadOnlySpan<string> cells)
     {
         var row = new Text[cells.Length];
         for (int i = 0; i < row.Length; i++) row[i] = new Text(cells[i]);

@@ -1,4 +1,7 @@
 using Earshot.Checkpoints;
+using Earshot.Compute;
+using Earshot.Onnx.Export;
+using Earshot.Tokenizers;
 
 namespace Earshot.Cli.Models;
 
@@ -27,9 +30,19 @@ internal sealed record ModelSummary
     /// <exception cref="CheckpointException">A file is missing or damaged.</exception>
     public static ModelSummary Of(string folder)
     {
+        if (OnnxLoading.IsOnlyExported(folder))
+        {
+            var exported = ExportedModel.Open(folder);
+            // Graphs hold weights packed and twice; the shape tells how many there are.
+            return Of(folder, exported.Config, exported.Tokenizer, new RandomWeights(exported.Config));
+        }
         using var checkpoint = WhisperCheckpoint.Open(folder);
+        return Of(folder, checkpoint.Config, checkpoint.Tokenizer, checkpoint.Weights);
+    }
+
+    static ModelSummary Of(string folder, WhisperConfig config, WhisperTokenizer tokenizer, ITensorStore weights)
+    {
         var files = new DirectoryInfo(folder).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal).Select(ModelFile.Of).ToList();
-        var config = checkpoint.Config;
         return new ModelSummary
         {
             Folder = folder,
@@ -37,8 +50,8 @@ internal sealed record ModelSummary
             Width = config.DModel,
             EncoderLayers = config.EncoderLayers,
             DecoderLayers = config.DecoderLayers,
-            Languages = config.IsMultilingual ? checkpoint.Tokenizer.Languages.Count : 1,
-            Parameters = checkpoint.Weights.Names.Sum(name => checkpoint.Weights.Find(name)!.Shape.Count),
+            Languages = config.IsMultilingual ? tokenizer.Languages.Count : 1,
+            Parameters = weights.Names.Sum(name => weights.Find(name)!.Shape.Count),
             Bytes = files.Sum(file => file.Bytes),
             Files = files,
         };
