@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -143,6 +144,7 @@ internal static unsafe class PeakLoops
     }
 
     // Ten sums: latency times throughput of what has been built so far, with registers to spare.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Wide(int loops)
     {
         Vector256<float> x = Vector256.Create(1f), y = Vector256.Create(1e-9f);
@@ -163,6 +165,7 @@ internal static unsafe class PeakLoops
         GC.KeepAlive(Vector256.Sum(a + b + c + d + e + f + g + h + i + j));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Narrow(int loops)
     {
         Vector128<float> x = Vector128.Create(1f), y = Vector128.Create(1e-9f);
@@ -184,6 +187,7 @@ internal static unsafe class PeakLoops
     }
 
     // Four sums, so that no addition waits for another; the processor is asked for lines well ahead.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Sum(float* values, long count)
     {
         Vector256<float> a = default, b = default, c = default, d = default;
