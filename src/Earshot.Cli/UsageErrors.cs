@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Earshot.Metrics;
 
 namespace Earshot.Cli;
 
@@ -40,26 +41,8 @@ internal static class UsageErrors
         {
             names = names.Concat(owner.Options.Where(option => owner == command || option.Recursive).Select(option => option.Name));
         }
-        var best = names.MinBy(name => Distance(token, name));
-        return best is not null && Distance(token, best) <= Math.Max(2, token.Length / 4) ? $" Did you mean '{best}'?" : "";
-    }
-
-    /// <summary>How many letters must be inserted, removed or replaced (Levenshtein).</summary>
-    static int Distance(string a, string b)
-    {
-        if (a.Length > 64) return int.MaxValue;
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.Min(replaced, 1 + Math.Min(row[j], row[j - 1]));
-            }
-        }
-        return row[^1];
+        if (token.Length > 64) return "";
+        var best = names.MinBy(name => EditDistance.OfText(token, name));
+        return best is not null && EditDistance.OfText(token, best) <= Math.Max(2, token.Length / 4) ? $" Did you mean '{best}'?" : "";
     }
 }

@@ -27,20 +27,15 @@ internal sealed class WhisperInspection
     readonly ITensorStore _tensors;
     readonly WhisperConfig _config;
     readonly InspectionOptions _options;
-    readonly MeasuringBackend _backend;
-    readonly Scope _root;
-    readonly Scope _model;
+    readonly WhisperCosts _costs;
 
     WhisperInspection(InspectedWeights weights, WhisperConfig config, InspectionOptions options)
     {
         _weights = weights;
         _tensors = weights.Tensors;
-        _backend = new MeasuringBackend { WeightBytesOf = parameter => weights.BytesOf(parameter.Stored) };
         _config = config;
         _options = options;
-        _root = new Scope(_tensors);
-        // Some exports leave out the leading "model".
-        _model = (_root / "model" / "encoder" / "conv1").Has("weight") ? _root / "model" : _root;
+        _costs = new WhisperCosts(_tensors, config, parameter => weights.BytesOf(parameter.Stored));
     }
 
     /// <exception cref="CheckpointException">The tensors do not fit the configuration.</exception>
@@ -53,7 +48,7 @@ internal sealed class WhisperInspection
             throw new UsageException($"--past is {_options.Past}; this model's context holds {_config.MaxTargetPositions} tokens, so expected 0 to {_config.MaxTargetPositions - 1}.");
         var stages = MeasureStages();
         var stored = _tensors.Names.Select(name => _tensors.Find(name)!).OrderBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
-        var used = _root.Parameters.Select(parameter => parameter.Name).ToHashSet();
+        var used = _costs.Parameters.Select(parameter => parameter.Name).ToHashSet();
         long parameters = stored.Sum(tensor => tensor.Shape.Count);
         return new ModelReport
         {
@@ -74,35 +69,18 @@ internal sealed class WhisperInspection
     List<StageReport> MeasureStages()
     {
         int frames = 2 * _config.MaxSourcePositions;
-        var encoded = WhisperModel.Encode(_backend.Input(new Shape(1, frames, _config.NumMelBins)), _model / "encoder", _config);
-        var stages = new List<StageReport> { Stage("encoder", string.Create(CultureInfo.InvariantCulture, $"a window of {frames / 100.0:0.##} s")) };
-
-        using var state = new WhisperDecoderState
-        {
-            Past = [.. Enumerable.Range(0, _config.DecoderLayers).Select(_ => _backend.CreateCache(_options.Rows, _config.MaxTargetPositions, _config.DModel))],
-            Audio = [.. Enumerable.Range(0, _config.DecoderLayers).Select(_ => _backend.CreateMemory(1, _config.MaxSourcePositions, _config.DModel, new Heads(_config.DecoderAttentionHeads)))],
-        };
-        WhisperModel.Remember(encoded, state.Audio, 0, _model / "decoder", _config);
-        stages.Add(Stage("cross-attention", "a window"));
-
-        for (int row = 0; row < _options.Rows; row++) state.Layout.Add(row, _options.Past, 0);
-        var indices = _backend.Input(new Shape(_options.Rows), DType.I32);
-        var hidden = WhisperModel.Decode(indices, indices, state, _model / "decoder", _config);
-        WhisperModel.Logits(hidden, _root, _model / "decoder", _config);
-        stages.Add(Stage("decoder", $"{(_options.Rows == 1 ? "a token" : $"{_options.Rows} tokens")} after {_options.Past}"));
-        return stages;
+        return
+        [
+            Stage("encoder", string.Create(CultureInfo.InvariantCulture, $"a window of {frames / 100.0:0.##} s"), _costs.Encoder(frames)),
+            Stage("cross-attention", "a window", _costs.CrossAttentionKeys()),
+            Stage("decoder", $"{(_options.Rows == 1 ? "a token" : $"{_options.Rows} tokens")} after {_options.Past}", _costs.Step(_options.Rows, _options.Past)),
+        ];
     }
 
-    StageReport Stage(string name, string what)
+    StageReport Stage(string name, string what, Cost total) => new(name, what, total.Flops, total.WeightBytes, total.ActivationBytes, total.KeyValueBytes)
     {
-        var total = _backend.Total;
-        var stage = new StageReport(name, what, total.Flops, total.WeightBytes, total.ActivationBytes, total.KeyValueBytes)
-        {
-            Operations = _options.Operations ? [.. _backend.Measurements.GroupBy(measurement => measurement.Operation).Select(Operation).OrderByDescending(operation => operation.Flops)] : null,
-        };
-        _backend.Clear();
-        return stage;
-    }
+        Operations = _options.Operations ? [.. _costs.Operations.GroupBy(measurement => measurement.Operation).Select(Operation).OrderByDescending(operation => operation.Flops)] : null,
+    };
 
     static OperationReport Operation(IGrouping<string, Measurement> measurements)
     {

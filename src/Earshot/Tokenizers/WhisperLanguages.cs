@@ -1,3 +1,5 @@
+using Earshot.Metrics;
+
 namespace Earshot.Tokenizers;
 
 /// <summary>The languages of Whisper: their codes in the order of their tokens, and their English names.</summary>
@@ -90,28 +92,10 @@ public static class WhisperLanguages
     {
         if (text.Length is 0 or > 40) return [];
         return [.. s_languages
-            .Select(l => (l.Code, l.Name, Distance: EditDistance(text.ToLowerInvariant(), l.Name)))
+            .Select(l => (l.Code, l.Name, Distance: EditDistance.OfText(text.ToLowerInvariant(), l.Name)))
             .Where(l => l.Distance <= 2 || text.Length >= 3 && l.Name.StartsWith(text, StringComparison.OrdinalIgnoreCase))
             .OrderBy(l => l.Distance)
             .Take(3)
             .Select(l => $"{l.Name} ({l.Code})")];
-    }
-
-    /// <summary>How many letters must be inserted, removed or replaced (Levenshtein).</summary>
-    static int EditDistance(string a, string b)
-    {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.Min(replaced, 1 + Math.Min(row[j], row[j - 1]));
-            }
-        }
-        return row[^1];
     }
 }

@@ -2,6 +2,7 @@ using Earshot.Audio;
 using Earshot.Compute.Cpu;
 using Earshot.Transcription;
 using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
 using TranscriptionOptions = Earshot.Transcription.TranscriptionOptions;
 
 namespace Earshot.Tests.Transcription;
@@ -104,6 +105,22 @@ public class TranscriberTests
         Assert.Same(client, client.GetService<ISpeechToTextClient>());
         Assert.Null(client.GetService<string>());
         Assert.Null(client.GetService(typeof(Transcriber), "key"));
+    }
+
+    [Fact]
+    public async Task It_serves_behind_the_builder_and_in_dependency_injection()
+    {
+        using var transcriber = await LoadAsync();
+        var asked = new List<string?>();
+        var services = new ServiceCollection();
+        services.AddSpeechToTextClient(transcriber.AsSpeechToTextClient()).ConfigureOptions(options => asked.Add(options.SpeechLanguage));
+        await using var provider = services.BuildServiceProvider();
+        var client = provider.GetRequiredService<ISpeechToTextClient>();
+        using var stream = File.OpenRead(TestData.Require("audio/jfk.wav"));
+        var response = await client.GetTextAsync(stream, new SpeechToTextOptions { SpeechLanguage = "en" }, TestContext.Current.CancellationToken);
+        Assert.StartsWith(Words(Jfk), Words(response.Text), StringComparison.Ordinal);
+        Assert.Equal(["en"], asked);
+        Assert.Same(transcriber, client.GetService<Transcriber>());
     }
 
     [Fact]

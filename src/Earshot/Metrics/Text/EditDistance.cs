@@ -6,8 +6,18 @@ namespace Earshot.Metrics;
 /// The least number of substitutions, deletions and insertions between two sequences of unit numbers,
 /// by bit vectors of 64 rows (Myers 1999, in Hyyrö's form for long patterns): O(n·m / 64) time, O(n) memory.
 /// </summary>
-internal static class EditDistance
+public static class EditDistance
 {
+    /// <summary>How many letters must be inserted, removed or replaced to make one text of the other.</summary>
+    public static int OfText(string a, string b)
+    {
+        ArgumentNullException.ThrowIfNull(a);
+        ArgumentNullException.ThrowIfNull(b);
+        return Between(Units(a), Units(b));
+
+        static int[] Units(string text) => [.. text.Select(letter => (int)letter)];
+    }
+
     public static int Between(ReadOnlySpan<int> reference, ReadOnlySpan<int> hypothesis)
     {
         var prefix = reference.CommonPrefixLength(hypothesis);
@@ -21,7 +31,7 @@ internal static class EditDistance
         return reference.Length >= hypothesis.Length ? Columns(reference, hypothesis) : Columns(hypothesis, reference);
     }
 
-    public static int CommonSuffixLength(ReadOnlySpan<int> a, ReadOnlySpan<int> b)
+    internal static int CommonSuffixLength(ReadOnlySpan<int> a, ReadOnlySpan<int> b)
     {
         var most = Math.Min(a.Length, b.Length);
         var length = 0;
