@@ -3,6 +3,8 @@ using System.Globalization;
 using Earshot.Checkpoints;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
+using Earshot.Onnx.Export;
+using Earshot.Transcription;
 
 namespace Earshot.Cli.Commands;
 
@@ -14,16 +16,20 @@ internal sealed class QuantizeCommand : EarshotCommand
     readonly Option<string?> _output = new("--output", "-o") { Description = "The folder to make; it must not exist.", HelpName = "DIR", Arity = ArgumentArity.ExactlyOne, Required = true };
     readonly Option<string[]> _keep = new("--keep") { Description = "Leave matrices whose name contains this text as they are; may be repeated.", HelpName = "TEXT" };
 
+    readonly Option<string?> _manifest = OptionKinds.Text("--manifest", "MANIFEST", "Transcribe these recordings with both models and print the word error rates: a JSON array with file and reference.");
+
     public QuantizeCommand(Terminal terminal)
         : base("quantize", "Write a model with smaller weights: a folder in the same form, which every command takes in place of the original.", terminal)
     {
         Add(_model);
         AddGroup("How", _to, _output, _keep);
+        AddGroup("Check", _manifest);
     }
 
     public override IReadOnlyList<Example> Examples { get; } =
     [
         new("earshot quantize openai/whisper-base --to int8 -o whisper-base-int8", "About half of float16's size, nearly the same words."),
+        new("earshot quantize openai/whisper-base -o base-int8 --manifest clips/manifest.json", "And how many more words it gets wrong."),
         new("earshot quantize ./whisper-small --to int4 --keep encoder -o small-int4", "Four bits in the decoder, the encoder as it is."),
     ];
 
@@ -31,6 +37,8 @@ internal sealed class QuantizeCommand : EarshotCommand
     {
         var source = await ModelFolders.GetAsync(parsed.GetValue(_model)!, Terminal, cancellationToken).ConfigureAwait(false);
         var target = parsed.GetValue(_output)!;
+        // Read first: a wrong manifest should not cost a model's writing.
+        var clips = parsed.GetValue(_manifest) is { } manifest ? ExportGate.ReadManifest(manifest) : null;
         var keep = parsed.GetValue(_keep) ?? [];
         var options = new QuantizationOptions
         {
@@ -44,7 +52,17 @@ internal sealed class QuantizeCommand : EarshotCommand
         }
         Terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{target}: {Units.Bytes(result.BytesBefore)} → {Units.Bytes(result.BytesAfter)} ({100.0 * result.BytesAfter / result.BytesBefore:0} %), {result.Quantized} matrices as {WeightScheme.NameOf(options.Format)}, {result.Kept} tensors kept"));
+        if (clips is not null) Terminal.Out.WriteLine($"{await CompareAsync(source, target, clips, cancellationToken).ConfigureAwait(false)} on {clips.Count} clips");
         return ExitCode.Ok;
+    }
+
+    // Any difference is told; none is refused.
+    async Task<GateResult> CompareAsync(string source, string target, IReadOnlyList<GateClip> clips, CancellationToken cancellationToken)
+    {
+        using var status = new StatusLine(Terminal);
+        using var before = await Transcriber.LoadAsync(source, cancellationToken: cancellationToken).ConfigureAwait(false);
+        using var after = await Transcriber.LoadAsync(target, cancellationToken: cancellationToken).ConfigureAwait(false);
+        return await new ExportCheck(clips, double.PositiveInfinity).CompareAsync(before, after.Runtime, status, cancellationToken).ConfigureAwait(false);
     }
 
     sealed class Shown(StatusLine status) : IProgress<double>

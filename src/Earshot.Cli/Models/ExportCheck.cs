@@ -1,13 +1,14 @@
 using Earshot.Audio;
 using Earshot.Compute.Cpu;
 using Earshot.Metrics;
+using Earshot.Models;
 using Earshot.Onnx.Export;
 using Earshot.Onnx.Runner;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Models;
 
-/// <summary>Compares an exported model with its checkpoint in float32 on our own kernels: greedy transcripts of clips, by word error rate.</summary>
+/// <summary>Compares an exported or quantised model with its checkpoint on our own kernels: greedy transcripts of clips, by word error rate.</summary>
 internal sealed class ExportCheck(IReadOnlyList<GateClip> clips, double mostIncrease)
 {
     static readonly TranscriptionOptions s_greedy = new() { BeamSize = 1, Temperatures = [0] };
@@ -19,6 +20,13 @@ internal sealed class ExportCheck(IReadOnlyList<GateClip> clips, double mostIncr
     {
         using var before = await Transcriber.LoadAsync(checkpoint, new TranscriberOptions { Weights = WeightFormat.F32 }, cancellationToken: cancellationToken).ConfigureAwait(false);
         using var after = await Task.Run(() => OnnxWhisperRuntime.Open(exported), cancellationToken).ConfigureAwait(false);
+        return await CompareAsync(before, after, status, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Compares two loaded models that share a tokenizer.</summary>
+    /// <exception cref="ModelException">The word error rate grew too much.</exception>
+    public async Task<GateResult> CompareAsync(Transcriber before, WhisperRuntime after, StatusLine status, CancellationToken cancellationToken)
+    {
         var scorer = new TextScorer(TextScoringOptions.ForLanguage("en"));
         int done = 0;
         var gate = new ExportGate(

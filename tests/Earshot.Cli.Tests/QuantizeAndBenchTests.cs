@@ -1,0 +1,53 @@
+using System.Text.Json;
+
+namespace Earshot.Cli.Tests;
+
+public class QuantizeAndBenchTests
+{
+    [Fact]
+    public async Task A_quantised_model_is_smaller_and_still_hears()
+    {
+        var model = TestData.Require("models/whisper-tiny.en");
+        using var folder = new TemporaryFolder();
+        var target = Path.Combine(folder.Path, "int8");
+        var run = await CommandRun.OfAsync(["quantize", model, "-o", target, "--keep", "conv"]);
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Contains("75.5 MB → 39.4 MB (52 %), 65 matrices as int8", run.Output, StringComparison.Ordinal);
+        var heard = await CommandRun.OfAsync(["transcribe", TestData.Require("audio/jfk.wav"), "-m", target]);
+        Assert.Contains("what your country can do for you", heard.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_existing_folder_is_not_overwritten()
+    {
+        using var folder = new TemporaryFolder();
+        var run = await CommandRun.OfAsync(["quantize", TestData.Require("models/whisper-tiny.en"), "-o", folder.Path]);
+        Assert.Equal(ExitCode.Model, run.ExitCode);
+        Assert.Contains("exists already", run.Error, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
+    }
+
+    [Fact]
+    public async Task A_benchmark_prints_every_stage_for_programs()
+    {
+        var run = await CommandRun.OfAsync(["bench", TestData.Require("models/whisper-tiny.en"), "--weights", "f32,int8", "--rounds", "1", "--tokens", "2", "--streams", "2", "--json"]);
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        using var report = JsonDocument.Parse(run.Output);
+        var results = report.RootElement.GetProperty("results").EnumerateArray().ToList();
+        Assert.Equal(["f32", "int8"], results.Select(result => result.GetProperty("name").GetString()));
+        Assert.All(results, result => Assert.Equal(5, result.GetProperty("stages").GetArrayLength()));
+        Assert.True(results[1].GetProperty("weight_bytes").GetInt64() < 0.3 * results[0].GetProperty("weight_bytes").GetInt64());
+        Assert.True(report.RootElement.GetProperty("read_gigabytes_per_second").GetDouble() > 0);
+    }
+
+    [Theory]
+    [InlineData("bench --random tiny --weights f16", "--weights has 'f16'")]
+    [InlineData("bench --random huge", "No Whisper model is called 'huge'")]
+    [InlineData("bench", "give a model's folder or name, or --random SHAPE")]
+    public async Task What_cannot_be_measured_is_said(string commandLine, string expected)
+    {
+        var run = await CommandRun.OfAsync(commandLine.Split(' '));
+        Assert.NotEqual(ExitCode.Ok, run.ExitCode);
+        Assert.Contains(expected, run.Error, StringComparison.Ordinal);
+    }
+}
