@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Earshot.Audio;
+using Earshot.Compute.Cpu;
 using Earshot.Decoding;
 using Earshot.Features;
 using Earshot.Models;
@@ -36,6 +37,22 @@ public sealed class GoldenDecodingTests(GoldenDecodingTests.Model model) : IClas
         Assert.Equal(Tokens(expected, "tokens_timestamps")[1..^1], timed.Tokens);
         Assert.InRange(timed.AvgLogprob, -1, 0);
         Assert.InRange(timed.NoSpeechProb, 0, 0.3f);
+    }
+
+    [Theory]
+    [InlineData("jfk.wav")]
+    [InlineData("librispeech-test-clean-1089-134691-0000.wav")]
+    [InlineData("kathleen-arctic_a0023_1592748016.wav")]
+    [InlineData("librispeech-test-other-3080-5032-0000.wav")]
+    public void Bfloat16_weights_give_the_same_tokens(string clip)
+    {
+        using var runtime = TinyEnglish.Open(new CpuOptions { Weights = WeightFormat.BF16 });
+        using var golden = JsonDocument.Parse(File.ReadAllText(TestData.Require("goldens/whisper-tiny.en/greedy.json")));
+        var expected = golden.RootElement.GetProperty("clips").GetProperty(clip);
+        using var audio = Encode(runtime, clip);
+        var task = new DecodingTask(runtime, _model.Open().Item2);
+        Assert.Equal(Tokens(expected, "tokens")[2..^1], task.Run(audio, s_greedy with { WithoutTimestamps = true }).Tokens);
+        Assert.Equal(Tokens(expected, "tokens_timestamps")[1..^1], task.Run(audio, s_greedy).Tokens);
     }
 
     [Fact]
