@@ -9,7 +9,7 @@ public readonly record struct ClipRange(TimeSpan Start, TimeSpan? End = null);
 public sealed record TranscriptionOptions
 {
     // Without any silence the model often does not see that nothing follows.
-    const int SilenceFrames = 100;
+    const int SilenceFrames = 1000;
 
     /// <summary>The language spoken, by code or English name; null to detect it.</summary>
     public string? Language { get; init; }
@@ -93,8 +93,8 @@ public sealed record TranscriptionOptions
     public bool DetectLanguageEachWindow { get; init; }
 
     /// <summary>
-    /// Whether a window that is not full is encoded only as far as it holds audio, and a second of silence: faster for short
-    /// recordings, while the model was trained on full windows, so that results differ a little.
+    /// Whether a window that is not full is encoded only as far as it holds audio, and ten seconds of silence: faster for short
+    /// recordings, while the model was trained on full windows, so that results differ. With less silence it begins to loop.
     /// </summary>
     public bool ShortWindows { get; init; }
 
