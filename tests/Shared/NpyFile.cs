@@ -1,25 +1,52 @@
+using System.Buffers.Binary;
 using System.Globalization;
+using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Earshot.Testing;
 
-/// <summary>Reads NumPy's .npy files of float32 or float16, as reference outputs are kept.</summary>
+/// <summary>Reads NumPy's arrays of float32 or float16, as reference outputs are kept.</summary>
 internal static partial class NpyFile
 {
     public static (float[] Values, int[] Shape) Read(string path)
     {
-        var bytes = File.ReadAllBytes(path);
-        int headerLength = BitConverter.ToUInt16(bytes, 8);
-        var header = Encoding.ASCII.GetString(bytes, 10, headerLength);
-        var shape = ShapePattern().Match(header).Groups[1].Value
+        using var stream = File.OpenRead(path);
+        return Read(stream);
+    }
+
+    public static (float[] Values, int[] Shape) ReadFromZip(string path, string name)
+    {
+        using var zip = ZipFile.OpenRead(path);
+        using var stream = zip.GetEntry(name + ".npy")!.Open();
+        return Read(stream);
+    }
+
+    static (float[] Values, int[] Shape) Read(Stream stream)
+    {
+        var prefix = new byte[8];
+        stream.ReadExactly(prefix);
+        Assert.Equal("\u0093NUMPY", Encoding.Latin1.GetString(prefix, 0, 6));
+        var size = new byte[prefix[6] == 1 ? 2 : 4];
+        stream.ReadExactly(size);
+        var header = new byte[size.Length == 2 ? BinaryPrimitives.ReadUInt16LittleEndian(size) : BinaryPrimitives.ReadInt32LittleEndian(size)];
+        stream.ReadExactly(header);
+        var text = Encoding.ASCII.GetString(header);
+        Assert.Contains("'fortran_order': False", text, StringComparison.Ordinal);
+        var shape = ShapePattern().Match(text).Groups[1].Value
             .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(size => int.Parse(size, CultureInfo.InvariantCulture)).ToArray();
-        var data = bytes.AsSpan(10 + headerLength);
-        if (header.Contains("'<f4'", StringComparison.Ordinal)) return (MemoryMarshal.Cast<byte, float>(data).ToArray(), shape);
-        if (header.Contains("'<f2'", StringComparison.Ordinal)) return ([.. MemoryMarshal.Cast<byte, Half>(data).ToArray().Select(half => (float)half)], shape);
-        throw new InvalidDataException($"{path}: {header}");
+            .Select(n => int.Parse(n, CultureInfo.InvariantCulture)).ToArray();
+        return (Values(stream, text, shape.Aggregate(1, (a, b) => a * b)), shape);
+    }
+
+    static float[] Values(Stream stream, string header, int count)
+    {
+        bool half = header.Contains("'<f2'", StringComparison.Ordinal);
+        if (!half) Assert.Contains("'<f4'", header, StringComparison.Ordinal);
+        var bytes = new byte[count * (half ? 2 : 4)];
+        stream.ReadExactly(bytes);
+        return half ? [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(value => (float)value)] : MemoryMarshal.Cast<byte, float>(bytes).ToArray();
     }
 
     [GeneratedRegex(@"'shape':\s*\(([^)]*)\)")]

@@ -18,31 +18,22 @@ internal static class BenchSettings
         ["nf4"] = WeightFormat.Nf4,
     };
 
-    static readonly Dictionary<string, InstructionSet> s_sets = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ["portable"] = InstructionSet.Portable,
-        ["avx2"] = InstructionSet.Avx2,
-        ["avx2-vnni"] = InstructionSet.Avx2Vnni,
-        ["avx512"] = InstructionSet.Avx512,
-        ["amx"] = InstructionSet.Amx,
-    };
-
     /// <exception cref="UsageException">A name is not known.</exception>
     public static IReadOnlyList<BenchSetting> Parse(string[] weights, string[] sets, int? threads)
     {
         var settings = new List<BenchSetting>();
-        foreach (var set in sets.Length == 0 ? [null] : sets.Select(name => (InstructionSet?)Known(s_sets, name, "--isa")))
+        foreach (var set in sets.Length == 0 ? [null] : sets.Select(name => (InstructionSet?)Known(InstructionSets.Names, name, "--isa")))
         {
             var formats = weights.Length == 0 ? [CpuDevice.PreferredWeights(set)] : weights.Select(name => Known(s_formats, name, "--weights"));
             foreach (var format in formats)
             {
                 var name = s_formats.First(pair => pair.Value == format).Key;
-                settings.Add(new BenchSetting(set is { } named ? $"{name} {s_sets.First(pair => pair.Value == named).Key}" : name, new CpuOptions { Weights = format, InstructionSet = set, Threads = threads }));
+                settings.Add(new BenchSetting(set is { } named ? $"{name} {InstructionSets.Names.First(pair => pair.Value == named).Key}" : name, new CpuOptions { Weights = format, InstructionSet = set, Threads = threads }));
             }
         }
         return settings;
     }
 
-    static T Known<T>(Dictionary<string, T> known, string name, string option) =>
+    static T Known<T>(IReadOnlyDictionary<string, T> known, string name, string option) =>
         known.TryGetValue(name, out var value) ? value : throw new UsageException($"{option} has '{name}'; expected some of {string.Join(", ", known.Keys)}.");
 }

@@ -57,7 +57,7 @@ internal sealed class BenchCommand : EarshotCommand
         BenchmarkReport report;
         using (var status = new StatusLine(Terminal))
         {
-            report = await Task.Run(() => BenchRun.Run(model, settings, options, new Shown(status), cancellationToken), cancellationToken).ConfigureAwait(false);
+            report = await Task.Run(() => BenchRun.Run(model, settings, options, new PercentStatus(status, "Measuring"), cancellationToken), cancellationToken).ConfigureAwait(false);
         }
         if (parsed.GetValue(_json)) Terminal.Out.WriteLine(JsonSerializer.Serialize(report, CliJson.Readable.BenchmarkReport));
         else if (parsed.GetValue(_markdown)) Terminal.Out.Write(BenchTables.Markdown(report));
@@ -67,9 +67,4 @@ internal sealed class BenchCommand : EarshotCommand
 
     static string[] Split(string[]? values) =>
         [.. (values ?? []).SelectMany(value => value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
-
-    sealed class Shown(StatusLine status) : IProgress<double>
-    {
-        public void Report(double value) => status.Show(_ => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"Measuring … {100 * value:0} %"));
-    }
 }

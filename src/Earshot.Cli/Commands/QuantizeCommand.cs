@@ -48,7 +48,7 @@ internal sealed class QuantizeCommand : EarshotCommand
         QuantizationResult result;
         using (var status = new StatusLine(Terminal))
         {
-            result = await Task.Run(() => CheckpointQuantizer.Run(source, target, options, new Shown(status), cancellationToken), cancellationToken).ConfigureAwait(false);
+            result = await Task.Run(() => CheckpointQuantizer.Run(source, target, options, new PercentStatus(status, "Quantizing"), cancellationToken), cancellationToken).ConfigureAwait(false);
         }
         Terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{target}: {Units.Bytes(result.BytesBefore)} → {Units.Bytes(result.BytesAfter)} ({100.0 * result.BytesAfter / result.BytesBefore:0} %), {result.Quantized} matrices as {WeightScheme.NameOf(options.Format)}, {result.Kept} tensors kept"));
@@ -63,10 +63,5 @@ internal sealed class QuantizeCommand : EarshotCommand
         using var before = await Transcriber.LoadAsync(source, cancellationToken: cancellationToken).ConfigureAwait(false);
         using var after = await Transcriber.LoadAsync(target, cancellationToken: cancellationToken).ConfigureAwait(false);
         return await new ExportCheck(clips, double.PositiveInfinity).CompareAsync(before, after.Runtime, status, cancellationToken).ConfigureAwait(false);
-    }
-
-    sealed class Shown(StatusLine status) : IProgress<double>
-    {
-        public void Report(double value) => status.Show(_ => string.Create(CultureInfo.InvariantCulture, $"Quantizing … {100 * value:0} %"));
     }
 }

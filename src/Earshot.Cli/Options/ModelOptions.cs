@@ -22,7 +22,7 @@ internal sealed class ModelOptions
     readonly Option<int?> _threads = OptionKinds.Whole("--threads", "Threads that compute (default: one a core).", 1, 1024);
     readonly Option<string?> _precision = OptionKinds.Choice("--precision", "Numbers to compute with; auto takes what suits the machine (default auto).", "auto", "f32", "bf16");
     readonly Option<string?> _quantize = OptionKinds.Choice("--quantize", "Round the weights as the model is loaded: less memory, faster steps, a little less exact.", "int8", "int4", "nf4");
-    readonly Option<string?> _isa = OptionKinds.Choice("--isa", "The most to use of the processor's instructions (default: all it has, or EARSHOT_ISA).", "portable", "avx2", "avx2-vnni", "avx512", "amx");
+    readonly Option<string?> _isa = OptionKinds.Choice("--isa", "The most to use of the processor's instructions (default: all it has, or EARSHOT_ISA).", [.. InstructionSets.Names.Keys]);
 
     public OptionGroup Group => new("Model", [_model, _device, _threads, _precision, _quantize, _isa]);
 
@@ -39,15 +39,7 @@ internal sealed class ModelOptions
     {
         Threads = parsed.GetValue(_threads),
         Weights = WeightsOf(parsed),
-        InstructionSet = parsed.GetValue(_isa) switch
-        {
-            "portable" => InstructionSet.Portable,
-            "avx2" => InstructionSet.Avx2,
-            "avx2-vnni" => InstructionSet.Avx2Vnni,
-            "avx512" => InstructionSet.Avx512,
-            "amx" => InstructionSet.Amx,
-            _ => null,
-        },
+        InstructionSet = parsed.GetValue(_isa) is { } isa ? InstructionSets.Names[isa] : null,
     };
 
     /// <summary>The format of the weights; null leaves it to the machine.</summary>

@@ -44,7 +44,7 @@ public sealed class WhisperGraphs
         _options = options ?? new GraphOptions();
         _weights = weights ?? new OnnxWeights();
         _root = new Scope(tensors);
-        _model = (_root / "model" / "encoder" / "conv1").Has("weight") ? _root / "model" : _root;
+        _model = WhisperModel.ModelScope(_root);
     }
 
     /// <summary>Features to the encoder's output and each decoder layer's cross-attention keys and values.</summary>

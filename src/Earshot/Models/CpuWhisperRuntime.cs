@@ -53,7 +53,7 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
         _ownsDevice = device is null;
         _device = device ?? new CpuDevice();
         _root = new Scope(tensors);
-        _model = WhisperCosts.ModelScope(_root);
+        _model = WhisperModel.ModelScope(_root);
         _decoder = new CpuBackend(_device);
         limits ??= new RuntimeLimits();
         _mostWaiting = limits.Waiting;

@@ -24,7 +24,7 @@ public sealed class WhisperCosts
         _backend = new MeasuringBackend { WeightBytesOf = weightBytesOf, KeyValueBytes = keyValueBytes };
         _config = config;
         _root = new Scope(tensors);
-        _model = ModelScope(_root);
+        _model = WhisperModel.ModelScope(_root);
     }
 
     /// <summary>The operations of the stage measured last.</summary>
@@ -32,9 +32,6 @@ public sealed class WhisperCosts
 
     /// <summary>The parameters that the stages measured so far use.</summary>
     public IEnumerable<Parameter> Parameters => _root.Parameters;
-
-    /// <summary>Some exports leave out the leading <c>model</c> of the names.</summary>
-    internal static Scope ModelScope(Scope root) => (root / "model" / "encoder" / "conv1").Has("weight") ? root / "model" : root;
 
     /// <summary>Encoding a window of so many frames.</summary>
     public Cost Encoder(int frames)

@@ -9,6 +9,13 @@ namespace Earshot.Models;
 /// </summary>
 public static class WhisperModel
 {
+    /// <summary>Where a checkpoint's encoder and decoder are: below <c>model</c>, which some exports leave out of the names.</summary>
+    public static Scope ModelScope(Scope root)
+    {
+        ArgumentNullException.ThrowIfNull(root);
+        return (root / "model" / "encoder" / "conv1").Has("weight") ? root / "model" : root;
+    }
+
     /// <summary>Features (batch, frames, mels) → (batch, frames / 2, size). <paramref name="w"/> is <c>model.encoder</c>.</summary>
     public static Tensor Encode(Tensor features, Scope w, WhisperConfig config)
     {

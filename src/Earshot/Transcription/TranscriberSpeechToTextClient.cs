@@ -33,7 +33,7 @@ internal sealed class TranscriberSpeechToTextClient(Transcriber transcriber, Tra
     {
         ArgumentNullException.ThrowIfNull(audioSpeechStream);
         var request = ToTranscription(options);
-        var last = new LatestInfo();
+        var last = new LastProgress();
         var segments = new List<Segment>();
         await foreach (var segment in transcriber.TranscribeAsync(audioSpeechStream, "audio stream", request, last, cancellationToken).ConfigureAwait(false)) segments.Add(segment);
         var transcript = new Transcript { Segments = segments, Info = last.Info };
@@ -52,7 +52,7 @@ internal sealed class TranscriberSpeechToTextClient(Transcriber transcriber, Tra
     {
         ArgumentNullException.ThrowIfNull(audioSpeechStream);
         var request = ToTranscription(options);
-        var last = new LatestInfo();
+        var last = new LastProgress();
         var id = NewResponseId();
         yield return Update(id, SpeechToTextResponseUpdateKind.SessionOpen, TimeSpan.Zero, TimeSpan.Zero);
         await foreach (var segment in transcriber.TranscribeAsync(audioSpeechStream, "audio stream", request, last, cancellationToken).ConfigureAwait(false))
@@ -111,11 +111,4 @@ internal sealed class TranscriberSpeechToTextClient(Transcriber transcriber, Tra
     static AdditionalPropertiesDictionary? Properties(string? language) => language is null ? null : new() { ["language"] = language };
 
     static string NewResponseId() => Guid.NewGuid().ToString("N", CultureInfo.InvariantCulture);
-
-    sealed class LatestInfo : IProgress<TranscriptionProgress>
-    {
-        public TranscriptionInfo Info { get; private set; } = new();
-
-        public void Report(TranscriptionProgress value) => Info = value.Info;
-    }
 }

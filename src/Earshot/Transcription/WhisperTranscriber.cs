@@ -153,16 +153,4 @@ public sealed class WhisperTranscriber
     static TimeSpan Time(long samples) => TimeSpan.FromSeconds(samples / 16_000.0);
 
     static TimeSpan? Time(long? samples) => samples is { } count ? Time(count) : null;
-
-    /// <summary>Passes progress on, and keeps the last.</summary>
-    sealed class LastProgress(IProgress<TranscriptionProgress>? inner) : IProgress<TranscriptionProgress>
-    {
-        public TranscriptionInfo Info { get; private set; } = new();
-
-        public void Report(TranscriptionProgress value)
-        {
-            Info = value.Info;
-            inner?.Report(value);
-        }
-    }
 }

@@ -9,7 +9,7 @@ public class LogMelSpectrogramTests
     [InlineData(128)]
     public void Mel_filters_equal_the_reference(int melBins)
     {
-        var (expected, shape) = Npy.ReadFromZip(TestData.Require("tokenizers/whisper/mel_filters.npz"), $"mel_{melBins}");
+        var (expected, shape) = NpyFile.ReadFromZip(TestData.Require("tokenizers/whisper/mel_filters.npz"), $"mel_{melBins}");
         Assert.Equal([melBins, 201], shape);
 
         var filters = new MelFilterBank(melBins, 400, 16000).Filters;
@@ -23,7 +23,7 @@ public class LogMelSpectrogramTests
     public void Features_of_speech_equal_the_reference()
     {
         var samples = AudioFile.Load(TestData.Require("audio/jfk.wav"));
-        var (expected, shape) = Npy.Read(TestData.Require("goldens/whisper-tiny.en/jfk.log_mel.npy"));
+        var (expected, shape) = NpyFile.Read(TestData.Require("goldens/whisper-tiny.en/jfk.log_mel.npy"));
         Assert.Equal([80, 3000], shape);
         var frames = new float[80 * 3000];
 

@@ -33,16 +33,13 @@ internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bo
     }
 
     /// <summary>The instruction set of a name as EARSHOT_ISA has it; null for none.</summary>
-    public static InstructionSet? Named(string? name) => name?.Trim().ToLowerInvariant() switch
+    public static InstructionSet? Named(string? name)
     {
-        null or "" => null,
-        "portable" => InstructionSet.Portable,
-        "avx2" => InstructionSet.Avx2,
-        "avx2-vnni" => InstructionSet.Avx2Vnni,
-        "avx512" => InstructionSet.Avx512,
-        "amx" => InstructionSet.Amx,
-        _ => throw new ArgumentException($"EARSHOT_ISA is '{name}'; expected portable, avx2, avx2-vnni, avx512 or amx."),
-    };
+        if (string.IsNullOrWhiteSpace(name)) return null;
+        return InstructionSets.Names.TryGetValue(name.Trim(), out var set)
+            ? set
+            : throw new ArgumentException($"EARSHOT_ISA is '{name}'; expected portable, avx2, avx2-vnni, avx512 or amx.");
+    }
 
     static bool HasAvx512() =>
         Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported && RuntimeInformation.ProcessArchitecture == Architecture.X64;
