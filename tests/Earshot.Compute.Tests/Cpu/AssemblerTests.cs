@@ -70,6 +70,32 @@ public sealed class AssemblerTests
         Check("62 d1 1c 40 59 f5", code => code.Multiply(6, 28, 13));
         // vmulps zmm25, zmm5, zmm30
         Check("62 01 54 48 59 ce", code => code.Multiply(25, 5, 30));
+        // vaddps zmm3, zmm17, zmm30
+        Check("62 91 74 40 58 de", code => code.Add(3, 17, 30));
+        // vsubps zmm28, zmm4, zmm9
+        Check("62 41 5c 48 5c e1", code => code.Subtract(28, 4, 9));
+        // vmaxps zmm16, zmm24, zmm2
+        Check("62 e1 3c 40 5f c2", code => code.Max(16, 24, 2));
+        // vmovaps zmm22, zmm1
+        Check("62 e1 7c 48 28 f1", code => code.Copy(22, 1));
+        // vfmadd213ps zmm17, zmm5, zmm28
+        Check("62 82 55 48 a8 cc", code => code.MultiplyThenAdd(17, 5, 28));
+        // vscalefps zmm7, zmm19, zmm16
+        Check("62 b2 65 40 2c f8", code => code.ScaleByPowersOfTwo(7, 19, 16));
+        // vrndscaleps zmm18, zmm11, 0
+        Check("62 c3 7d 48 08 d3 00", code => code.RoundToWhole(18, 11));
+        // vshuff32x4 zmm16, zmm20, zmm20, 0x4e
+        Check("62 a3 5d 40 23 c4 4e", code => code.SwapBlocks(16, 20, 0x4E));
+        // vpermilps zmm16, zmm22, 0xb1
+        Check("62 a3 7d 48 04 c6 b1", code => code.SwapLanes(16, 22, 0xB1));
+        // vcvtne2ps2bf16 zmm13, zmm13, zmm12
+        Check("62 52 17 48 72 ec", code => code.ConvertToBFloat16(13, 13, 12));
+        // vcvtne2ps2bf16 zmm29, zmm3, zmm20
+        Check("62 22 67 48 72 ec", code => code.ConvertToBFloat16(29, 3, 20));
+        // vmovss [r8], xmm20
+        Check("62 c1 7e 08 11 20", code => code.StoreLane(new Address(Gpr.R8), 20));
+        // vmovss [r9+8], xmm16
+        Check("62 c1 7e 08 11 41 02", code => code.StoreLane(new Address(Gpr.R9, 8), 16));
         // vzeroupper
         Check("c5 f8 77", code => code.ZeroUpper());
     }

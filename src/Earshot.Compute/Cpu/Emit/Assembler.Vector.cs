@@ -5,9 +5,11 @@ internal sealed partial class Assembler
 {
     const int Map0F = 1;
     const int Map0F38 = 2;
+    const int Map0F3A = 3;
     const int NoPrefix = 0;
     const int Prefix66 = 1;
     const int PrefixF3 = 2;
+    const int PrefixF2 = 3;
 
     /// <summary>Loads 64 bytes (vmovups).</summary>
     public void LoadVector(int destination, Address source) => EvexMemory(Map0F, NoPrefix, 0x10, destination, 0, source, 64);
@@ -43,6 +45,39 @@ internal sealed partial class Assembler
     /// <summary>destination = left · right (vmulps).</summary>
     public void Multiply(int destination, int left, int right) => EvexRegister(Map0F, NoPrefix, 0x59, destination, left, right);
 
+    /// <summary>destination = left + right (vaddps).</summary>
+    public void Add(int destination, int left, int right) => EvexRegister(Map0F, NoPrefix, 0x58, destination, left, right);
+
+    /// <summary>destination = left − right (vsubps).</summary>
+    public void Subtract(int destination, int left, int right) => EvexRegister(Map0F, NoPrefix, 0x5C, destination, left, right);
+
+    /// <summary>destination = the larger; right where either is not a number (vmaxps).</summary>
+    public void Max(int destination, int left, int right) => EvexRegister(Map0F, NoPrefix, 0x5F, destination, left, right);
+
+    /// <summary>destination = source (vmovaps).</summary>
+    public void Copy(int destination, int source) => EvexRegister(Map0F, NoPrefix, 0x28, destination, 0, source);
+
+    /// <summary>destination = destination · factor + addend, rounded once (vfmadd213ps).</summary>
+    public void MultiplyThenAdd(int destination, int factor, int addend) => EvexRegister(Map0F38, Prefix66, 0xA8, destination, factor, addend);
+
+    /// <summary>destination = value · 2^⌊power⌋ (vscalefps).</summary>
+    public void ScaleByPowersOfTwo(int destination, int value, int power) => EvexRegister(Map0F38, Prefix66, 0x2C, destination, value, power);
+
+    /// <summary>The nearest whole numbers, ties to even (vrndscaleps).</summary>
+    public void RoundToWhole(int destination, int source) => EvexImmediate(Prefix66, 0x08, destination, 0, source, 0);
+
+    /// <summary>Blocks of 128 bits as two bits each of the order say (vshuff32x4 of the register with itself).</summary>
+    public void SwapBlocks(int destination, int source, byte order) => EvexImmediate(Prefix66, 0x23, destination, source, source, order);
+
+    /// <summary>Lanes within each block of 128 bits as two bits each of the order say (vpermilps).</summary>
+    public void SwapLanes(int destination, int source, byte order) => EvexImmediate(Prefix66, 0x04, destination, 0, source, order);
+
+    /// <summary>Two vectors of float32 as one of bfloat16, ties to even (vcvtne2ps2bf16).</summary>
+    public void ConvertToBFloat16(int destination, int high, int low) => EvexRegister(Map0F38, PrefixF2, 0x72, destination, high, low);
+
+    /// <summary>Stores the first lane (vmovss).</summary>
+    public void StoreLane(Address destination, int source) => EvexMemory(Map0F, PrefixF3, 0x11, source, 0, destination, 4, length: 0);
+
     /// <summary>Clears the upper parts of vector registers, so that SSE code after this pays nothing (vzeroupper).</summary>
     public void ZeroUpper()
     {
@@ -62,12 +97,18 @@ internal sealed partial class Assembler
         Byte((byte)(0xC0 | (reg & 7) << 3 | (rm & 7)));
     }
 
-    void EvexMemory(int map, int prefix, byte opcode, int reg, int vvvv, Address memory, int unit)
+    void EvexImmediate(int prefix, byte opcode, int reg, int vvvv, int rm, byte immediate)
+    {
+        EvexRegister(Map0F3A, prefix, opcode, reg, vvvv, rm);
+        Byte(immediate);
+    }
+
+    void EvexMemory(int map, int prefix, byte opcode, int reg, int vvvv, Address memory, int unit, int length = 2)
     {
         Byte(0x62);
         Byte((byte)(Inverted(reg, 3) << 7 | (IndexBit(memory) ^ 1) << 6 | Inverted((int)memory.Base, 3) << 5 | Inverted(reg, 4) << 4 | map));
         Byte((byte)((~vvvv & 15) << 3 | 4 | prefix));
-        Byte((byte)(2 << 5 | Inverted(vvvv, 4) << 3));
+        Byte((byte)(length << 5 | Inverted(vvvv, 4) << 3));
         Byte(opcode);
         ModRm(reg, memory, unit);
     }

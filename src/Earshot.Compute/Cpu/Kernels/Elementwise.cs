@@ -11,13 +11,31 @@ internal static unsafe class Elementwise
     public static void Apply(WorkerPool pool, Activation activation, ReadOnlySpan<float> x, Span<float> y)
     {
         var isa = pool.Kernels.Isa;
-        int parts = (x.Length + PartElements - 1) / PartElements;
+        if (isa.Wide) Apply<Lanes512>(pool, activation, x, y);
+        else if (isa.Set >= InstructionSet.Avx2) Apply<Lanes256>(pool, activation, x, y);
+        else Apply<Lanes128>(pool, activation, x, y);
+    }
+
+    static void Apply<TLanes>(WorkerPool pool, Activation activation, ReadOnlySpan<float> x, Span<float> y) where TLanes : struct, ILanes<TLanes>
+    {
+        switch (activation)
+        {
+            case Activation.Gelu: Apply<TLanes, Gelu<TLanes>>(pool, x, y); break;
+            case Activation.Silu: Apply<TLanes, Silu<TLanes>>(pool, x, y); break;
+            case Activation.Relu: Apply<TLanes, Relu<TLanes>>(pool, x, y); break;
+            case Activation.Sigmoid: Apply<TLanes, Sigmoid<TLanes>>(pool, x, y); break;
+            default: x.CopyTo(y); break;
+        }
+    }
+
+    static void Apply<TLanes, TActivation>(WorkerPool pool, ReadOnlySpan<float> x, Span<float> y)
+        where TLanes : struct, ILanes<TLanes>
+        where TActivation : struct, IActivation<TLanes>
+    {
         fixed (float* from = x)
         fixed (float* to = y)
         {
-            if (isa.Wide) pool.Run(new ActivationWork<Lanes512> { Activation = activation, X = from, Y = to, Count = x.Length }, parts);
-            else if (isa.Set >= InstructionSet.Avx2) pool.Run(new ActivationWork<Lanes256> { Activation = activation, X = from, Y = to, Count = x.Length }, parts);
-            else pool.Run(new ActivationWork<Lanes128> { Activation = activation, X = from, Y = to, Count = x.Length }, parts);
+            pool.Run(new ActivationWork<TLanes, TActivation> { X = from, Y = to, Count = x.Length }, (x.Length + PartElements - 1) / PartElements);
         }
     }
 
@@ -43,9 +61,10 @@ internal static unsafe class Elementwise
         TensorPrimitives.Multiply(hidden, gates.Slice(3 * size, size), hidden);
     }
 
-    struct ActivationWork<TLanes> : IParallelWork where TLanes : struct, ILanes<TLanes>
+    struct ActivationWork<TLanes, TActivation> : IParallelWork
+        where TLanes : struct, ILanes<TLanes>
+        where TActivation : struct, IActivation<TLanes>
     {
-        public Activation Activation;
         public float* X;
         public float* Y;
         public int Count;
@@ -53,12 +72,12 @@ internal static unsafe class Elementwise
         public readonly void Execute(int part)
         {
             int i = part * PartElements, end = Math.Min(Count, i + PartElements);
-            for (; i <= end - TLanes.Count; i += TLanes.Count) VectorMath<TLanes>.Apply(Activation, TLanes.Load(X + i)).Store(Y + i);
+            for (; i <= end - TLanes.Count; i += TLanes.Count) TActivation.Apply(TLanes.Load(X + i)).Store(Y + i);
             if (i == end) return;
             float* rest = stackalloc float[TLanes.Count];
             new Span<float>(rest, TLanes.Count).Clear();
             new Span<float>(X + i, end - i).CopyTo(new Span<float>(rest, end - i));
-            VectorMath<TLanes>.Apply(Activation, TLanes.Load(rest)).Store(rest);
+            TActivation.Apply(TLanes.Load(rest)).Store(rest);
             new Span<float>(rest, end - i).CopyTo(new Span<float>(Y + i, end - i));
         }
     }

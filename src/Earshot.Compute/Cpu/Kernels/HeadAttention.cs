@@ -11,7 +11,8 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
     public const int MaxRows = 56;
 
     const int Width = PackedMatrix.PanelWidth;
-    const int BlockPositions = 256;
+    const int BlockPositions = SoftmaxArguments.BlockScores;
+    const float Log2E = 1.44269504f;
 
     // 64 bytes more than a power of two, so that rows do not share the cache's sets.
     const int ScoreStride = BlockPositions * sizeof(float) + 64;
@@ -47,7 +48,8 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
     public void Run()
     {
         Place();
-        PrepareQueries();
+        // The emitted softmax takes powers of two.
+        PrepareQueries(Kernel.Softmax is null ? 1 : Log2E);
         new Span<float>(_largest, Rows).Fill(float.NegativeInfinity);
         new Span<float>(_totals, Rows).Clear();
         new Span<float>(_sums, Rows * PaddedSize).Clear();
@@ -56,7 +58,8 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
         {
             int count = Math.Min(BlockPositions, end - first);
             Score(first, count);
-            for (int r = 0; r < Rows; r++) Normalize(r, first, count);
+            if (Kernel.Softmax is { } softmax) Normalize(softmax, first, count);
+            else for (int r = 0; r < Rows; r++) Normalize(r, first, count);
             AddValues(first, count);
         }
         Store();
@@ -66,7 +69,7 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
     public void RunWeights()
     {
         Place();
-        PrepareQueries();
+        PrepareQueries(1);
         for (int first = 0; first < Positions; first += BlockPositions)
         {
             int count = Math.Min(BlockPositions, Positions - first);
@@ -98,9 +101,9 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
         _totals = _largest + 64;
     }
 
-    readonly void PrepareQueries()
+    readonly void PrepareQueries(float unit)
     {
-        var scale = 1 / MathF.Sqrt(Layout.Size);
+        float scale = unit / MathF.Sqrt(Layout.Size);
         float* scaled = _totals + 64;
         int padded = Layout.KeySteps * Kernel.StepInputs;
         for (int r = 0; r < Rows; r++)
@@ -128,6 +131,29 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
             arguments.Sums = _scores + position;
             Kernel.RunStrips(&arguments, Rows);
         }
+    }
+
+    /// <summary>The same for all rows with emitted code.</summary>
+    readonly void Normalize(SoftmaxKernel softmax, int first, int count)
+    {
+        for (int r = 0; r < Rows; r++)
+        {
+            int valid = CausalFrom < 0 ? count : Math.Clamp(CausalFrom + r + 1 - first, 0, count);
+            if (valid < BlockPositions) new Span<float>((byte*)_scores + r * ScoreStride, BlockPositions)[valid..].Fill(float.NegativeInfinity);
+        }
+        var arguments = new SoftmaxArguments
+        {
+            Scores = _scores,
+            ScoreStride = ScoreStride,
+            Output = _probabilities,
+            OutputStride = ProbabilityStride,
+            Rows = Rows,
+            Largest = _largest,
+            Totals = _totals,
+            Sums = _sums,
+            SumVectors = PaddedSize * sizeof(float) / 64,
+        };
+        softmax.Run(&arguments);
     }
 
     /// <summary>A row's scores of one block → e^(score − largest so far); what is summed so far is brought to the new largest.</summary>

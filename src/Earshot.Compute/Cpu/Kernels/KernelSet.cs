@@ -77,6 +77,7 @@ internal sealed unsafe class KernelSet
         else if (isa.HasBf16) AddVector(PanelType.BF16);
         if (tiles) AddTiles(PanelType.Int8);
         else if (isa.HasVnni) AddVector(PanelType.Int8);
+        var softmax = new[] { PanelType.F32, PanelType.BF16 }.Where(type => type == PanelType.F32 || isa.HasBf16).ToDictionary(type => type, type => SoftmaxKernels.Emit(code, type, OperatingSystem.IsWindows()));
         var codes = Enumerable.Range(0, CodeKernels.MaxPanels + 1)
             .Select(panels => Entries(CodeKernels.MaxRows, rows => panels == 0 ? 0 : CodeKernels.Emit(code, rows, panels, OperatingSystem.IsWindows()))).ToArray();
         memory = ExecutableMemory.TryCreate(code.Code);
@@ -88,7 +89,12 @@ internal sealed unsafe class KernelSet
         Codes = new CodeKernel(Array.ConvertAll(codes, Placed));
         foreach (var (type, maxRows, stepMultiple, entries) in emitted)
         {
-            kernels[type] = new MicroKernel(type, maxRows, Placed(entries)) { RowType = type, StepMultiple = stepMultiple };
+            kernels[type] = new MicroKernel(type, maxRows, Placed(entries)) 
+            {
+                RowType = type,
+                StepMultiple = stepMultiple,
+                Softmax = softmax.TryGetValue(type, out int softmaxEntry) ? new SoftmaxKernel((nint)start + softmaxEntry) : null,
+            };
         }
         return kernels;
 

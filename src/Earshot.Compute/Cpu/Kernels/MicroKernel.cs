@@ -73,6 +73,9 @@ internal sealed unsafe class MicroKernel
     /// <summary>Steps come in multiples of this many; panels and rows are padded with zeros.</summary>
     public int StepMultiple { get; init; } = 1;
 
+    /// <summary>Turns scores into probabilities as this kernel reads them; null where only the plain vector code does that.</summary>
+    public SoftmaxKernel? Softmax { get; init; }
+
     /// <summary>Inputs that one step takes.</summary>
     public int StepInputs => Type switch { PanelType.F32 => 1, PanelType.BF16 => 2, _ => 4 };
 

@@ -1,59 +1,150 @@
+using System.Runtime.CompilerServices;
+
 namespace Earshot.Compute.Cpu.Kernels;
 
-/// <summary>Finishes the sums of one panel while they are in cache: scales, bias, activation, residual, and the store.</summary>
-internal readonly unsafe struct ProductEpilogue<TLanes>(LinearCall call, int firstColumn) where TLanes : struct, ILanes<TLanes>
+/// <summary>Finishes the sums of a block of rows of one panel while they are in cache: scales, bias, activation, residual, and the store.</summary>
+internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, ILanes<TLanes>
 {
     const int Width = PackedMatrix.PanelWidth;
 
-    readonly int _count = Math.Min(Width, call.Weights.Outputs - firstColumn);
+    readonly Activation _activation;
+    readonly bool _integers;
+    readonly int _count;
+    readonly float* _columnScales;
+    readonly float* _bias;
+    readonly float* _residual;
+    readonly nint _residualStride;
+    readonly float* _y;
+    readonly nint _yStride;
 
-    /// <summary>int32 sums of unsigned weights → float32, in place.</summary>
-    public void Dequantize(float* row, float rowScale, int rowSum)
+    /// <summary>For the rows of one panel from <paramref name="firstRow"/> on.</summary>
+    public ProductEpilogue(in LinearCall call, int firstColumn, int firstRow)
     {
-        int* sums = (int*)row;
-        float* columnScales = call.Weights.ColumnScales + firstColumn;
-        var scale = TLanes.Create(rowScale);
-        // Each weight was stored with 128 added.
-        int less = 128 * rowSum;
-        for (int n = 0; n < Width; n += TLanes.Count) (TLanes.LoadInt32(sums + n, less) * (TLanes.Load(columnScales + n) * scale)).Store(row + n);
+        _activation = call.Activation;
+        _count = Math.Min(Width, call.Weights.Outputs - firstColumn);
+        _integers = call.Weights.Kernel.RowType == PanelType.Int8;
+        _columnScales = call.Weights.ColumnScales == null ? null : call.Weights.ColumnScales + firstColumn;
+        _bias = call.Bias == null ? null : call.Bias + firstColumn;
+        _residual = call.Residual == null ? null : call.Residual + firstRow * call.ResidualStride + firstColumn;
+        _residualStride = call.ResidualStride;
+        _y = call.Y + firstRow * call.YStride + firstColumn;
+        _yStride = call.YStride;
     }
 
-    /// <summary>Sums in units of the columns' scales → float32, in place.</summary>
-    public void Scale(float* row)
+    /// <summary>Takes sums (rows, 32): int32 with the rows' scales and sums, or float32 without.</summary>
+    public void Finish(float* sums, int rows, float* rowScales, int* rowSums)
     {
-        float* columnScales = call.Weights.ColumnScales + firstColumn;
-        for (int n = 0; n < Width; n += TLanes.Count) (TLanes.Load(row + n) * TLanes.Load(columnScales + n)).Store(row + n);
-    }
-
-    /// <summary>Applies bias, activation and residual to a row of sums and stores it in the output.</summary>
-    public void Store(float* row, int index)
-    {
-        float* y = call.Y + index * call.YStride + firstColumn;
-        float* bias = call.Bias == null ? null : call.Bias + firstColumn;
-        float* residual = call.Residual == null ? null : call.Residual + index * call.ResidualStride + firstColumn;
+        // Zeros stand for what there is not, so that no row asks.
+        float* zeros = stackalloc float[Width];
+        new Span<float>(zeros, Width).Clear();
+        var rest = new Operands { Bias = _bias == null ? zeros : _bias, Residual = _residual == null ? zeros : _residual, ResidualStride = _residual == null ? 0 : _residualStride, Y = _y, YStride = _yStride };
         if (_count == Width)
         {
-            Finish(row, bias, residual, y);
+            FinishRows(sums, rows, rowScales, rowSums, rest);
             return;
         }
         // The last panel has columns that the output lacks.
         float* padded = stackalloc float[3 * Width];
         new Span<float>(padded, 3 * Width).Clear();
-        if (bias != null) new Span<float>(bias, _count).CopyTo(new Span<float>(padded, Width));
-        if (residual != null) new Span<float>(residual, _count).CopyTo(new Span<float>(padded + Width, Width));
-        Finish(row, bias == null ? null : padded, residual == null ? null : padded + Width, padded + 2 * Width);
-        new Span<float>(padded + 2 * Width, _count).CopyTo(new Span<float>(y, _count));
-    }
-
-    void Finish(float* row, float* bias, float* residual, float* y)
-    {
-        for (int n = 0; n < Width; n += TLanes.Count)
+        var whole = new Operands { Bias = padded, Residual = padded + Width, Y = padded + 2 * Width };
+        new Span<float>(rest.Bias, _count).CopyTo(new Span<float>(whole.Bias, Width));
+        for (int r = 0; r < rows; r++)
         {
-            var value = TLanes.Load(row + n);
-            if (bias != null) value += TLanes.Load(bias + n);
-            if (call.Activation != Activation.None) value = VectorMath<TLanes>.Apply(call.Activation, value);
-            if (residual != null) value += TLanes.Load(residual + n);
-            value.Store(y + n);
+            new Span<float>(rest.Residual + r * rest.ResidualStride, _count).CopyTo(new Span<float>(whole.Residual, Width));
+            FinishRows(sums + r * Width, 1, rowScales + r, rowSums + r, whole);
+            new Span<float>(whole.Y, _count).CopyTo(new Span<float>(_y + r * _yStride, _count));
         }
     }
+
+    void FinishRows(float* sums, int rows, float* rowScales, int* rowSums, in Operands operands)
+    {
+        if (_integers) FinishRows<IntegerSums<TLanes>>(sums, rows, rowScales, rowSums, operands);
+        else if (_columnScales != null) FinishRows<ScaledSums<TLanes>>(sums, rows, rowScales, rowSums, operands);
+        else FinishRows<PlainSums<TLanes>>(sums, rows, rowScales, rowSums, operands);
+    }
+
+    void FinishRows<TSums>(float* sums, int rows, float* rowScales, int* rowSums, in Operands operands) where TSums : struct, ISums<TLanes>
+    {
+        switch (_activation)
+        {
+            case Activation.Gelu: FinishRows<TSums, Gelu<TLanes>>(sums, rows, rowScales, rowSums, operands); break;
+            case Activation.Silu: FinishRows<TSums, Silu<TLanes>>(sums, rows, rowScales, rowSums, operands); break;
+            case Activation.Relu: FinishRows<TSums, Relu<TLanes>>(sums, rows, rowScales, rowSums, operands); break;
+            case Activation.Sigmoid: FinishRows<TSums, Sigmoid<TLanes>>(sums, rows, rowScales, rowSums, operands); break;
+            default: FinishRows<TSums, Identity<TLanes>>(sums, rows, rowScales, rowSums, operands); break;
+        }
+    }
+
+    // What the sums are and what is done to them is known when this is compiled: the loop has no other branch.
+    void FinishRows<TSums, TActivation>(float* sums, int rows, float* rowScales, int* rowSums, in Operands operands)
+        where TSums : struct, ISums<TLanes>
+        where TActivation : struct, IActivation<TLanes>
+    {
+        float* bias = operands.Bias, residual = operands.Residual, y = operands.Y, scales = _columnScales;
+        nint residualStride = operands.ResidualStride, yStride = operands.YStride;
+        for (int r = 0; r < rows; r++)
+        {
+            TLanes rowScale = default;
+            int less = 0;
+            if (TSums.OfRows)
+            {
+                rowScale = TLanes.Create(rowScales[r]);
+                less = 128 * rowSums[r]; // each weight was stored with 128 added
+            }
+            for (int n = 0; n < Width; n += TLanes.Count)
+            {
+                var value = TSums.Load(sums + n, less, scales + n, rowScale) + TLanes.Load(bias + n);
+                (TActivation.Apply(value) + TLanes.Load(residual + n)).Store(y + n);
+            }
+            sums += Width;
+            residual += residualStride;
+            y += yStride;
+        }
+    }
+
+    /// <summary>What is added to each element and where it goes; strides in elements, zero for one row that serves all.</summary>
+    struct Operands
+    {
+        public float* Bias;
+        public float* Residual;
+        public nint ResidualStride;
+        public float* Y;
+        public nint YStride;
+    }
+}
+
+/// <summary>How a micro-kernel's sums become float32.</summary>
+internal unsafe interface ISums<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    /// <summary>Whether rows have scales and sums of their own.</summary>
+    static abstract bool OfRows { get; }
+
+    static abstract TLanes Load(float* sums, int less, float* columnScales, TLanes rowScale);
+}
+
+/// <summary>float32 as it is.</summary>
+internal readonly unsafe struct PlainSums<TLanes> : ISums<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    public static bool OfRows => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load(float* sums, int less, float* columnScales, TLanes rowScale) => TLanes.Load(sums);
+}
+
+/// <summary>float32 in units of the columns' scales.</summary>
+internal readonly unsafe struct ScaledSums<TLanes> : ISums<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    public static bool OfRows => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load(float* sums, int less, float* columnScales, TLanes rowScale) => TLanes.Load(sums) * TLanes.Load(columnScales);
+}
+
+/// <summary>int32 in units of the rows' and the columns' scales.</summary>
+internal readonly unsafe struct IntegerSums<TLanes> : ISums<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    public static bool OfRows => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load(float* sums, int less, float* columnScales, TLanes rowScale) => TLanes.LoadInt32((int*)sums, less) * (TLanes.Load(columnScales) * rowScale);
 }

@@ -143,18 +143,8 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         }
     }
 
-    readonly void Finish(in RowBlock rowBlock, float* tile, int firstRow, int rows, int panel)
-    {
-        int firstColumn = panel * Width;
-        var finish = new ProductEpilogue<TLanes>(Call, firstColumn);
-        for (int r = 0; r < rows; r++)
-        {
-            float* row = tile + r * Width;
-            if (Kernel.RowType == PanelType.Int8) finish.Dequantize(row, rowBlock.Scales[r], rowBlock.Sums[r]);
-            else if (Kernel.Type == PanelType.Int8) finish.Scale(row);
-            finish.Store(row, firstRow + r);
-        }
-    }
+    readonly void Finish(in RowBlock rowBlock, float* tile, int firstRow, int rows, int panel) =>
+        new ProductEpilogue<TLanes>(Call, panel * Width, firstRow).Finish(tile, rows, rowBlock.Scales, rowBlock.Sums);
 
     readonly nint RowStride(int steps)
     {

@@ -30,30 +30,69 @@ internal static class VectorMath<TLanes> where TLanes : struct, ILanes<TLanes>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Sigmoid(TLanes x) => TLanes.Create(1) / (TLanes.Create(1) + Exp(TLanes.Create(0) - x));
 
-    /// <summary>x·Φ(x); erfc by Abramowitz and Stegun 7.1.26, whose absolute error is 1.5e-7.</summary>
+    /// <summary>
+    /// x·Φ(x) within 6e-7. Φ(x) − ½ is x times a polynomial of x², fitted for the least error of Φ on |x| ≤ 5.2, where it is
+    /// 8.7e-8; beyond that Φ is 0 or 1 to as many digits.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Gelu(TLanes x)
     {
-        var a = TLanes.Abs(x) * TLanes.Create(0.70710678f);
-        var t = TLanes.Create(1) / TLanes.MultiplyAdd(a, TLanes.Create(0.3275911f), TLanes.Create(1));
-        var p = TLanes.Create(1.061405429f);
-        p = TLanes.MultiplyAdd(p, t, TLanes.Create(-1.453152027f));
-        p = TLanes.MultiplyAdd(p, t, TLanes.Create(1.421413741f));
-        p = TLanes.MultiplyAdd(p, t, TLanes.Create(-0.284496736f));
-        p = TLanes.MultiplyAdd(p, t, TLanes.Create(0.254829592f));
-        var erfc = p * t * Exp(TLanes.Create(0) - a * a);
-        // 0.5·x·erfc(|x|/√2) is the answer below zero, and what is missing from x above.
-        var half = TLanes.Create(0.5f) * x * erfc;
-        return TLanes.SelectPositive(x, x - half, half);
+        const float limit = 5.2f;
+        var low = TLanes.Max(TLanes.Create(-limit), x);
+        var inside = TLanes.Min(TLanes.Create(limit), low);
+        // In a variable from −1 to 1 all coefficients are small and nothing cancels.
+        var v = TLanes.MultiplyAdd(inside * inside, TLanes.Create(2 / (limit * limit)), TLanes.Create(-1));
+        var p = TLanes.Create(2.0404415e-4f);
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(-5.6359067e-4f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(5.9581606e-4f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(-9.7479549e-4f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(2.6681523e-3f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(-5.0714184e-3f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(8.0068847e-3f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(-1.2351269e-2f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(1.8134823e-2f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(-2.4763966e-2f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(3.1962205e-2f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(-3.9925344e-2f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(5.0026115e-2f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(-6.7743808e-2f));
+        p = TLanes.MultiplyAdd(p, v, TLanes.Create(0.13594998f));
+        return low * TLanes.MultiplyAdd(inside, p, TLanes.Create(0.5f));
     }
+}
 
+/// <summary>An activation as a type, so that a loop is compiled for it.</summary>
+internal interface IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    static abstract TLanes Apply(TLanes x);
+}
+
+internal readonly struct Identity<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Apply(Activation activation, TLanes x) => activation switch
-    {
-        Activation.Gelu => Gelu(x),
-        Activation.Silu => x * Sigmoid(x),
-        Activation.Relu => TLanes.Max(TLanes.Create(0), x),
-        Activation.Sigmoid => Sigmoid(x),
-        _ => x,
-    };
+    public static TLanes Apply(TLanes x) => x;
+}
+
+internal readonly struct Gelu<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Apply(TLanes x) => VectorMath<TLanes>.Gelu(x);
+}
+
+internal readonly struct Silu<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Apply(TLanes x) => x * VectorMath<TLanes>.Sigmoid(x);
+}
+
+internal readonly struct Relu<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Apply(TLanes x) => TLanes.Max(TLanes.Create(0), x);
+}
+
+internal readonly struct Sigmoid<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Apply(TLanes x) => VectorMath<TLanes>.Sigmoid(x);
 }
