@@ -22,6 +22,12 @@ public abstract class Backend
     /// <summary>x·Wᵀ + b, then the epilogue: x (…, in), weight (out, in), bias (out) → (…, out).</summary>
     public abstract Tensor Linear(Tensor x, Parameter weight, Parameter? bias, Epilogue epilogue);
 
+    /// <summary>Several linear layers of the same input, as an attention's projections are; a backend may share what they have in common.</summary>
+    public virtual void Linear(Tensor x, ReadOnlySpan<LinearWeights> layers, Span<Tensor> results)
+    {
+        for (int i = 0; i < layers.Length; i++) results[i] = Linear(x, layers[i].Weight, layers[i].Bias, default);
+    }
+
     /// <summary>Convolution over time: x (batch, time, in), weight (out, in, kernel) → (batch, time', out).</summary>
     public abstract Tensor Convolve(Tensor x, Parameter weight, Parameter? bias, Convolution convolution);
 
@@ -85,6 +91,9 @@ public abstract class Backend
 
 /// <summary>A point in a backend's temporary memory.</summary>
 public readonly record struct Mark(long Bytes, int Tensors, int Blocks);
+
+/// <summary>The weights of a linear layer: (out, in), and the bias (out).</summary>
+public readonly record struct LinearWeights(Parameter Weight, Parameter? Bias);
 
 /// <summary>The weights of an LSTM cell: input (4·size, in), hidden (4·size, size), and their biases (4·size).</summary>
 public readonly record struct LstmWeights(Parameter Input, Parameter Hidden, Parameter InputBias, Parameter HiddenBias);

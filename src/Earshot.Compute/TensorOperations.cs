@@ -11,6 +11,22 @@ public static class TensorOperations
             w.Optional("bias", new Shape(size)),
             new Epilogue(activation, residual));
 
+    /// <summary>Two fully connected layers of one input, computed together.</summary>
+    public static (Tensor, Tensor) Linear(this Tensor x, Scope first, Scope second, int size)
+    {
+        var results = new TensorTriple();
+        x.Backend.Linear(x, [Weights(x, first, size), Weights(x, second, size)], ((Span<Tensor>)results)[..2]);
+        return (results[0], results[1]);
+    }
+
+    /// <summary>Three fully connected layers of one input, such as an attention's projections, computed together.</summary>
+    public static (Tensor, Tensor, Tensor) Linear(this Tensor x, Scope first, Scope second, Scope third, int size)
+    {
+        var results = new TensorTriple();
+        x.Backend.Linear(x, [Weights(x, first, size), Weights(x, second, size), Weights(x, third, size)], results);
+        return (results[0], results[1], results[2]);
+    }
+
     /// <summary>Layer normalisation over the last dimension: parameters <c>weight</c> and <c>bias</c>.</summary>
     public static Tensor LayerNorm(this Tensor x, Scope w, float epsilon = 1e-5f)
     {
@@ -43,4 +59,14 @@ public static class TensorOperations
                 w.Parameter("bias_ih", new Shape(4 * size)),
                 w.Parameter("bias_hh", new Shape(4 * size))),
             state);
+
+    static LinearWeights Weights(Tensor x, Scope w, int size) =>
+        new(w.Parameter("weight", new Shape(size, x.Shape[^1])), w.Optional("bias", new Shape(size)));
+
+    // Room for results on the stack: a decoding step makes no garbage.
+    [System.Runtime.CompilerServices.InlineArray(3)]
+    struct TensorTriple
+    {
+        Tensor _first;
+    }
 }

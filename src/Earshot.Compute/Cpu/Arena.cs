@@ -64,7 +64,7 @@ internal sealed unsafe class Arena : IDisposable
     void Grow(long bytes)
     {
         long size = Math.Max(bytes, Math.Max(SmallestBlock, Capacity / 2));
-        _blocks.Add(((nint)NativeMemory.AlignedAlloc((nuint)size, Alignment), size));
+        _blocks.Add(((nint)LargePages.Allocate(size), size));
         Capacity += size;
     }
 

@@ -1,18 +1,72 @@
 namespace Earshot.Compute.Cpu;
 
-/// <summary>One matrix product: y = epilogue(x·Wᵀ + bias), x (Rows, in), y (Rows, out); strides in elements.</summary>
+/// <summary>One matrix of a product, and where its results go; the stride in elements.</summary>
+internal unsafe struct LinearTarget
+{
+    public PackedMatrix Weights;
+    public float* Bias;
+    public float* Y;
+    public nint YStride;
+}
+
+/// <summary>
+/// One matrix product: y = epilogue(x·Wᵀ + bias), x (Rows, in), y (Rows, out); strides in elements. Up to three matrices of the
+/// same inputs and format may share the rows, which are then prepared once.
+/// </summary>
 internal unsafe struct LinearCall
 {
+    public const int MostTargets = 3;
+
     public float* X;
     public nint XStride;
     public int Rows;
-    public PackedMatrix Weights;
-    public float* Bias;
     public Activation Activation;
     public float* Residual;
     public nint ResidualStride;
-    public float* Y;
-    public nint YStride;
+    public LinearTarget First;
+    public LinearTarget Second;
+    public LinearTarget Third;
+
+    /// <summary>Matrices beside the first.</summary>
+    public int Others;
+
+    public PackedMatrix Weights
+    {
+        readonly get => First.Weights;
+        set => First.Weights = value;
+    }
+
+    public float* Bias
+    {
+        readonly get => First.Bias;
+        set => First.Bias = value;
+    }
+
+    public float* Y
+    {
+        readonly get => First.Y;
+        set => First.Y = value;
+    }
+
+    public nint YStride
+    {
+        readonly get => First.YStride;
+        set => First.YStride = value;
+    }
+
+    /// <summary>Panels of all matrices.</summary>
+    public readonly int Panels => First.Weights.Panels + (Others > 0 ? Second.Weights.Panels : 0) + (Others > 1 ? Third.Weights.Panels : 0);
+
+    /// <summary>The matrix of a panel that is numbered over all matrices, and its number in there.</summary>
+    public readonly LinearTarget Locate(int panel, out int own)
+    {
+        own = panel;
+        if (own < First.Weights.Panels) return First;
+        own -= First.Weights.Panels;
+        if (own < Second.Weights.Panels) return Second;
+        own -= Second.Weights.Panels;
+        return Third;
+    }
 }
 
 /// <summary>Attention within sequences: q, k, v and output (Batch × Time, heads × HeadSize), contiguous.</summary>

@@ -70,6 +70,26 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         return y;
     }
 
+    public override void Linear(Tensor x, ReadOnlySpan<LinearWeights> layers, Span<Tensor> results)
+    {
+        var input = Own(x);
+        for (int first = 0, count; first < layers.Length; first += count)
+        {
+            // Matrices in a row whose format is the same share the rows.
+            var packed = _device.Matrix(layers[first].Weight);
+            for (count = 1; count < Math.Min(LinearCall.MostTargets, layers.Length - first); count++)
+            {
+                if (_device.Matrix(layers[first + count].Weight).Format != packed.Format) break;
+            }
+            var call = Call(input.Floats, input.Size, (int)x.Shape.Rows, packed, layers[first].Bias);
+            call.Others = count - 1;
+            call.First = Target(x, layers[first], out results[first]);
+            if (count > 1) call.Second = Target(x, layers[first + 1], out results[first + 1]);
+            if (count > 2) call.Third = Target(x, layers[first + 2], out results[first + 2]);
+            MatrixProduct.Run(_device.Workers, call);
+        }
+    }
+
     public override Tensor Convolve(Tensor x, Parameter weight, Parameter? bias, Convolution convolution)
     {
         var packed = _device.ConvolutionMatrix(weight);
@@ -84,7 +104,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         var frames = New(new Shape(batch, padded, size));
         for (int b = 0; b < batch; b++)
         {
-            Pad(input.Values.Slice(b * time * size, time * size), size, convolution, frames.Values.Slice(b * padded * size, padded * size));
+            Pad(_device.Workers, input.Values.Slice(b * time * size, time * size), size, convolution, frames.Values.Slice(b * padded * size, padded * size));
             // Neighbouring frames are neighbours in memory: a row of the product is a window that moves by the stride.
             var call = Call(frames.Floats + (long)b * padded * size, (nint)convolution.Stride * size, outputs, packed, bias);
             call.Activation = convolution.Activation;
@@ -131,12 +151,11 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
 
     public override Tensor AddPositions(Tensor x, Parameter table)
     {
-        int batch = x.Shape[0], time = x.Shape[1], size = x.Shape[2];
+        int time = x.Shape[1], size = x.Shape[2];
         if (time > table.Shape[0]) throw new ModelException($"{table.Name}: {time} positions were given, its table has {table.Shape[0]}.");
         var input = Own(x);
         var y = New(x.Shape);
-        var positions = CpuDevice.Vector(table).Values[..(time * size)];
-        for (int b = 0; b < batch; b++) TensorPrimitives.Add(input.Values.Slice(b * time * size, time * size), positions, y.Values.Slice(b * time * size, time * size));
+        Elementwise.Add(_device.Workers, input.Values, CpuDevice.Vector(table).Values[..(time * size)], y.Values);
         return y;
     }
 
@@ -144,7 +163,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     {
         if (left.Shape != right.Shape) throw new ModelException($"Shapes {left.Shape} and {right.Shape} cannot be added.");
         var y = New(left.Shape);
-        TensorPrimitives.Add(Own(left).Values, Own(right).Values, y.Values);
+        Elementwise.Add(_device.Workers, Own(left).Values, Own(right).Values, y.Values);
         return y;
     }
 
@@ -278,7 +297,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
     public override Tensor Replace(Tensor old, Tensor result, Mark mark)
     {
         if (old.Shape != result.Shape) throw new ModelException($"A tensor of shape {result.Shape} cannot take the place of one of shape {old.Shape}.");
-        Own(result).Values.CopyTo(Own(old).Values);
+        Elementwise.Copy(_device.Workers, Own(result).Values, Own(old).Values);
         Free(mark);
         return old;
     }
@@ -300,10 +319,10 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         if (query.Shape.Rows != layout.Count) throw new ModelException($"A layout of {layout.Count} tokens was given for queries of shape {query.Shape}.");
     }
 
-    static void Pad(ReadOnlySpan<float> frames, int size, Convolution convolution, Span<float> padded)
+    static void Pad(WorkerPool pool, ReadOnlySpan<float> frames, int size, Convolution convolution, Span<float> padded)
     {
         int time = frames.Length / size, left = convolution.PadLeft;
-        frames.CopyTo(padded[(left * size)..]);
+        Elementwise.Copy(pool, frames, padded[(left * size)..]);
         for (int i = 0; i < left; i++) Fill(padded.Slice(i * size, size), frames, convolution.Reflect ? left - i : -1, size);
         for (int i = 0; i < convolution.PadRight; i++) Fill(padded.Slice((left + time + i) * size, size), frames, convolution.Reflect ? time - 2 - i : -1, size);
     }
@@ -345,6 +364,15 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
             call.ResidualStride = packed.Outputs;
         }
         MatrixProduct.Run(_device.Workers, call);
+    }
+
+    LinearTarget Target(Tensor x, in LinearWeights layer, out Tensor result)
+    {
+        var packed = _device.Matrix(layer.Weight);
+        Require(x.Shape[^1] == packed.Inputs, layer.Weight, x);
+        var y = New(x.Shape.WithLast(packed.Outputs));
+        result = y;
+        return new LinearTarget { Weights = packed, Bias = layer.Bias is null ? null : CpuDevice.Vector(layer.Bias).Pointer, Y = y.Floats, YStride = packed.Outputs };
     }
 
     CpuTensor New(Shape shape, DType type = DType.F32) =>

@@ -21,9 +21,9 @@ internal sealed unsafe class CpuKeyValueCache : KeyValueCache
         Width = width;
         _source = new int[rows * capacity];
         _previous = new int[rows * capacity];
-        nuint bytes = (nuint)((long)rows * capacity * width * sizeof(float));
-        _keys = (float*)NativeMemory.AlignedAlloc(bytes, 64);
-        _values = (float*)NativeMemory.AlignedAlloc(bytes, 64);
+        long bytes = (long)rows * capacity * width * sizeof(float);
+        _keys = (float*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        _values = (float*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
     }
 
     ~CpuKeyValueCache() => Dispose(false);
@@ -83,7 +83,7 @@ internal sealed unsafe class CpuAttentionMemory : AttentionMemory
         _capacity = positions;
         _positions = new int[slots];
         Layout = new HeadLayout(device.MemoryKernel, width / heads.KeyValue, positions);
-        _panels = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(64, checked(slots * (long)_heads * Layout.Bytes)), 4096);
+        _panels = LargePages.Allocate(checked(slots * (long)_heads * Layout.Bytes));
     }
 
     ~CpuAttentionMemory() => Dispose(false);

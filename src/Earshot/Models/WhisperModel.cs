@@ -38,8 +38,7 @@ public static class WhisperModel
         for (int i = 0; i < config.DecoderLayers; i++)
         {
             var attention = w / "layers" / i / "encoder_attn";
-            var key = encoded.Linear(attention / "k_proj", config.DModel);
-            var value = encoded.Linear(attention / "v_proj", config.DModel);
+            var (key, value) = encoded.Linear(attention / "k_proj", attention / "v_proj", config.DModel);
             encoded.Backend.Remember(key, value, memories[i], firstSlot);
         }
     }
@@ -67,11 +66,8 @@ public static class WhisperModel
         int size = config.DModel;
         var h = x.LayerNorm(w / "self_attn_layer_norm");
         var attention = w / "self_attn";
-        h = x.Backend.Attention(
-            h.Linear(attention / "q_proj", size),
-            h.Linear(attention / "k_proj", size),
-            h.Linear(attention / "v_proj", size),
-            new Heads(config.EncoderAttentionHeads));
+        var (query, key, value) = h.Linear(attention / "q_proj", attention / "k_proj", attention / "v_proj", size);
+        h = x.Backend.Attention(query, key, value, new Heads(config.EncoderAttentionHeads));
         x = h.Linear(attention / "out_proj", size, residual: x);
 
         h = x.LayerNorm(w / "final_layer_norm");
@@ -85,16 +81,13 @@ public static class WhisperModel
         var heads = new Heads(config.DecoderAttentionHeads);
         var attention = w / "self_attn";
         var h = x.LayerNorm(w / "self_attn_layer_norm");
-        h = x.Backend.AttentionWithCache(
-            h.Linear(attention / "q_proj", size),
-            h.Linear(attention / "k_proj", size),
-            h.Linear(attention / "v_proj", size),
-            state.Past[layer], state.Layout, heads);
+        var (query, key, value) = h.Linear(attention / "q_proj", attention / "k_proj", attention / "v_proj", size);
+        h = x.Backend.AttentionWithCache(query, key, value, state.Past[layer], state.Layout, heads);
         x = h.Linear(attention / "out_proj", size, residual: x);
 
         attention = w / "encoder_attn";
         h = x.LayerNorm(w / "encoder_attn_layer_norm");
-        var query = h.Linear(attention / "q_proj", size);
+        query = h.Linear(attention / "q_proj", size);
         state.Observe(layer, query, heads);
         h = x.Backend.AttentionOver(query, state.Audio[layer], state.Layout, heads);
         x = h.Linear(attention / "out_proj", size, residual: x);

@@ -103,6 +103,36 @@ public sealed unsafe class MatrixProductTests
         }
     }
 
+    [Theory, MemberData(nameof(SetsAndFormats))]
+    public void Matrices_that_share_rows_give_the_bits_of_each_alone(InstructionSet set, WeightFormat format)
+    {
+        using var pool = new WorkerPool(2, KernelSet.For(set));
+        foreach (var (rows, inputs, outputs) in new[] { (1, 128, new[] { 96, 33, 64 }), (3, 1536, [64, 64, 64]), (120, 130, [70, 5, 32]), (61, 2900, [40, 1500]) })
+        {
+            var weights = outputs.Select((count, i) => PackedMatrix.Pack(ArraySource.Random(count, inputs, i), format, pool)).ToArray();
+            using var x = NativeFloats.Random(rows * inputs, 1);
+            var together = outputs.Select(count => new NativeFloats(rows * count)).ToArray();
+            using var bias = NativeFloats.Random(outputs.Max(), 2);
+            var call = Call(x, together[0], weights[0], rows);
+            call.Bias = bias.Pointer;
+            call.Others = outputs.Length - 1;
+            call.Second = new LinearTarget { Weights = weights[1], Y = together[1].Pointer, YStride = outputs[1] };
+            if (outputs.Length > 2) call.Third = new LinearTarget { Weights = weights[2], Bias = bias.Pointer, Y = together[2].Pointer, YStride = outputs[2] };
+            MatrixProduct.Run(pool, call);
+            for (int i = 0; i < outputs.Length; i++)
+            {
+                using var alone = new NativeFloats(rows * outputs[i]);
+                var one = Call(x, alone, weights[i], rows);
+                one.Bias = i == 1 ? null : bias.Pointer;
+                MatrixProduct.Run(pool, one);
+                together[i].AssertGuard();
+                Assert.True(alone.Span.SequenceEqual(together[i].Span), $"matrix {i} of {rows} × {inputs}");
+                together[i].Dispose();
+                weights[i].Dispose();
+            }
+        }
+    }
+
     [Theory, MemberData(nameof(Sets))]
     public void Rows_may_overlap_and_outputs_may_be_apart(InstructionSet set)
     {

@@ -39,6 +39,26 @@ internal static unsafe class Elementwise
         }
     }
 
+    /// <summary>y = left + right, where right's elements begin again as often as left is longer.</summary>
+    public static void Add(WorkerPool pool, ReadOnlySpan<float> left, ReadOnlySpan<float> right, Span<float> y)
+    {
+        fixed (float* l = left)
+        fixed (float* r = right)
+        fixed (float* to = y)
+        {
+            pool.Run(new AddWork { Left = l, Right = r, Period = right.Length, Y = to, Count = left.Length }, (left.Length + PartElements - 1) / PartElements);
+        }
+    }
+
+    public static void Copy(WorkerPool pool, ReadOnlySpan<float> x, Span<float> y)
+    {
+        fixed (float* from = x)
+        fixed (float* to = y)
+        {
+            pool.Run(new CopyWork { X = from, Y = to, Count = x.Length }, (x.Length + PartElements - 1) / PartElements);
+        }
+    }
+
     public static void LayerNorm(WorkerPool pool, in LayerNormCall call)
     {
         var isa = pool.Kernels.Isa;
@@ -79,6 +99,38 @@ internal static unsafe class Elementwise
             new Span<float>(X + i, end - i).CopyTo(new Span<float>(rest, end - i));
             TActivation.Apply(TLanes.Load(rest)).Store(rest);
             new Span<float>(rest, end - i).CopyTo(new Span<float>(Y + i, end - i));
+        }
+    }
+
+    struct AddWork : IParallelWork
+    {
+        public float* Left;
+        public float* Right;
+        public int Period;
+        public float* Y;
+        public int Count;
+
+        public readonly void Execute(int part)
+        {
+            int end = (int)Math.Min(Count, (part + 1L) * PartElements);
+            for (int i = part * PartElements, count; i < end; i += count)
+            {
+                count = Math.Min(end - i, Period - i % Period);
+                TensorPrimitives.Add(new ReadOnlySpan<float>(Left + i, count), new ReadOnlySpan<float>(Right + i % Period, count), new Span<float>(Y + i, count));
+            }
+        }
+    }
+
+    struct CopyWork : IParallelWork
+    {
+        public float* X;
+        public float* Y;
+        public int Count;
+
+        public readonly void Execute(int part)
+        {
+            int first = part * PartElements, count = Math.Min(Count - first, PartElements);
+            new ReadOnlySpan<float>(X + first, count).CopyTo(new Span<float>(Y + first, count));
         }
     }
 

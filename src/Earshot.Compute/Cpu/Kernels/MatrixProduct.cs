@@ -60,17 +60,17 @@ internal readonly record struct ProductPlan
         int rows = RoundUp(Ceiling(call.Rows, blocks), strip);
         blocks = Ceiling(call.Rows, rows);
 
-        int wanted = Math.Max(1, Ceiling(4 * threads, blocks));
+        int all = call.Panels, wanted = Math.Max(1, Ceiling(4 * threads, blocks));
         if (threads == 1) wanted = 1;
-        if (stepBlocks > 1) wanted = Math.Max(wanted, Ceiling(weights.Panels, WaitingPanels));
-        long most = Math.Max(1, weights.Panels * weights.PanelBytes * Math.Max(1, call.Rows / 8) / PartBytes);
-        int panels = Ceiling(weights.Panels, (int)Math.Min(Math.Min(wanted, most), weights.Panels));
+        if (stepBlocks > 1) wanted = Math.Max(wanted, Ceiling(all, WaitingPanels));
+        long most = Math.Max(1, all * weights.PanelBytes * Math.Max(1, call.Rows / 8) / PartBytes);
+        int panels = Ceiling(all, (int)Math.Min(Math.Min(wanted, most), all));
         if (stepBlocks > 1) panels = Math.Min(panels, WaitingPanels);
         return new ProductPlan
         {
             RowBlocks = blocks,
             RowsPerBlock = rows,
-            PanelGroups = Ceiling(weights.Panels, panels),
+            PanelGroups = Ceiling(all, panels),
             PanelsPerGroup = panels,
             StepBlocks = Ceiling(weights.Steps, steps),
             StepsPerBlock = steps,

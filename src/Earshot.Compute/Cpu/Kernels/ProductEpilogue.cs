@@ -17,18 +17,18 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
     readonly float* _y;
     readonly nint _yStride;
 
-    /// <summary>For the rows of one panel from <paramref name="firstRow"/> on.</summary>
-    public ProductEpilogue(in LinearCall call, int firstColumn, int firstRow)
+    /// <summary>For the rows of one panel of a matrix from <paramref name="firstRow"/> on.</summary>
+    public ProductEpilogue(in LinearCall call, in LinearTarget target, int firstColumn, int firstRow)
     {
         _activation = call.Activation;
-        _count = Math.Min(Width, call.Weights.Outputs - firstColumn);
-        _integers = call.Weights.Kernel.RowType == PanelType.Int8;
-        _columnScales = call.Weights.ColumnScales == null ? null : call.Weights.ColumnScales + firstColumn;
-        _bias = call.Bias == null ? null : call.Bias + firstColumn;
+        _count = Math.Min(Width, target.Weights.Outputs - firstColumn);
+        _integers = target.Weights.Kernel.RowType == PanelType.Int8;
+        _columnScales = target.Weights.ColumnScales == null ? null : target.Weights.ColumnScales + firstColumn;
+        _bias = target.Bias == null ? null : target.Bias + firstColumn;
         _residual = call.Residual == null ? null : call.Residual + firstRow * call.ResidualStride + firstColumn;
         _residualStride = call.ResidualStride;
-        _y = call.Y + firstRow * call.YStride + firstColumn;
-        _yStride = call.YStride;
+        _y = target.Y + firstRow * target.YStride + firstColumn;
+        _yStride = target.YStride;
     }
 
     /// <summary>Takes sums (rows, 32): int32 with the rows' scales and sums, or float32 without.</summary>

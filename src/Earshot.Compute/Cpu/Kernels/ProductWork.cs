@@ -50,7 +50,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     {
         int group = part % Plan.PanelGroups, block = part / Plan.PanelGroups;
         int firstRow = block * Plan.RowsPerBlock, rows = Math.Min(Plan.RowsPerBlock, Call.Rows - firstRow);
-        int firstPanel = group * Plan.PanelsPerGroup, panels = Math.Min(Plan.PanelsPerGroup, Call.Weights.Panels - firstPanel);
+        int firstPanel = group * Plan.PanelsPerGroup, panels = Math.Min(Plan.PanelsPerGroup, Call.Panels - firstPanel);
         bool shared = _all.Start != null;
         nint stride = shared ? _all.Stride : RowStride(Plan.StepsPerBlock);
         nint tileBytes = (nint)rows * TileRowBytes;
@@ -75,10 +75,11 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
             {
                 float* tile = sums + (tiles == 1 ? 0 : (nint)p * rows * Width);
                 var arguments = new MicroArguments { Rows = start, RowStride = stride, Steps = steps, Sums = tile, SumStride = TileRowBytes, Accumulate = stepBlock > 0 ? 1 : 0 };
-                arguments.Panel = Call.Weights.Panel(firstPanel + p);
+                var target = Call.Locate(firstPanel + p, out int panel);
+                arguments.Panel = target.Weights.Panel(panel);
                 if (Call.Weights.Groups is { } groups) MultiplyGrouped(groups, &arguments, rows, firstStep, (float*)scratch);
                 else Multiply(&arguments, rows, firstStep);
-                if (stepBlock == Plan.StepBlocks - 1) Finish(rowBlock, tile, firstRow, rows, firstPanel + p);
+                if (stepBlock == Plan.StepBlocks - 1) Finish(target, panel, rowBlock, tile, firstRow, rows);
             }
         }
     }
@@ -99,15 +100,16 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         int strips = (rows + CodeKernels.MaxRows - 1) / CodeKernels.MaxRows;
         for (int p = 0, taken; p < panels; p += taken)
         {
-            taken = Math.Min(CodeKernels.MaxPanels, panels - p);
-            byte* panel = Call.Weights.Panel(firstPanel + p);
+            var target = Call.Locate(firstPanel + p, out int own);
+            taken = Math.Min(CodeKernels.MaxPanels, Math.Min(panels - p, target.Weights.Panels - own));
+            byte* panel = target.Weights.Panel(own);
             GroupedPanels<TLanes>.Scales(groups, panel, taken, scales);
             for (int strip = 0, row = 0; strip < strips; strip++)
             {
                 int count = (rows - row + strips - strip - 1) / (strips - strip);
                 var arguments = new MicroArguments { Rows = _all.Start + row * _all.Stride, RowStride = _all.Stride, Panel = panel, Sums = sums };
                 GroupedPanels<TLanes>.Multiply(Call.Weights.Kernels.Codes!, groups, &arguments, count, taken, scales);
-                for (int i = 0; i < taken; i++) Finish(_all, sums + i * count * Width, row, count, firstPanel + p + i);
+                for (int i = 0; i < taken; i++) Finish(target, own + i, _all, sums + i * count * Width, row, count);
                 row += count;
             }
         }
@@ -143,8 +145,8 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         }
     }
 
-    readonly void Finish(in RowBlock rowBlock, float* tile, int firstRow, int rows, int panel) =>
-        new ProductEpilogue<TLanes>(Call, panel * Width, firstRow).Finish(tile, rows, rowBlock.Scales, rowBlock.Sums);
+    readonly void Finish(in LinearTarget target, int panel, in RowBlock rowBlock, float* tile, int firstRow, int rows) =>
+        new ProductEpilogue<TLanes>(Call, target, panel * Width, firstRow).Finish(tile, rows, rowBlock.Scales, rowBlock.Sums);
 
     readonly nint RowStride(int steps)
     {
