@@ -8,6 +8,9 @@ namespace Earshot.Compute.Cpu;
 /// </summary>
 public sealed class CpuDevice : IDisposable
 {
+    /// <summary>Rows of a product, such as the tokens of a decoding step, up to which each is computed as if it were alone, to the last bit; more may be computed with less precision.</summary>
+    public const int StepRows = 512;
+
     // Interned names of the forms that parameters are kept in.
     internal const string LinearUse = "linear";
     internal const string ConvolutionUse = "convolution";
@@ -37,8 +40,21 @@ public sealed class CpuDevice : IDisposable
     internal MicroKernel AttentionKernel =>
         Options.Weights != WeightFormat.F32 && Workers.Kernels.BF16.RowType == PanelType.BF16 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
 
-    /// <summary>What keys and values that stay in memory are kept for: bfloat16 is half to read, whatever multiplies it.</summary>
-    internal MicroKernel MemoryKernel => Options.Weights != WeightFormat.F32 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
+    /// <summary>How keys and values are kept: decoding many streams at once reads little else.</summary>
+    internal KeyValueFormat KeyValues => Options.KeyValues ?? Options.Weights switch
+    {
+        WeightFormat.F32 => KeyValueFormat.F32,
+        WeightFormat.BF16 => KeyValueFormat.BF16,
+        _ => KeyValueFormat.Int8,
+    };
+
+    /// <summary>What keys and values of a memory are packed for.</summary>
+    internal MicroKernel MemoryKernel => KeyValues switch
+    {
+        KeyValueFormat.F32 => Workers.Kernels.F32,
+        KeyValueFormat.BF16 => Workers.Kernels.BF16,
+        _ => Workers.Kernels.Int8,
+    };
 
     /// <summary>A weight of a linear layer, packed on the first call.</summary>
     internal PackedMatrix Matrix(Parameter weight) =>

@@ -40,6 +40,17 @@ public enum WeightFormat
     Nf4,
 }
 
+/// <summary>How keys and values that decoding attends to at every step are held in memory.</summary>
+public enum KeyValueFormat
+{
+    F32,
+
+    BF16,
+
+    /// <summary>Symmetric int8 with a scale for each position and head; bfloat16 for a decoder's own past, which is short.</summary>
+    Int8,
+}
+
 /// <summary>How the CPU backend computes. Every value has a default that suits the machine.</summary>
 public sealed record CpuOptions
 {
@@ -51,6 +62,9 @@ public sealed record CpuOptions
 
     /// <summary>The format of matrix weights.</summary>
     public WeightFormat Weights { get; init; } = WeightFormat.F32;
+
+    /// <summary>The format of keys and values in memory; null for one as exact as <see cref="Weights"/>.</summary>
+    public KeyValueFormat? KeyValues { get; init; }
 
     /// <summary>Exceptions by the parameter's name: a format, or null for <see cref="Weights"/>.</summary>
     public Func<string, WeightFormat?>? WeightsFor { get; init; }

@@ -4,26 +4,28 @@ using Earshot.Compute.Cpu.Kernels;
 namespace Earshot.Compute.Cpu;
 
 /// <summary>
-/// Keys and values of past positions, (rows, capacity, width) float32. A table says for each row and position which row
-/// physically holds it, so that reordering beams moves indices and not keys.
+/// Keys and values of past positions, (rows, capacity, width) float32 or bfloat16. A table says for each row and position which
+/// row physically holds it, so that reordering beams moves indices and not keys.
 /// </summary>
 internal sealed unsafe class CpuKeyValueCache : KeyValueCache
 {
     readonly int[] _source;
     readonly int[] _previous;
-    float* _keys;
-    float* _values;
+    byte* _keys;
+    byte* _values;
 
-    public CpuKeyValueCache(int rows, int capacity, int width)
+    public CpuKeyValueCache(int rows, int capacity, int width, KeyValueFormat format)
     {
         Rows = rows;
         Capacity = capacity;
         Width = width;
+        IsBF16 = format != KeyValueFormat.F32;
         _source = new int[rows * capacity];
         _previous = new int[rows * capacity];
-        long bytes = (long)rows * capacity * width * sizeof(float);
-        _keys = (float*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
-        _values = (float*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        // Small pages: most rows are never used, or not to their end.
+        nuint bytes = (nuint)((long)rows * capacity * RowBytes);
+        _keys = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
+        _values = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
     }
 
     ~CpuKeyValueCache() => Dispose(false);
@@ -34,20 +36,22 @@ internal sealed unsafe class CpuKeyValueCache : KeyValueCache
 
     public int Width { get; }
 
-    public void Append(int row, int position, float* key, float* value)
+    public bool IsBF16 { get; }
+
+    int RowBytes => Width * (IsBF16 ? sizeof(ushort) : sizeof(float));
+
+    /// <summary>Makes a position of a row the row's own, to be written to <see cref="Key"/> and <see cref="Value"/>.</summary>
+    public void Claim(int row, int position)
     {
         if ((uint)row >= (uint)Rows || (uint)position >= (uint)Capacity) throw new ModelException($"Position {position} of row {row} is outside a cache of {Rows} rows and {Capacity} positions.");
         _source[row * Capacity + position] = row;
-        long offset = ((long)row * Capacity + position) * Width;
-        new ReadOnlySpan<float>(key, Width).CopyTo(new Span<float>(_keys + offset, Width));
-        new ReadOnlySpan<float>(value, Width).CopyTo(new Span<float>(_values + offset, Width));
     }
 
     /// <summary>The key of a position of a row, all heads.</summary>
-    public float* Key(int row, int position) => _keys + Offset(row, position);
+    public byte* Key(int row, int position) => _keys + Offset(row, position);
 
     /// <summary>The value of a position of a row, all heads.</summary>
-    public float* Value(int row, int position) => _values + Offset(row, position);
+    public byte* Value(int row, int position) => _values + Offset(row, position);
 
     public override void Reorder(ReadOnlySpan<int> rows, ReadOnlySpan<int> parents, int length)
     {
@@ -63,7 +67,7 @@ internal sealed unsafe class CpuKeyValueCache : KeyValueCache
         base.Dispose(disposing);
     }
 
-    long Offset(int row, int position) => ((long)_source[row * Capacity + position] * Capacity + position) * Width;
+    long Offset(int row, int position) => ((long)_source[row * Capacity + position] * Capacity + position) * RowBytes;
 }
 
 /// <summary>Keys and values of an encoder's output, packed once for every head: (slots, heads) of <see cref="HeadLayout"/>.</summary>

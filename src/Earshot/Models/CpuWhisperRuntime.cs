@@ -27,8 +27,6 @@ public sealed record RuntimeLimits
 /// </summary>
 public sealed class CpuWhisperRuntime : WhisperRuntime
 {
-    const int MostTokensAStep = 512;
-
     readonly CpuDevice _device;
     readonly bool _ownsDevice;
     readonly Scope _root;
@@ -65,7 +63,7 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
             Past = [.. Enumerable.Range(0, config.DecoderLayers).Select(_ => _decoder.CreateCache(limits.Rows, config.MaxTargetPositions, config.DModel))],
             Audio = [.. Enumerable.Range(0, config.DecoderLayers).Select(_ => _decoder.CreateMemory(limits.Windows, config.MaxSourcePositions, config.DModel, heads))],
         };
-        Scheduler = new StepScheduler(Execute, MostTokensAStep, limits.LongestWait);
+        Scheduler = new StepScheduler(Execute, CpuDevice.StepRows, limits.LongestWait);
     }
 
     public override WhisperConfig Config { get; }

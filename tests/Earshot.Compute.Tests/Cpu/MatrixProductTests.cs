@@ -50,6 +50,7 @@ public sealed unsafe class MatrixProductTests
         Check(pool, format, (4, 256, 97));
         Check(pool, format, (3, 5200, 45));
         Check(pool, format, (101, 2900, 33));
+        Check(pool, format, (CpuDevice.StepRows + 30, 70, 33));
     }
 
     [Theory, MemberData(nameof(SetsAndFormats))]
@@ -212,7 +213,7 @@ public sealed unsafe class MatrixProductTests
         {
             for (int n = 0; n < outputs; n++)
             {
-                var (expected, tolerance) = Reference.Dot(x.Span.Slice(r * inputs, inputs), held, n, weights);
+                var (expected, tolerance) = Reference.Dot(x.Span.Slice(r * inputs, inputs), held, n, weights, rows);
                 double error = Math.Abs(expected - y[r * outputs + n]);
                 if (!(error <= tolerance)) Assert.Fail($"{pool.Kernels.Isa.Set} {format} {shape}: y[{r}, {n}] is {y[r * outputs + n]}, expected {expected} ± {tolerance:E2}");
             }

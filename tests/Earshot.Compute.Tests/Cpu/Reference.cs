@@ -17,7 +17,7 @@ internal static class Reference
     /// x·w for one output, where the weights are what their format makes of them, and a bound: each of K roundings of the running
     /// sum, and of the factors that make a weight, is at most ε·Σ|x·w|; rounding x to a format adds that format's step.
     /// </summary>
-    public static (double Value, double Tolerance) Dot(ReadOnlySpan<float> x, ArraySource weights, int output, PackedMatrix packed)
+    public static (double Value, double Tolerance) Dot(ReadOnlySpan<float> x, ArraySource weights, int output, PackedMatrix packed, int rows)
     {
         double sum = 0, magnitude = 0, largestX = 0, sumW = 0;
         for (int k = 0; k < x.Length; k++)
@@ -33,7 +33,8 @@ internal static class Reference
         {
             PanelType.F32 => 0,
             PanelType.BF16 => 1.01 * BF16 * magnitude,
-            _ => 1.001 * largestX / 254 * sumW,
+            // A whole unit of 127ths is rounded by half at most, and so is a 254th of it where rows are pairs.
+            _ => 1.001 * largestX / 254 / (rows <= CpuDevice.StepRows ? 254 : 1) * sumW,
         });
     }
 

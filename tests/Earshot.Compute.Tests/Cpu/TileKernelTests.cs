@@ -57,7 +57,7 @@ public sealed unsafe class TileKernelTests
     public void Emulated_tiles_give_whole_products(WeightFormat format)
     {
         using var pool = new WorkerPool(1, EmulatedSet.Kernels);
-        foreach (var (rows, inputs, outputs) in new[] { (1, 1, 1), (1, 70, 33), (40, 33, 5), (130, 65, 40), (3, 200, 64) })
+        foreach (var (rows, inputs, outputs) in new[] { (1, 1, 1), (1, 70, 33), (40, 33, 5), (130, 65, 40), (3, 200, 64), (CpuDevice.StepRows + 1, 65, 33) })
         {
             var source = ArraySource.Random(outputs, inputs, inputs);
             using var weights = PackedMatrix.Pack(source, format, pool);
@@ -69,7 +69,7 @@ public sealed unsafe class TileKernelTests
             var held = Reference.Quantized(source, format);
             for (int i = 0; i < rows * outputs; i++)
             {
-                var (expected, tolerance) = Reference.Dot(x.Span.Slice(i / outputs * inputs, inputs), held, i % outputs, weights);
+                var (expected, tolerance) = Reference.Dot(x.Span.Slice(i / outputs * inputs, inputs), held, i % outputs, weights, rows);
                 Assert.Equal(expected, y[i], tolerance);
             }
         }

@@ -13,16 +13,10 @@ internal static unsafe class Attention
 
     public static void Run(WorkerPool pool, in CachedAttentionCall call)
     {
-        int width = call.Heads.KeyValue * call.HeadSize;
-        for (int t = 0; t < call.Layout.Count; t++)
-        {
-            call.Cache.Append(call.Layout.Rows[t], call.Layout.Positions[t], call.K + (long)t * width, call.V + (long)t * width);
-        }
         var isa = pool.Kernels.Isa;
-        int parts = call.Layout.Count * call.Heads.Query;
-        if (isa.Wide) pool.Run(new CachedAttentionWork<Lanes512> { Call = call }, parts);
-        else if (isa.Set >= InstructionSet.Avx2) pool.Run(new CachedAttentionWork<Lanes256> { Call = call }, parts);
-        else pool.Run(new CachedAttentionWork<Lanes128> { Call = call }, parts);
+        if (isa.Wide) CachedAttention<Lanes512>.Run(pool, call);
+        else if (isa.Set >= InstructionSet.Avx2) CachedAttention<Lanes256>.Run(pool, call);
+        else CachedAttention<Lanes128>.Run(pool, call);
     }
 
     public static void Run(WorkerPool pool, in MemoryAttentionCall call)
@@ -61,6 +55,12 @@ internal unsafe struct PackHeadWork<TLanes> : IParallelWork where TLanes : struc
     {
         int size = Call.Layout.Size;
         byte* panels = Call.Panels + part * Call.Layout.Bytes;
+        if (Call.Layout.Type == PanelType.Int8)
+        {
+            Int8HeadPanels<TLanes>.PackKeys(Call.Layout, Call.Keys + part * size, (nint)Call.Heads * size, Call.Positions, panels);
+            Int8HeadPanels<TLanes>.PackValues(Call.Layout, Call.Values + part * size, (nint)Call.Heads * size, Call.Positions, panels);
+            return;
+        }
         HeadPanels<TLanes>.PackKeys(Call.Layout, Call.Keys + part * size, (nint)Call.Heads * size, Call.Positions, panels);
         HeadPanels<TLanes>.PackValues(Call.Layout, Call.Values + part * size, (nint)Call.Heads * size, Call.Positions, panels + Call.Layout.KeyBytes);
     }

@@ -5,7 +5,7 @@ namespace Earshot.Compute.Cpu.Kernels;
 /// scores that stay in cache, the running maximum and sum of each row are corrected as larger scores come (online softmax,
 /// as in FlashAttention), and no matrix of all scores exists. A row's bits do not depend on the other rows.
 /// </summary>
-internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLanes>
+internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLanes>
 {
     /// <summary>Rows that are done together at most.</summary>
     public const int MaxRows = 56;
@@ -39,18 +39,24 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
     float* _largest;
     float* _totals;
 
+    // Over int8: codes of two rows for each row, then units and sums of queries and probabilities, then int32 sums of 32 columns.
+    byte* _int8;
+
     readonly MicroKernel Kernel => Layout.Kernel;
 
     readonly int PaddedSize => (Layout.Size + Width - 1) / Width * Width;
 
-    readonly int ProbabilityStride => Kernel.RowType == PanelType.F32 ? ScoreStride : BlockPositions * sizeof(ushort) + 64;
+    /// <summary>Whether probabilities become bfloat16, apart from the scores.</summary>
+    readonly bool Rounds => Kernel.RowType == PanelType.BF16;
+
+    readonly int ProbabilityStride => !Rounds ? ScoreStride : BlockPositions * sizeof(ushort) + 64;
 
     public void Run()
     {
         Place();
         // The emitted softmax takes powers of two.
         PrepareQueries(Kernel.Softmax is null ? 1 : Log2E);
-        new Span<float>(_largest, Rows).Fill(float.NegativeInfinity);
+        new Span<float>(_largest, Rows).Fill(SoftmaxArguments.Nothing);
         new Span<float>(_totals, Rows).Clear();
         new Span<float>(_sums, Rows * PaddedSize).Clear();
         int end = CausalFrom < 0 ? Positions : Math.Min(Positions, CausalFrom + Rows);
@@ -92,13 +98,14 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
         _queryStride = ((nint)Layout.KeySteps * Kernel.StepInputs * Kernel.RowInputBytes + 63) & ~63;
         if (_queryStride % 512 == 0) _queryStride += 64;
         nint queries = MaxRows * _queryStride, scores = MaxRows * ScoreStride, sums = (nint)MaxRows * PaddedSize * sizeof(float);
-        byte* scratch = Scratch.ForPart(queries + 2 * scores + sums + 2 * 64 * sizeof(float) + PaddedSize * sizeof(float) + 64);
+        byte* scratch = Scratch.ForPart(queries + 2 * scores + sums + 2 * 64 * sizeof(float) + PaddedSize * sizeof(float) + 64 + Int8Bytes);
         _queries = scratch;
         _scores = (float*)(scratch + queries);
-        _probabilities = Kernel.RowType == PanelType.F32 ? (byte*)_scores : scratch + queries + scores;
+        _probabilities = !Rounds ? (byte*)_scores : scratch + queries + scores;
         _sums = (float*)(scratch + queries + 2 * scores);
         _largest = _sums + MaxRows * PaddedSize;
         _totals = _largest + 64;
+        _int8 = (byte*)(_totals + 64 + PaddedSize + 16);
     }
 
     readonly void PrepareQueries(float unit)
@@ -112,13 +119,19 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
             new Span<float>(query, Layout.Size).CopyTo(new Span<float>(scaled, Layout.Size));
             Softmax<TLanes>.Scale(scaled, Layout.Size, scale);
             byte* destination = _queries + r * _queryStride;
-            if (Kernel.RowType == PanelType.F32) Rows<TLanes>.ToF32(scaled, Layout.Size, (float*)destination, padded);
+            if (Kernel.RowType == PanelType.Int8) SplitQuery(r, scaled);
+            else if (Kernel.RowType == PanelType.F32) Rows<TLanes>.ToF32(scaled, Layout.Size, (float*)destination, padded);
             else Rows<TLanes>.ToBF16(scaled, Layout.Size, (ushort*)destination, padded);
         }
     }
 
     readonly void Score(int first, int count)
     {
+        if (Kernel.RowType == PanelType.Int8)
+        {
+            ScoreInt8(first, count);
+            return;
+        }
         MicroArguments arguments;
         arguments.RowStride = _queryStride;
         arguments.Steps = Layout.KeySteps;
@@ -131,6 +144,7 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
             arguments.Sums = _scores + position;
             Kernel.RunStrips(&arguments, Rows);
         }
+        if (Layout.Type == PanelType.Int8) ScaleScores(first, count);
     }
 
     /// <summary>The same for all rows with emitted code.</summary>
@@ -139,7 +153,7 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
         for (int r = 0; r < Rows; r++)
         {
             int valid = CausalFrom < 0 ? count : Math.Clamp(CausalFrom + r + 1 - first, 0, count);
-            if (valid < BlockPositions) new Span<float>((byte*)_scores + r * ScoreStride, BlockPositions)[valid..].Fill(float.NegativeInfinity);
+            if (valid < BlockPositions) new Span<float>((byte*)_scores + r * ScoreStride, BlockPositions)[valid..].Fill(SoftmaxArguments.Nothing);
         }
         var arguments = new SoftmaxArguments
         {
@@ -175,12 +189,18 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
             }
             _totals[row] += total;
         }
-        if (Kernel.RowType == PanelType.F32) new Span<float>(scores + valid, padded - valid).Clear();
+        if (!Rounds) new Span<float>(scores + valid, padded - valid).Clear();
         else Rows<TLanes>.ToBF16(scores, valid, (ushort*)(_probabilities + row * ProbabilityStride), padded);
     }
 
     readonly void AddValues(int first, int count)
     {
+        if (Layout.Type == PanelType.Int8) ScaleProbabilities(first, Kernel.StepsFor(count) * Kernel.StepInputs);
+        if (Kernel.RowType == PanelType.Int8)
+        {
+            AddInt8Values(first, count);
+            return;
+        }
         MicroArguments arguments;
         arguments.RowStride = ProbabilityStride;
         arguments.Steps = Kernel.StepsFor(count);

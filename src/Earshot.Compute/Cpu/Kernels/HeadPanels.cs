@@ -71,7 +71,10 @@ internal readonly struct HeadLayout
         KeyPanelBytes = (nint)KeySteps * PackedMatrix.StepBytes;
         ValuePanelBytes = (nint)kernel.StepsFor(capacity) * PackedMatrix.StepBytes;
         KeyBytes = Panels(capacity) * KeyPanelBytes;
-        Bytes = KeyBytes + Panels(size) * ValuePanelBytes;
+        ScalesOffset = KeyBytes + Panels(size) * ValuePanelBytes;
+        int scales = kernel.Type == PanelType.Int8 ? Math.Max(Panels(capacity) * PackedMatrix.PanelWidth, kernel.StepsFor(capacity) * kernel.StepInputs) : 0;
+        ValueScalesOffset = ScalesOffset + (nint)scales * sizeof(float);
+        Bytes = ValueScalesOffset + (nint)scales * sizeof(float);
     }
 
     public MicroKernel Kernel { get; }
@@ -89,7 +92,13 @@ internal readonly struct HeadLayout
     /// <summary>Bytes of the keys; the values follow.</summary>
     public nint KeyBytes { get; }
 
-    /// <summary>Bytes of keys and values.</summary>
+    /// <summary>Where int8 keys' scales are, one a position.</summary>
+    public nint ScalesOffset { get; }
+
+    /// <summary>Where int8 values' scales are, one a position.</summary>
+    public nint ValueScalesOffset { get; }
+
+    /// <summary>Bytes of keys and values, and their scales.</summary>
     public nint Bytes { get; }
 
     static int Panels(int columns) => (columns + PackedMatrix.PanelWidth - 1) / PackedMatrix.PanelWidth;

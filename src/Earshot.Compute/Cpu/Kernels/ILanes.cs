@@ -24,6 +24,8 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
 
     static abstract TSelf LoadInt8(sbyte* source);
 
+    static abstract TSelf LoadBF16(ushort* source);
+
     /// <summary>float16 that are not negative, infinite, or not numbers.</summary>
     static abstract TSelf LoadHalf(ushort* source);
 
@@ -77,6 +79,9 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
 
     /// <summary>Stores pairs (even, odd) rounded to bfloat16, ties to even.</summary>
     static abstract void StorePairs(TSelf even, TSelf odd, byte* destination);
+
+    /// <summary>Stores four whole numbers that fit as int8 side by side in each dword, 128 added.</summary>
+    static abstract void StoreQuads(TSelf first, TSelf second, TSelf third, TSelf fourth, byte* destination);
 
     /// <summary>The nearest whole numbers, ties to even, of magnitudes below 2²².</summary>
     static abstract TSelf Round(TSelf value);

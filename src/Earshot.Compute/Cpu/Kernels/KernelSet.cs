@@ -93,7 +93,7 @@ internal sealed unsafe class KernelSet
             {
                 RowType = type,
                 StepMultiple = stepMultiple,
-                Softmax = softmax.TryGetValue(type, out int softmaxEntry) ? new SoftmaxKernel((nint)start + softmaxEntry) : null,
+                Softmax = softmax.TryGetValue(type == PanelType.BF16 ? type : PanelType.F32, out int softmaxEntry) ? new SoftmaxKernel((nint)start + softmaxEntry) : null,
             };
         }
         return kernels;

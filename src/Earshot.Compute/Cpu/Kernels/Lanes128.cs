@@ -32,6 +32,10 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     public static Lanes128 LoadInt8(sbyte* source) => new(Vector128.Create((float)source[0], source[1], source[2], source[3]));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadBF16(ushort* source) =>
+        new((Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16()) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadHalf(ushort* source) =>
         new((Vector128.WidenLower(Vector64.Load(source).ToVector128Unsafe()) << 13).AsSingle() * Vector128.Create(5.192296858534828e33f));
 
@@ -118,6 +122,13 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
         var rounded = Vector128.ConvertToInt32Native(_value);
         for (int i = 0; i < 4; i++) destination[i] = (sbyte)rounded[i];
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreQuads(Lanes128 first, Lanes128 second, Lanes128 third, Lanes128 fourth, byte* destination) =>
+        (Byte(first._value) | (Byte(second._value) << 8) | (Byte(third._value) << 16) | (Byte(fourth._value) << 24)).Store((uint*)destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<uint> Byte(Vector128<float> value) => (Vector128.ConvertToInt32Native(value) + Vector128.Create(128)).AsUInt32();
 
     // The upper 16 bits of each lane are the nearest bfloat16, ties to even.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -37,6 +37,13 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadBF16(ushort* source)
+    {
+        var (low, high) = Vector128.Widen(Vector128.Load(source));
+        return new((Vector256.Create(low, high) << 16).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadHalf(ushort* source)
     {
         var (low, high) = Vector128.Widen(Vector128.Load(source));
@@ -125,6 +132,13 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
         var rounded = Vector256.ConvertToInt32Native(_value);
         Vector128.Narrow(Vector128.Narrow(rounded.GetLower(), rounded.GetUpper()), Vector128<short>.Zero).GetLower().Store(destination);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreQuads(Lanes256 first, Lanes256 second, Lanes256 third, Lanes256 fourth, byte* destination) =>
+        (Byte(first._value) | (Byte(second._value) << 8) | (Byte(third._value) << 16) | (Byte(fourth._value) << 24)).Store((uint*)destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<uint> Byte(Vector256<float> value) => (Vector256.ConvertToInt32Native(value) + Vector256.Create(128)).AsUInt32();
 
     // The upper 16 bits of each lane are the nearest bfloat16, ties to even.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -38,6 +38,13 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadBF16(ushort* source)
+    {
+        var (low, high) = Vector256.Widen(Vector256.Load(source));
+        return new((Vector512.Create(low, high) << 16).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 LoadHalf(ushort* source)
     {
         var (low, high) = Vector256.Widen(Vector256.Load(source));
@@ -117,6 +124,13 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
     {
         Avx512F.ConvertToVector128SByte(Vector512.ConvertToInt32Native(_value)).Store(destination);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreQuads(Lanes512 first, Lanes512 second, Lanes512 third, Lanes512 fourth, byte* destination) =>
+        (Byte(first._value) | (Byte(second._value) << 8) | (Byte(third._value) << 16) | (Byte(fourth._value) << 24)).Store((uint*)destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<uint> Byte(Vector512<float> value) => (Vector512.ConvertToInt32Native(value) + Vector512.Create(128)).AsUInt32();
 
     // The upper 16 bits of each lane are the nearest bfloat16, ties to even.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

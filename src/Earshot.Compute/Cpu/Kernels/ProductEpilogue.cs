@@ -31,8 +31,8 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
         _yStride = target.YStride;
     }
 
-    /// <summary>Takes sums (rows, 32): int32 with the rows' scales and sums, or float32 without.</summary>
-    public void Finish(float* sums, int rows, float* rowScales, int* rowSums)
+    /// <summary>Takes sums (rows, 32): int32 with the rows' units, two for each row where those are pairs, or float32 without.</summary>
+    public void Finish(float* sums, int rows, in RowUnits units)
     {
         // Zeros stand for what there is not, so that no row asks.
         float* zeros = stackalloc float[Width];
@@ -40,7 +40,7 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
         var rest = new Operands { Bias = _bias == null ? zeros : _bias, Residual = _residual == null ? zeros : _residual, ResidualStride = _residual == null ? 0 : _residualStride, Y = _y, YStride = _yStride };
         if (_count == Width)
         {
-            FinishRows(sums, rows, rowScales, rowSums, rest);
+            FinishRows(sums, rows, units, rest);
             return;
         }
         // The last panel has columns that the output lacks.
@@ -51,32 +51,33 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
         for (int r = 0; r < rows; r++)
         {
             new Span<float>(rest.Residual + r * rest.ResidualStride, _count).CopyTo(new Span<float>(whole.Residual, Width));
-            FinishRows(sums + r * Width, 1, rowScales + r, rowSums + r, whole);
+            FinishRows(sums + r * units.Parts * Width, 1, units.From(r), whole);
             new Span<float>(whole.Y, _count).CopyTo(new Span<float>(_y + r * _yStride, _count));
         }
     }
 
-    void FinishRows(float* sums, int rows, float* rowScales, int* rowSums, in Operands operands)
+    void FinishRows(float* sums, int rows, in RowUnits units, in Operands operands)
     {
-        if (_integers) FinishRows<IntegerSums<TLanes>>(sums, rows, rowScales, rowSums, operands);
-        else if (_columnScales != null) FinishRows<ScaledSums<TLanes>>(sums, rows, rowScales, rowSums, operands);
-        else FinishRows<PlainSums<TLanes>>(sums, rows, rowScales, rowSums, operands);
+        if (_integers && units.Pairs) FinishRows<PairedSums<TLanes>>(sums, rows, units, operands);
+        else if (_integers) FinishRows<IntegerSums<TLanes>>(sums, rows, units, operands);
+        else if (_columnScales != null) FinishRows<ScaledSums<TLanes>>(sums, rows, units, operands);
+        else FinishRows<PlainSums<TLanes>>(sums, rows, units, operands);
     }
 
-    void FinishRows<TSums>(float* sums, int rows, float* rowScales, int* rowSums, in Operands operands) where TSums : struct, ISums<TLanes>
+    void FinishRows<TSums>(float* sums, int rows, in RowUnits units, in Operands operands) where TSums : struct, ISums<TLanes>
     {
         switch (_activation)
         {
-            case Activation.Gelu: FinishRows<TSums, Gelu<TLanes>>(sums, rows, rowScales, rowSums, operands); break;
-            case Activation.Silu: FinishRows<TSums, Silu<TLanes>>(sums, rows, rowScales, rowSums, operands); break;
-            case Activation.Relu: FinishRows<TSums, Relu<TLanes>>(sums, rows, rowScales, rowSums, operands); break;
-            case Activation.Sigmoid: FinishRows<TSums, Sigmoid<TLanes>>(sums, rows, rowScales, rowSums, operands); break;
-            default: FinishRows<TSums, Identity<TLanes>>(sums, rows, rowScales, rowSums, operands); break;
+            case Activation.Gelu: FinishRows<TSums, Gelu<TLanes>>(sums, rows, units, operands); break;
+            case Activation.Silu: FinishRows<TSums, Silu<TLanes>>(sums, rows, units, operands); break;
+            case Activation.Relu: FinishRows<TSums, Relu<TLanes>>(sums, rows, units, operands); break;
+            case Activation.Sigmoid: FinishRows<TSums, Sigmoid<TLanes>>(sums, rows, units, operands); break;
+            default: FinishRows<TSums, Identity<TLanes>>(sums, rows, units, operands); break;
         }
     }
 
     // What the sums are and what is done to them is known when this is compiled: the loop has no other branch.
-    void FinishRows<TSums, TActivation>(float* sums, int rows, float* rowScales, int* rowSums, in Operands operands)
+    void FinishRows<TSums, TActivation>(float* sums, int rows, in RowUnits units, in Operands operands)
         where TSums : struct, ISums<TLanes>
         where TActivation : struct, IActivation<TLanes>
     {
@@ -84,19 +85,13 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
         nint residualStride = operands.ResidualStride, yStride = operands.YStride;
         for (int r = 0; r < rows; r++)
         {
-            TLanes rowScale = default;
-            int less = 0;
-            if (TSums.OfRows)
-            {
-                rowScale = TLanes.Create(rowScales[r]);
-                less = 128 * rowSums[r]; // each weight was stored with 128 added
-            }
+            var row = TSums.Row(units, r);
             for (int n = 0; n < Width; n += TLanes.Count)
             {
-                var value = TSums.Load(sums + n, less, scales + n, rowScale) + TLanes.Load(bias + n);
+                var value = TSums.Load(sums + n, row, scales + n) + TLanes.Load(bias + n);
                 (TActivation.Apply(value) + TLanes.Load(residual + n)).Store(y + n);
             }
-            sums += Width;
+            sums += TSums.Parts * Width;
             residual += residualStride;
             y += yStride;
         }
@@ -113,38 +108,88 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
     }
 }
 
+/// <summary>What int8 rows count in: a scale for each row, and the sums of its codes, of which pairs have two.</summary>
+internal unsafe struct RowUnits
+{
+    public float* Scales;
+    public int* Sums;
+    public bool Pairs;
+
+    public readonly int Parts => Pairs ? 2 : 1;
+
+    public readonly RowUnits From(int row) => this with { Scales = Scales + row, Sums = Sums + Parts * row };
+}
+
+/// <summary>A row's scale, and what to take off its sums: each weight was stored with 128 added.</summary>
+internal struct RowUnit<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    public TLanes Scale;
+    public int Less;
+    public int FineLess;
+}
+
 /// <summary>How a micro-kernel's sums become float32.</summary>
 internal unsafe interface ISums<TLanes> where TLanes : struct, ILanes<TLanes>
 {
-    /// <summary>Whether rows have scales and sums of their own.</summary>
-    static abstract bool OfRows { get; }
+    /// <summary>Rows of sums for each row.</summary>
+    static abstract int Parts { get; }
 
-    static abstract TLanes Load(float* sums, int less, float* columnScales, TLanes rowScale);
+    static abstract RowUnit<TLanes> Row(in RowUnits units, int row);
+
+    static abstract TLanes Load(float* sums, in RowUnit<TLanes> row, float* columnScales);
 }
 
 /// <summary>float32 as it is.</summary>
 internal readonly unsafe struct PlainSums<TLanes> : ISums<TLanes> where TLanes : struct, ILanes<TLanes>
 {
-    public static bool OfRows => false;
+    public static int Parts => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load(float* sums, int less, float* columnScales, TLanes rowScale) => TLanes.Load(sums);
+    public static RowUnit<TLanes> Row(in RowUnits units, int row) => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load(float* sums, in RowUnit<TLanes> row, float* columnScales) => TLanes.Load(sums);
 }
 
 /// <summary>float32 in units of the columns' scales.</summary>
 internal readonly unsafe struct ScaledSums<TLanes> : ISums<TLanes> where TLanes : struct, ILanes<TLanes>
 {
-    public static bool OfRows => false;
+    public static int Parts => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load(float* sums, int less, float* columnScales, TLanes rowScale) => TLanes.Load(sums) * TLanes.Load(columnScales);
+    public static RowUnit<TLanes> Row(in RowUnits units, int row) => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load(float* sums, in RowUnit<TLanes> row, float* columnScales) => TLanes.Load(sums) * TLanes.Load(columnScales);
 }
 
 /// <summary>int32 in units of the rows' and the columns' scales.</summary>
 internal readonly unsafe struct IntegerSums<TLanes> : ISums<TLanes> where TLanes : struct, ILanes<TLanes>
 {
-    public static bool OfRows => true;
+    public static int Parts => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load(float* sums, int less, float* columnScales, TLanes rowScale) => TLanes.LoadInt32((int*)sums, less) * (TLanes.Load(columnScales) * rowScale);
+    public static RowUnit<TLanes> Row(in RowUnits units, int row) => new() { Scale = TLanes.Create(units.Scales[row]), Less = 128 * units.Sums[row] };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load(float* sums, in RowUnit<TLanes> row, float* columnScales) =>
+        TLanes.LoadInt32((int*)sums, row.Less) * (TLanes.Load(columnScales) * row.Scale);
+}
+
+/// <summary>The same of a pair of rows.</summary>
+internal readonly unsafe struct PairedSums<TLanes> : ISums<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    public static int Parts => 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RowUnit<TLanes> Row(in RowUnits units, int row) =>
+        new() { Scale = TLanes.Create(units.Scales[row]), Less = 128 * units.Sums[2 * row], FineLess = 128 * units.Sums[2 * row + 1] };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load(float* sums, in RowUnit<TLanes> row, float* columnScales)
+    {
+        var fine = TLanes.LoadInt32((int*)sums + PackedMatrix.PanelWidth, row.FineLess);
+        var units = TLanes.MultiplyAdd(fine, TLanes.Create(1 / Rows<TLanes>.FineUnits), TLanes.LoadInt32((int*)sums, row.Less));
+        return units * (TLanes.Load(columnScales) * row.Scale);
+    }
 }

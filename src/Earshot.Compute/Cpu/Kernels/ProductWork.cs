@@ -26,10 +26,15 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         public byte* Start;
         public nint Stride;
         public float* Scales;
+
+        /// <summary>Sums of the int8 rows, of which each row may have two.</summary>
         public int* Sums;
     }
 
     readonly MicroKernel Kernel => Call.Weights.Kernel;
+
+    /// <summary>Int8 rows for each row: few rows wait for the weights, and are kept to 15 bits at no cost.</summary>
+    readonly int Parts => Kernel.RowType == PanelType.Int8 && Call.Rows <= CpuDevice.StepRows ? 2 : 1;
 
     /// <summary>Prepares the rows for all parts, on the calling thread.</summary>
     public void PrepareOnce()
@@ -53,7 +58,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         int firstPanel = group * Plan.PanelsPerGroup, panels = Math.Min(Plan.PanelsPerGroup, Call.Panels - firstPanel);
         bool shared = _all.Start != null;
         nint stride = shared ? _all.Stride : RowStride(Plan.StepsPerBlock);
-        nint tileBytes = (nint)rows * TileRowBytes;
+        nint tileBytes = (nint)rows * Parts * TileRowBytes;
         if (EmittedCodes(rows))
         {
             MultiplyCodes(firstPanel, panels, rows);
@@ -73,7 +78,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
             byte* start = rowBlock.Start + (shared ? (nint)firstStep * StepRowBytes : 0);
             for (int p = 0; p < panels; p++)
             {
-                float* tile = sums + (tiles == 1 ? 0 : (nint)p * rows * Width);
+                float* tile = sums + (tiles == 1 ? 0 : (nint)p * rows * Parts * Width);
                 var arguments = new MicroArguments { Rows = start, RowStride = stride, Steps = steps, Sums = tile, SumStride = TileRowBytes, Accumulate = stepBlock > 0 ? 1 : 0 };
                 var target = Call.Locate(firstPanel + p, out int panel);
                 arguments.Panel = target.Weights.Panel(panel);
@@ -118,7 +123,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     readonly void Multiply(MicroArguments* arguments, int rows, int firstStep)
     {
         arguments->Panel += (nint)firstStep * PackedMatrix.StepBytes;
-        Kernel.RunStrips(arguments, rows);
+        Kernel.RunStrips(arguments, rows * Parts);
     }
 
     readonly void MultiplyGrouped(in GroupLayout groups, MicroArguments* arguments, int rows, int firstInput, float* unpacked)
@@ -146,7 +151,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     }
 
     readonly void Finish(in LinearTarget target, int panel, in RowBlock rowBlock, float* tile, int firstRow, int rows) =>
-        new ProductEpilogue<TLanes>(Call, target, panel * Width, firstRow).Finish(tile, rows, rowBlock.Scales, rowBlock.Sums);
+        new ProductEpilogue<TLanes>(Call, target, panel * Width, firstRow).Finish(tile, rows, new RowUnits { Scales = rowBlock.Scales, Sums = rowBlock.Sums, Pairs = Parts == 2 });
 
     readonly nint RowStride(int steps)
     {
@@ -155,11 +160,11 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         return bytes % 1024 == 0 ? bytes + 64 : bytes;
     }
 
-    static nint BlockBytes(int rows, nint stride) => (nint)rows * (stride + sizeof(float) + sizeof(int)) + 128;
+    readonly nint BlockBytes(int rows, nint stride) => (nint)rows * (Parts * (stride + sizeof(int)) + sizeof(float)) + 128;
 
-    static RowBlock Place(byte* start, int rows, nint stride)
+    readonly RowBlock Place(byte* start, int rows, nint stride)
     {
-        var scales = (float*)(start + rows * stride);
+        var scales = (float*)(start + rows * Parts * stride);
         return new RowBlock { Start = start, Stride = stride, Scales = scales, Sums = (int*)(scales + rows) };
     }
 
@@ -169,8 +174,8 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         for (int r = 0; r < rows; r++)
         {
             block.Scales[r] = Rows<TLanes>.Largest(Call.X + (firstRow + r) * Call.XStride, Call.Weights.Inputs) / 127;
-            block.Sums[r] = 0;
         }
+        new Span<int>(block.Sums, rows * Parts).Clear();
     }
 
     readonly void Convert(in RowBlock block, int firstRow, int rows, int firstStep, int steps)
@@ -179,10 +184,18 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         for (int r = 0; r < rows; r++)
         {
             float* source = Call.X + (firstRow + r) * Call.XStride + first;
-            byte* destination = block.Start + r * block.Stride;
+            byte* destination = block.Start + r * Parts * block.Stride;
             if (Kernel.RowType == PanelType.F32) Rows<TLanes>.ToF32(source, count, (float*)destination, padded);
             else if (Kernel.RowType == PanelType.BF16) Rows<TLanes>.ToBF16(source, count, (ushort*)destination, padded);
-            else block.Sums[r] += Rows<TLanes>.ToInt8(source, count, block.Scales[r] == 0 ? 0 : 1 / block.Scales[r], (sbyte*)destination, padded);
+            else ToInt8(block, r, source, count, padded);
         }
+    }
+
+    readonly void ToInt8(in RowBlock block, int row, float* source, int count, int padded)
+    {
+        float inverse = block.Scales[row] == 0 ? 0 : 1 / block.Scales[row];
+        var codes = (sbyte*)block.Start + row * Parts * block.Stride;
+        if (Parts == 2) Rows<TLanes>.ToInt8Pair(source, count, inverse, new Int8Pair(codes, codes + block.Stride, padded), block.Sums + 2 * row);
+        else block.Sums[row] += Rows<TLanes>.ToInt8(source, count, inverse, codes, padded);
     }
 }

@@ -5,6 +5,9 @@ namespace Earshot.Compute.Cpu.Kernels;
 /// <summary>Brings the rows of a product into the form that a micro-kernel reads.</summary>
 internal static unsafe class Rows<TLanes> where TLanes : struct, ILanes<TLanes>
 {
+    /// <summary>How many of a pair's fine units are one coarse unit: half of one is then 127, the most that a byte holds.</summary>
+    public const float FineUnits = 254;
+
     /// <summary>Copies <paramref name="count"/> inputs of a row and fills with zeros up to <paramref name="padded"/>.</summary>
     public static void ToF32(float* source, int count, float* destination, int padded)
     {
@@ -45,6 +48,36 @@ internal static unsafe class Rows<TLanes> where TLanes : struct, ILanes<TLanes>
         return sum + (int)TLanes.Sum(sums);
     }
 
+    /// <summary>
+    /// Two rows of int8 for one: the nearest whole units, and what they leave over in <see cref="FineUnits"/>ths of a unit, 15 bits
+    /// in all. Adds the sums of both to <paramref name="sums"/>.
+    /// </summary>
+    public static void ToInt8Pair(float* source, int count, float inverseScale, Int8Pair destination, int* sums)
+    {
+        TLanes scale = TLanes.Create(inverseScale), coarseSum = TLanes.Create(0), fineSum = TLanes.Create(0);
+        int i = 0;
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
+        {
+            var value = TLanes.Load(source + i) * scale;
+            var whole = TLanes.Round(value);
+            var rest = TLanes.Round((value - whole) * TLanes.Create(FineUnits));
+            whole.StoreInt8(destination.Coarse + i);
+            rest.StoreInt8(destination.Fine + i);
+            coarseSum += whole;
+            fineSum += rest;
+        }
+        sums[0] += (int)TLanes.Sum(coarseSum);
+        sums[1] += (int)TLanes.Sum(fineSum);
+        for (; i < destination.Padded; i++)
+        {
+            float value = i < count ? source[i] * inverseScale : 0, whole = MathF.Round(value);
+            destination.Coarse[i] = (sbyte)whole;
+            destination.Fine[i] = (sbyte)MathF.Round((value - whole) * FineUnits);
+            sums[0] += destination.Coarse[i];
+            sums[1] += destination.Fine[i];
+        }
+    }
+
     /// <summary>The largest magnitude.</summary>
     public static float Largest(float* source, int count)
     {
@@ -55,6 +88,16 @@ internal static unsafe class Rows<TLanes> where TLanes : struct, ILanes<TLanes>
         for (; i < count; i++) result = MathF.Max(result, MathF.Abs(source[i]));
         return MathF.Max(result, TLanes.Largest(largest));
     }
+}
+
+/// <summary>Where a pair of int8 rows goes, filled up to a length.</summary>
+internal readonly unsafe struct Int8Pair(sbyte* coarse, sbyte* fine, int padded)
+{
+    public sbyte* Coarse => coarse;
+
+    public sbyte* Fine => fine;
+
+    public int Padded => padded;
 }
 
 /// <summary>The upper half of a float32.</summary>

@@ -6,8 +6,11 @@ namespace Earshot.Compute.Cpu.Kernels;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct SoftmaxArguments
 {
-    /// <summary>Scores in a block of a row; what is missing from a shorter block is −∞.</summary>
+    /// <summary>Scores in a block of a row; what is missing from a shorter block is <see cref="Nothing"/>.</summary>
     public const int BlockScores = 256;
+
+    /// <summary>A score that gives zero. Not −∞, which less itself is no number.</summary>
+    public const float Nothing = -1e30f;
 
     public const int ScoresOffset = 0;
     public const int ScoreStrideOffset = 8;
@@ -26,7 +29,7 @@ internal unsafe struct SoftmaxArguments
     public nint OutputStride;
     public nint Rows;
 
-    /// <summary>The largest score of each row so far.</summary>
+    /// <summary>The largest score of each row so far, <see cref="Nothing"/> at first.</summary>
     public float* Largest;
 
     /// <summary>The sum of each row's probabilities so far.</summary>

@@ -1,0 +1,111 @@
+namespace Earshot.Compute.Cpu.Kernels;
+
+/// <content>
+/// Over int8 keys and values. Queries and probabilities become two int8 rows each, the second for what the first leaves over in
+/// 254ths of its unit: with 15 bits their rounding adds nothing to that of the keys and values, and the rows are few.
+/// </content>
+internal unsafe partial struct HeadAttention<TLanes>
+{
+    /// <summary>Rows that are done together over int8, of which each is two.</summary>
+    const int MaxInt8Rows = MaxRows / 2;
+
+    // 64 bytes more than a power of two, for the same reason as the scores'.
+    const int CodeStride = BlockPositions + 64;
+
+    readonly nint Int8Bytes => Kernel.RowType == PanelType.Int8 ? 2 * MaxInt8Rows * (CodeStride + PackedMatrix.StepBytes + 4 * sizeof(float)) + 64 : 0;
+
+    readonly float* QueryUnits => (float*)(_int8 + 2 * MaxInt8Rows * CodeStride);
+
+    readonly int* QuerySums => (int*)(QueryUnits + 2 * MaxInt8Rows);
+
+    readonly float* ProbabilityUnits => QueryUnits + 4 * MaxInt8Rows;
+
+    readonly int* ProbabilitySums => (int*)(QueryUnits + 6 * MaxInt8Rows);
+
+    readonly float* Products => QueryUnits + 8 * MaxInt8Rows;
+
+    /// <summary>Rows of a layout that may be done together.</summary>
+    public static int RowsTogether(in HeadLayout layout) => layout.Kernel.RowType == PanelType.Int8 ? MaxInt8Rows : MaxRows;
+
+    readonly void SplitQuery(int row, float* query)
+    {
+        var codes = (sbyte*)_queries + 2 * row * _queryStride;
+        Split(query, Layout.Size, new Int8Pair(codes, codes + _queryStride, Layout.KeySteps * Kernel.StepInputs), QueryUnits + row, QuerySums + 2 * row);
+    }
+
+    readonly void ScoreInt8(int first, int count)
+    {
+        float* scales = (float*)(Panels + Layout.ScalesOffset) + first;
+        var arguments = new MicroArguments { RowStride = _queryStride, Steps = Layout.KeySteps, SumStride = PackedMatrix.StepBytes };
+        for (int position = 0; position < count; position += Width)
+        {
+            arguments.Rows = (byte*)_queries;
+            arguments.Panel = Panels + (first + position) / Width * Layout.KeyPanelBytes;
+            arguments.Sums = Products;
+            Kernel.RunStrips(&arguments, 2 * Rows);
+            for (int r = 0; r < Rows; r++)
+            {
+                float* scores = (float*)((byte*)_scores + r * ScoreStride) + position;
+                var unit = TLanes.Create(QueryUnits[r]);
+                for (int n = 0; n < Width; n += TLanes.Count) (Joined(r, n, QuerySums) * (TLanes.Load(scales + position + n) * unit)).Store(scores + n);
+            }
+        }
+    }
+
+    readonly void AddInt8Values(int first, int count)
+    {
+        int padded = Kernel.StepsFor(count) * Kernel.StepInputs;
+        for (int r = 0; r < Rows; r++)
+        {
+            var codes = (sbyte*)_int8 + 2 * r * CodeStride;
+            Split((float*)((byte*)_scores + r * ScoreStride), padded, new Int8Pair(codes, codes + CodeStride, padded), ProbabilityUnits + r, ProbabilitySums + 2 * r);
+        }
+        var arguments = new MicroArguments { RowStride = CodeStride, Steps = Kernel.StepsFor(count), SumStride = PackedMatrix.StepBytes };
+        byte* values = Panels + Layout.KeyBytes + (nint)(first / Kernel.StepInputs) * PackedMatrix.StepBytes;
+        for (int column = 0; column < PaddedSize; column += Width)
+        {
+            arguments.Rows = _int8;
+            arguments.Panel = values + column / Width * Layout.ValuePanelBytes;
+            arguments.Sums = Products;
+            Kernel.RunStrips(&arguments, 2 * Rows);
+            for (int r = 0; r < Rows; r++)
+            {
+                float* sums = _sums + r * PaddedSize + column;
+                var unit = TLanes.Create(ProbabilityUnits[r]);
+                for (int n = 0; n < Width; n += TLanes.Count) TLanes.MultiplyAdd(Joined(r, n, ProbabilitySums), unit, TLanes.Load(sums + n)).Store(sums + n);
+            }
+        }
+    }
+
+    // The products of a row's two rows of codes in units of the first; each key and value was stored with 128 added.
+    readonly TLanes Joined(int row, int column, int* codeSums)
+    {
+        int* products = (int*)Products + 2 * row * Width + column;
+        return TLanes.MultiplyAdd(TLanes.LoadInt32(products + Width, 128 * codeSums[2 * row + 1]), TLanes.Create(1 / Rows<TLanes>.FineUnits), TLanes.LoadInt32(products, 128 * codeSums[2 * row]));
+    }
+
+    readonly void ScaleScores(int first, int count)
+    {
+        for (int r = 0; r < Rows; r++) Multiply((float*)((byte*)_scores + r * ScoreStride), (float*)(Panels + Layout.ScalesOffset) + first, count);
+    }
+
+    readonly void ScaleProbabilities(int first, int count)
+    {
+        for (int r = 0; r < Rows; r++) Multiply((float*)((byte*)_scores + r * ScoreStride), (float*)(Panels + Layout.ValueScalesOffset) + first, count);
+    }
+
+    static void Multiply(float* values, float* factors, int count)
+    {
+        int i = 0;
+        for (; i <= count - TLanes.Count; i += TLanes.Count) (TLanes.Load(values + i) * TLanes.Load(factors + i)).Store(values + i);
+        for (; i < count; i++) values[i] *= factors[i];
+    }
+
+    /// <summary>Writes a row as a pair, its unit and both sums.</summary>
+    static void Split(float* values, int count, Int8Pair pair, float* unit, int* sums)
+    {
+        *unit = Rows<TLanes>.Largest(values, count) / 127;
+        sums[0] = sums[1] = 0;
+        Rows<TLanes>.ToInt8Pair(values, count, *unit == 0 ? 0 : 1 / *unit, pair, sums);
+    }
+}

@@ -1,0 +1,88 @@
+namespace Earshot.Compute.Cpu.Kernels;
+
+/// <summary>
+/// Keys and values of one head as int8 with 128 added, in the panels of <see cref="HeadPanels{TLanes}"/>, and a scale for each
+/// position. What all keys have in common adds the same to every score, which a softmax does not see, so their mean is taken off
+/// first: what is left needs a smaller scale (as SageAttention does).
+/// </summary>
+internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    const int Width = PackedMatrix.PanelWidth;
+    const int StepInputs = 4;
+    const int Largest = 127;
+
+    /// <summary>Writes the keys at <paramref name="rows"/>, one position every <paramref name="stride"/> floats.</summary>
+    public static void PackKeys(in HeadLayout layout, float* rows, nint stride, int positions, byte* panels)
+    {
+        int padded = layout.KeySteps * StepInputs;
+        var mean = stackalloc float[layout.Size];
+        var key = stackalloc float[layout.Size];
+        var codes = stackalloc sbyte[padded];
+        float* scales = (float*)(panels + layout.ScalesOffset);
+        FindMean(layout.Size, rows, stride, positions, mean);
+        int end = (positions + Width - 1) / Width * Width;
+        for (int position = 0; position < end; position++)
+        {
+            if (position < positions)
+            {
+                for (int i = 0; i < layout.Size; i++) key[i] = rows[position * stride + i] - mean[i];
+            }
+            else
+            {
+                new Span<float>(key, layout.Size).Clear();
+            }
+            float scale = Rows<TLanes>.Largest(key, layout.Size) / Largest;
+            Rows<TLanes>.ToInt8(key, layout.Size, scale == 0 ? 0 : 1 / scale, codes, padded);
+            scales[position] = scale;
+            var destination = (uint*)(panels + position / Width * layout.KeyPanelBytes) + position % Width;
+            for (int step = 0; step < layout.KeySteps; step++) destination[(nint)step * Width] = ((uint*)codes)[step] ^ 0x80808080;
+        }
+    }
+
+    /// <summary>Writes the values at <paramref name="rows"/>, one position every <paramref name="stride"/> floats.</summary>
+    public static void PackValues(in HeadLayout layout, float* rows, nint stride, int positions, byte* panels)
+    {
+        int steps = layout.Kernel.StepsFor(positions), columns = (layout.Size + Width - 1) / Width * Width;
+        float* scales = (float*)(panels + layout.ValueScalesOffset);
+        byte* values = panels + layout.KeyBytes;
+        var quads = stackalloc float[StepInputs * columns];
+        for (int step = 0; step < steps; step++)
+        {
+            new Span<float>(quads, StepInputs * columns).Clear();
+            for (int i = 0; i < StepInputs; i++)
+            {
+                int position = step * StepInputs + i;
+                if (position < positions) scales[position] = ToUnits(rows + position * stride, layout.Size, quads + i * columns);
+                else scales[position] = 0;
+            }
+            for (int column = 0; column < columns; column += TLanes.Count)
+            {
+                byte* destination = values + column / Width * layout.ValuePanelBytes + (nint)step * PackedMatrix.StepBytes + column % Width * sizeof(float);
+                float* source = quads + column;
+                TLanes.StoreQuads(TLanes.Load(source), TLanes.Load(source + columns), TLanes.Load(source + 2 * columns), TLanes.Load(source + 3 * columns), destination);
+            }
+        }
+    }
+
+    static float ToUnits(float* row, int size, float* units)
+    {
+        float scale = Rows<TLanes>.Largest(row, size) / Largest;
+        new Span<float>(row, size).CopyTo(new Span<float>(units, size));
+        Softmax<TLanes>.Scale(units, size, scale == 0 ? 0 : 1 / scale);
+        int i = 0;
+        for (; i <= size - TLanes.Count; i += TLanes.Count) TLanes.Round(TLanes.Load(units + i)).Store(units + i);
+        for (; i < size; i++) units[i] = MathF.Round(units[i]);
+        return scale;
+    }
+
+    static void FindMean(int size, float* rows, nint stride, int positions, float* mean)
+    {
+        new Span<float>(mean, size).Clear();
+        for (int position = 0; position < positions; position++)
+        {
+            float* row = rows + position * stride;
+            for (int i = 0; i < size; i++) mean[i] += row[i];
+        }
+        for (int i = 0; i < size; i++) mean[i] /= positions;
+    }
+}
