@@ -26,6 +26,30 @@ internal static class ModelBench
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape} {format}: {used.TotalMilliseconds / windows:F1} ms of processor time a window, {windows} windows"));
     }
 
+    /// <summary>Decodes 400 tokens of several windows at once and prints what a step of all takes: work for a profiler.</summary>
+    public static void RunStreams(string shape, WeightFormat format, int streams, int threads)
+    {
+        var config = WhisperShapes.Named(shape);
+        using var runtime = new CpuWhisperRuntime(new RandomWeights(config), config, WhisperShapes.GenerationFor(config), new CpuDevice(new CpuOptions { Weights = format, Threads = threads }));
+        var features = new float[3000 * config.NumMelBins];
+        var decoders = Enumerable.Range(0, streams).Select(_ => runtime.CreateDecoder(runtime.Encode(features, 3000), 1)).ToArray();
+        var logits = decoders.Select(_ => new float[config.VocabSize]).ToArray();
+        for (int i = 0; i < streams; i++) decoders[i].Start([300, 301, 302, 303], [3], logits[i]);
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var start = System.Diagnostics.Process.GetCurrentProcess().TotalProcessorTime;
+        int steps = 0;
+        var workers = decoders.Select((decoder, stream) => new Thread(() =>
+        {
+            for (int i = 0; i < 400; i++) decoder.Step([400 + i], logits[stream]);
+            Interlocked.Add(ref steps, 400);
+        })).ToArray();
+        foreach (var worker in workers) worker.Start();
+        foreach (var worker in workers) worker.Join();
+        var used = System.Diagnostics.Process.GetCurrentProcess().TotalProcessorTime - start;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape} {format}, {streams} streams: {watch.Elapsed.TotalMilliseconds * streams / steps:F2} ms a step of all, {used.TotalMilliseconds * streams / steps:F2} ms of processor time"));
+        foreach (var decoder in decoders) decoder.Dispose();
+    }
+
     public static void Run(string shape)
     {
         var config = WhisperShapes.Named(shape);

@@ -73,7 +73,7 @@ public abstract class Backend
     public abstract Tensor Magnitude(Tensor x);
 
     /// <summary>A new cache for <paramref name="rows"/> sequences of up to <paramref name="capacity"/> positions.</summary>
-    public abstract KeyValueCache CreateCache(int rows, int capacity, int width);
+    public abstract KeyValueCache CreateCache(int rows, int capacity, int width, Heads heads);
 
     public abstract AttentionMemory CreateMemory(int slots, int positions, int width, Heads heads);
 

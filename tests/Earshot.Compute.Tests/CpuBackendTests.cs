@@ -106,7 +106,7 @@ public sealed class CpuBackendTests : IDisposable
     public void Cached_attention_follows_reordered_rows()
     {
         const int heads = 2, size = 4, width = heads * size;
-        using var cache = _backend.CreateCache(3, 8, width);
+        using var cache = _backend.CreateCache(3, 8, width, new Heads(heads));
         var layout = new BatchLayout();
         float[] k = Values(3 * width), v = Values(3 * width);
         Attend(layout, cache, [0, 1, 2], 0, k, v);

@@ -282,7 +282,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         return y;
     }
 
-    public override KeyValueCache CreateCache(int rows, int capacity, int width) => new CpuKeyValueCache(rows, capacity, width, _device.KeyValues);
+    public override KeyValueCache CreateCache(int rows, int capacity, int width, Heads heads) => new CpuKeyValueCache(rows, capacity, width, heads, _device.KeyValues);
 
     public override AttentionMemory CreateMemory(int slots, int positions, int width, Heads heads) => new CpuAttentionMemory(slots, positions, width, heads, _device);
 

@@ -4,7 +4,7 @@ using Earshot.Compute.Cpu.Kernels;
 namespace Earshot.Compute.Cpu;
 
 /// <summary>
-/// Keys and values of past positions, (rows, capacity, width) float32 or bfloat16. A table says for each row and position which
+/// Keys and values of past positions, (rows, heads, capacity, size) float32 or bfloat16: a head's past is read in one go. A table says for each row and position which
 /// row physically holds it, so that reordering beams moves indices and not keys.
 /// </summary>
 internal sealed unsafe class CpuKeyValueCache : KeyValueCache
@@ -14,16 +14,17 @@ internal sealed unsafe class CpuKeyValueCache : KeyValueCache
     byte* _keys;
     byte* _values;
 
-    public CpuKeyValueCache(int rows, int capacity, int width, KeyValueFormat format)
+    public CpuKeyValueCache(int rows, int capacity, int width, Heads heads, KeyValueFormat format)
     {
+        Heads = heads.KeyValue;
         Rows = rows;
         Capacity = capacity;
-        Width = width;
         IsBF16 = format != KeyValueFormat.F32;
         _source = new int[rows * capacity];
         _previous = new int[rows * capacity];
         // Small pages: most rows are never used, or not to their end.
-        nuint bytes = (nuint)((long)rows * capacity * RowBytes);
+        Bytes = width / Heads * (IsBF16 ? sizeof(ushort) : sizeof(float));
+        nuint bytes = (nuint)((long)rows * capacity * Heads * Bytes);
         _keys = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
         _values = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
     }
@@ -34,24 +35,29 @@ internal sealed unsafe class CpuKeyValueCache : KeyValueCache
 
     public int Capacity { get; }
 
-    public int Width { get; }
+    public int Heads { get; }
 
     public bool IsBF16 { get; }
 
-    int RowBytes => Width * (IsBF16 ? sizeof(ushort) : sizeof(float));
+    /// <summary>Bytes of one key or value of one head.</summary>
+    public int Bytes { get; }
 
-    /// <summary>Makes a position of a row the row's own, to be written to <see cref="Key"/> and <see cref="Value"/>.</summary>
+    /// <summary>Makes a position of a row the row's own, to be written where <see cref="Offset"/> says.</summary>
     public void Claim(int row, int position)
     {
         if ((uint)row >= (uint)Rows || (uint)position >= (uint)Capacity) throw new ModelException($"Position {position} of row {row} is outside a cache of {Rows} rows and {Capacity} positions.");
         _source[row * Capacity + position] = row;
     }
 
-    /// <summary>The key of a position of a row, all heads.</summary>
-    public byte* Key(int row, int position) => _keys + Offset(row, position);
+    public byte* Keys => _keys;
 
-    /// <summary>The value of a position of a row, all heads.</summary>
-    public byte* Value(int row, int position) => _values + Offset(row, position);
+    public byte* Values => _values;
+
+    /// <summary>Which rows physically hold a row's positions.</summary>
+    public ReadOnlySpan<int> Sources(int row) => _source.AsSpan(row * Capacity, Capacity);
+
+    /// <summary>Where the first position of a head of a physical row is, in <see cref="Keys"/> and <see cref="Values"/>.</summary>
+    public nint Offset(int physicalRow, int head) => ((nint)physicalRow * Heads + head) * Capacity * Bytes;
 
     public override void Reorder(ReadOnlySpan<int> rows, ReadOnlySpan<int> parents, int length)
     {
@@ -66,8 +72,6 @@ internal sealed unsafe class CpuKeyValueCache : KeyValueCache
         _keys = _values = null;
         base.Dispose(disposing);
     }
-
-    long Offset(int row, int position) => ((long)_source[row * Capacity + position] * Capacity + position) * RowBytes;
 }
 
 /// <summary>Keys and values of an encoder's output, packed once for every head: (slots, heads) of <see cref="HeadLayout"/>.</summary>

@@ -110,7 +110,7 @@ public sealed class MeasuringBackend : Backend
     public override Tensor Magnitude(Tensor x) =>
         Record("Magnitude", "", x.Shape.WithLast(x.Shape[^1] / 2), 2.0 * x.Shape.Count, 0, Bytes(x.Shape));
 
-    public override KeyValueCache CreateCache(int rows, int capacity, int width) => new MeasuredCache(rows, capacity, width);
+    public override KeyValueCache CreateCache(int rows, int capacity, int width, Heads heads) => new MeasuredCache(rows, capacity, width);
 
     public override AttentionMemory CreateMemory(int slots, int positions, int width, Heads heads) => new MeasuredMemory(positions, width);
 

@@ -8,7 +8,7 @@ public sealed partial class OnnxBackend
 {
     readonly List<IRecordedState> _states = [];
 
-    public override KeyValueCache CreateCache(int rows, int capacity, int width) => CreateCache(Numbered("cache", "key", "value"));
+    public override KeyValueCache CreateCache(int rows, int capacity, int width, Heads heads) => CreateCache(Numbered("cache", "key", "value"));
 
     public override AttentionMemory CreateMemory(int slots, int positions, int width, Heads heads) => CreateMemory(Numbered("memory", "key", "value"), positions, width, heads);
 

@@ -67,13 +67,17 @@ public static class ModelBenchmark
         var decoders = new List<WhisperDecoder>();
         try
         {
-            foreach (var audio in input.Windows(options.Streams, cancellationToken)) decoders.Add(runtime.CreateDecoder(audio, 1, cancellationToken));
+            foreach (var audio in input.Windows(options.Streams, cancellationToken))
+            {
+                decoders.Add(runtime.CreateDecoder(audio, 1, cancellationToken));
+                // Their prompts are a stage of its own, and not part of a step.
+                decoders[^1].Start(input.Prompt, [input.Prompt.Length - 1], input.Logits(decoders.Count - 1), cancellationToken);
+            }
             Exception? failure = null;
             var threads = decoders.Select((decoder, stream) => new Thread(() =>
             {
                 try
                 {
-                    decoder.Start(input.Prompt, [input.Prompt.Length - 1], input.Logits(stream), cancellationToken);
                     Decode(decoder, input, stream, options.Tokens, cancellationToken);
                 }
                 catch (Exception exception)

@@ -60,7 +60,7 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
         var heads = new Heads(config.DecoderAttentionHeads);
         State = new WhisperDecoderState
         {
-            Past = [.. Enumerable.Range(0, config.DecoderLayers).Select(_ => _decoder.CreateCache(limits.Rows, config.MaxTargetPositions, config.DModel))],
+            Past = [.. Enumerable.Range(0, config.DecoderLayers).Select(_ => _decoder.CreateCache(limits.Rows, config.MaxTargetPositions, config.DModel, heads))],
             Audio = [.. Enumerable.Range(0, config.DecoderLayers).Select(_ => _decoder.CreateMemory(limits.Windows, config.MaxSourcePositions, config.DModel, heads))],
         };
         Scheduler = new StepScheduler(Execute, CpuDevice.StepRows, limits.LongestWait);

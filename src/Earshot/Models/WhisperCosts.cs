@@ -78,7 +78,7 @@ public sealed class WhisperCosts
 
     WhisperDecoderState CreateState(int rows) => new()
     {
-        Past = [.. Enumerable.Range(0, _config.DecoderLayers).Select(_ => _backend.CreateCache(rows, _config.MaxTargetPositions, _config.DModel))],
+        Past = [.. Enumerable.Range(0, _config.DecoderLayers).Select(_ => _backend.CreateCache(rows, _config.MaxTargetPositions, _config.DModel, new Heads(_config.DecoderAttentionHeads)))],
         Audio = [.. Enumerable.Range(0, _config.DecoderLayers).Select(_ => _backend.CreateMemory(1, _config.MaxSourcePositions, _config.DModel, new Heads(_config.DecoderAttentionHeads)))],
     };
 }

@@ -134,7 +134,7 @@ public sealed unsafe class AttentionTests
         var heads = new Heads(4, 2);
         int width = size * heads.KeyValue;
         using var device = Device(set, format);
-        using var cache = new CpuKeyValueCache(rows, steps, width, device.KeyValues);
+        using var cache = new CpuKeyValueCache(rows, steps, width, heads, device.KeyValues);
         var keys = new List<float>[rows];
         var values = new List<float>[rows];
         for (int r = 0; r < rows; r++) (keys[r], values[r]) = ([], []);
@@ -175,7 +175,7 @@ public sealed unsafe class AttentionTests
         using var q = NativeFloats.Random(time * size, 1);
         using var output = new NativeFloats(time * size);
         using var memory = new CpuAttentionMemory(1, time, size, new Heads(1), device);
-        using var cache = new CpuKeyValueCache(1, time, size, device.KeyValues);
+        using var cache = new CpuKeyValueCache(1, time, size, new Heads(1), device.KeyValues);
         using var weights = PackedMatrix.Pack(ArraySource.Random(size, size, 1), format, device.Workers);
         var layout = new BatchLayout();
         layout.Add(0, 0, 0);

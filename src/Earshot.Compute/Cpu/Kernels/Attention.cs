@@ -62,6 +62,6 @@ internal unsafe struct PackHeadWork<TLanes> : IParallelWork where TLanes : struc
             return;
         }
         HeadPanels<TLanes>.PackKeys(Call.Layout, Call.Keys + part * size, (nint)Call.Heads * size, Call.Positions, panels);
-        HeadPanels<TLanes>.PackValues(Call.Layout, Call.Values + part * size, (nint)Call.Heads * size, Call.Positions, panels + Call.Layout.KeyBytes);
+        HeadPanels<TLanes>.PackValues(Call.Layout, Call.Values + part * size, (nint)Call.Heads * size, Call.Positions, panels);
     }
 }

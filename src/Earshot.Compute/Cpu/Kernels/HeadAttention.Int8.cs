@@ -35,12 +35,12 @@ internal unsafe partial struct HeadAttention<TLanes>
 
     readonly void ScoreInt8(int first, int count)
     {
-        float* scales = (float*)(Panels + Layout.ScalesOffset) + first;
+        float* scales = (float*)(Panels + Layout.KeyScales(first));
         var arguments = new MicroArguments { RowStride = _queryStride, Steps = Layout.KeySteps, SumStride = PackedMatrix.StepBytes };
         for (int position = 0; position < count; position += Width)
         {
             arguments.Rows = (byte*)_queries;
-            arguments.Panel = Panels + (first + position) / Width * Layout.KeyPanelBytes;
+            arguments.Panel = Panels + Layout.Keys(first + position);
             arguments.Sums = Products;
             Kernel.RunStrips(&arguments, 2 * Rows);
             for (int r = 0; r < Rows; r++)
@@ -61,11 +61,10 @@ internal unsafe partial struct HeadAttention<TLanes>
             Split((float*)((byte*)_scores + r * ScoreStride), padded, new Int8Pair(codes, codes + CodeStride, padded), ProbabilityUnits + r, ProbabilitySums + 2 * r);
         }
         var arguments = new MicroArguments { RowStride = CodeStride, Steps = Kernel.StepsFor(count), SumStride = PackedMatrix.StepBytes };
-        byte* values = Panels + Layout.KeyBytes + (nint)(first / Kernel.StepInputs) * PackedMatrix.StepBytes;
         for (int column = 0; column < PaddedSize; column += Width)
         {
             arguments.Rows = _int8;
-            arguments.Panel = values + column / Width * Layout.ValuePanelBytes;
+            arguments.Panel = Panels + Layout.Values(first, column);
             arguments.Sums = Products;
             Kernel.RunStrips(&arguments, 2 * Rows);
             for (int r = 0; r < Rows; r++)
@@ -86,12 +85,12 @@ internal unsafe partial struct HeadAttention<TLanes>
 
     readonly void ScaleScores(int first, int count)
     {
-        for (int r = 0; r < Rows; r++) Multiply((float*)((byte*)_scores + r * ScoreStride), (float*)(Panels + Layout.ScalesOffset) + first, count);
+        for (int r = 0; r < Rows; r++) Multiply((float*)((byte*)_scores + r * ScoreStride), (float*)(Panels + Layout.KeyScales(first)), count);
     }
 
     readonly void ScaleProbabilities(int first, int count)
     {
-        for (int r = 0; r < Rows; r++) Multiply((float*)((byte*)_scores + r * ScoreStride), (float*)(Panels + Layout.ValueScalesOffset) + first, count);
+        for (int r = 0; r < Rows; r++) Multiply((float*)((byte*)_scores + r * ScoreStride), (float*)(Panels + Layout.ValueScales(first)), count);
     }
 
     static void Multiply(float* values, float* factors, int count)

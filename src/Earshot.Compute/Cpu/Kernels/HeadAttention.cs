@@ -11,7 +11,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     public const int MaxRows = 56;
 
     const int Width = PackedMatrix.PanelWidth;
-    const int BlockPositions = SoftmaxArguments.BlockScores;
+    const int BlockPositions = HeadLayout.BlockPositions;
     const float Log2E = 1.44269504f;
 
     // 64 bytes more than a power of two, so that rows do not share the cache's sets.
@@ -140,7 +140,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         for (int position = 0; position < count; position += Width)
         {
             arguments.Rows = _queries;
-            arguments.Panel = Panels + (first + position) / Width * Layout.KeyPanelBytes;
+            arguments.Panel = Panels + Layout.Keys(first + position);
             arguments.Sums = _scores + position;
             Kernel.RunStrips(&arguments, Rows);
         }
@@ -206,11 +206,10 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         arguments.Steps = Kernel.StepsFor(count);
         arguments.SumStride = PaddedSize * sizeof(float);
         arguments.Accumulate = 1;
-        byte* values = Panels + Layout.KeyBytes + (nint)(first / Kernel.StepInputs) * PackedMatrix.StepBytes;
         for (int column = 0; column < PaddedSize; column += Width)
         {
             arguments.Rows = _probabilities;
-            arguments.Panel = values + column / Width * Layout.ValuePanelBytes;
+            arguments.Panel = Panels + Layout.Values(first, column);
             arguments.Sums = _sums + column;
             Kernel.RunStrips(&arguments, Rows);
         }

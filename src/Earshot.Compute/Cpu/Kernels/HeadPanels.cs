@@ -3,11 +3,11 @@ namespace Earshot.Compute.Cpu.Kernels;
 /// <summary>
 /// Keys and values of one head in the panels that micro-kernels read. Scores are q·Kᵀ, so the positions are the columns of
 /// the keys' panels: [positions / 32][size / step][32][step]; the values' columns are the head's: [size / 32][positions / step][32][step].
+/// Each block of positions has its values right behind its keys, so that attention reads memory from front to back.
 /// </summary>
 internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TLanes>
 {
     const int Width = PackedMatrix.PanelWidth;
-    const int StepBytes = PackedMatrix.StepBytes;
 
     /// <summary>Writes the keys at <paramref name="rows"/>, one position every <paramref name="stride"/> floats.</summary>
     public static void PackKeys(in HeadLayout layout, float* rows, nint stride, int positions, byte* panels)
@@ -16,14 +16,14 @@ internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TL
         for (int position = 0; position < positions; position++)
         {
             float* key = rows + position * stride;
-            var destination = (uint*)(panels + position / Width * layout.KeyPanelBytes) + position % Width;
+            var destination = (uint*)(panels + layout.Keys(position)) + position % Width;
             if (layout.Type == PanelType.F32) Rows<TLanes>.ToF32(key, layout.Size, (float*)row, layout.KeySteps);
             else Rows<TLanes>.ToBF16(key, layout.Size, (ushort*)row, 2 * layout.KeySteps);
             for (int step = 0; step < layout.KeySteps; step++) destination[(nint)step * Width] = row[step];
         }
         for (int position = positions; position % Width != 0; position++)
         {
-            var destination = (uint*)(panels + position / Width * layout.KeyPanelBytes) + position % Width;
+            var destination = (uint*)(panels + layout.Keys(position)) + position % Width;
             for (int step = 0; step < layout.KeySteps; step++) destination[(nint)step * Width] = 0;
         }
     }
@@ -36,9 +36,9 @@ internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TL
         for (int column = 0; column < layout.Size; column += Width)
         {
             int count = Math.Min(Width, layout.Size - column);
-            byte* destination = panels + column / Width * layout.ValuePanelBytes;
-            for (int step = 0; step < steps; step++, destination += StepBytes)
+            for (int step = 0; step < steps; step++)
             {
+                byte* destination = panels + layout.Values(step * stepPositions, column);
                 float* even = Row(step * stepPositions, padded);
                 if (stepPositions == 1)
                 {
@@ -60,21 +60,35 @@ internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TL
     }
 }
 
-/// <summary>How the panels of a head with some size and at most some positions lie in memory.</summary>
+/// <summary>How the panels of a head with some size and at most some positions lie in memory: block by block, of each the keys, the values, and the scales of int8 ones.</summary>
 internal readonly struct HeadLayout
 {
+    /// <summary>Positions that attention takes at once.</summary>
+    public const int BlockPositions = SoftmaxArguments.BlockScores;
+
+    const int Width = PackedMatrix.PanelWidth;
+
+    readonly nint _blockBytes;
+    readonly nint _keyPanelBytes;
+    readonly nint _valuePanelBytes;
+    readonly nint _valuesOffset;
+    readonly nint _keyScalesOffset;
+    readonly nint _valueScalesOffset;
+
     public HeadLayout(MicroKernel kernel, int size, int capacity)
     {
         Kernel = kernel;
         Size = size;
         KeySteps = kernel.StepsFor(size);
-        KeyPanelBytes = (nint)KeySteps * PackedMatrix.StepBytes;
-        ValuePanelBytes = (nint)kernel.StepsFor(capacity) * PackedMatrix.StepBytes;
-        KeyBytes = Panels(capacity) * KeyPanelBytes;
-        ScalesOffset = KeyBytes + Panels(size) * ValuePanelBytes;
-        int scales = kernel.Type == PanelType.Int8 ? Math.Max(Panels(capacity) * PackedMatrix.PanelWidth, kernel.StepsFor(capacity) * kernel.StepInputs) : 0;
-        ValueScalesOffset = ScalesOffset + (nint)scales * sizeof(float);
-        Bytes = ValueScalesOffset + (nint)scales * sizeof(float);
+        int keys = RoundUp(Math.Min(capacity, BlockPositions)), steps = kernel.StepsFor(keys);
+        _keyPanelBytes = (nint)KeySteps * PackedMatrix.StepBytes;
+        _valuePanelBytes = (nint)steps * PackedMatrix.StepBytes;
+        _valuesOffset = keys / Width * _keyPanelBytes;
+        _keyScalesOffset = _valuesOffset + RoundUp(size) / Width * _valuePanelBytes;
+        int scales = kernel.Type == PanelType.Int8 ? Math.Max(keys, steps * kernel.StepInputs) : 0;
+        _valueScalesOffset = _keyScalesOffset + (nint)scales * sizeof(float);
+        _blockBytes = _valueScalesOffset + (nint)scales * sizeof(float);
+        Bytes = (capacity + BlockPositions - 1) / BlockPositions * _blockBytes;
     }
 
     public MicroKernel Kernel { get; }
@@ -85,21 +99,22 @@ internal readonly struct HeadLayout
 
     public int KeySteps { get; }
 
-    public nint KeyPanelBytes { get; }
-
-    public nint ValuePanelBytes { get; }
-
-    /// <summary>Bytes of the keys; the values follow.</summary>
-    public nint KeyBytes { get; }
-
-    /// <summary>Where int8 keys' scales are, one a position.</summary>
-    public nint ScalesOffset { get; }
-
-    /// <summary>Where int8 values' scales are, one a position.</summary>
-    public nint ValueScalesOffset { get; }
-
     /// <summary>Bytes of keys and values, and their scales.</summary>
     public nint Bytes { get; }
 
-    static int Panels(int columns) => (columns + PackedMatrix.PanelWidth - 1) / PackedMatrix.PanelWidth;
+    /// <summary>Where the panel with a position's key begins.</summary>
+    public nint Keys(int position) => Block(position) + position % BlockPositions / Width * _keyPanelBytes;
+
+    /// <summary>Where the step with a position's value begins, in the panel of a column.</summary>
+    public nint Values(int position, int column) =>
+        Block(position) + _valuesOffset + column / Width * _valuePanelBytes + (nint)(position % BlockPositions / Kernel.StepInputs) * PackedMatrix.StepBytes;
+
+    /// <summary>Where the scale of a position's int8 key is; those of a block are side by side.</summary>
+    public nint KeyScales(int position) => Block(position) + _keyScalesOffset + position % BlockPositions * sizeof(float);
+
+    public nint ValueScales(int position) => Block(position) + _valueScalesOffset + position % BlockPositions * sizeof(float);
+
+    nint Block(int position) => position / BlockPositions * _blockBytes;
+
+    static int RoundUp(int columns) => (columns + Width - 1) / Width * Width;
 }

@@ -18,7 +18,6 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
         var mean = stackalloc float[layout.Size];
         var key = stackalloc float[layout.Size];
         var codes = stackalloc sbyte[padded];
-        float* scales = (float*)(panels + layout.ScalesOffset);
         FindMean(layout.Size, rows, stride, positions, mean);
         int end = (positions + Width - 1) / Width * Width;
         for (int position = 0; position < end; position++)
@@ -33,8 +32,8 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
             }
             float scale = Rows<TLanes>.Largest(key, layout.Size) / Largest;
             Rows<TLanes>.ToInt8(key, layout.Size, scale == 0 ? 0 : 1 / scale, codes, padded);
-            scales[position] = scale;
-            var destination = (uint*)(panels + position / Width * layout.KeyPanelBytes) + position % Width;
+            *(float*)(panels + layout.KeyScales(position)) = scale;
+            var destination = (uint*)(panels + layout.Keys(position)) + position % Width;
             for (int step = 0; step < layout.KeySteps; step++) destination[(nint)step * Width] = ((uint*)codes)[step] ^ 0x80808080;
         }
     }
@@ -43,8 +42,6 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
     public static void PackValues(in HeadLayout layout, float* rows, nint stride, int positions, byte* panels)
     {
         int steps = layout.Kernel.StepsFor(positions), columns = (layout.Size + Width - 1) / Width * Width;
-        float* scales = (float*)(panels + layout.ValueScalesOffset);
-        byte* values = panels + layout.KeyBytes;
         var quads = stackalloc float[StepInputs * columns];
         for (int step = 0; step < steps; step++)
         {
@@ -52,12 +49,11 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
             for (int i = 0; i < StepInputs; i++)
             {
                 int position = step * StepInputs + i;
-                if (position < positions) scales[position] = ToUnits(rows + position * stride, layout.Size, quads + i * columns);
-                else scales[position] = 0;
+                *(float*)(panels + layout.ValueScales(position)) = position < positions ? ToUnits(rows + position * stride, layout.Size, quads + i * columns) : 0;
             }
             for (int column = 0; column < columns; column += TLanes.Count)
             {
-                byte* destination = values + column / Width * layout.ValuePanelBytes + (nint)step * PackedMatrix.StepBytes + column % Width * sizeof(float);
+                byte* destination = panels + layout.Values(step * StepInputs, column) + column % Width * sizeof(float);
                 float* source = quads + column;
                 TLanes.StoreQuads(TLanes.Load(source), TLanes.Load(source + columns), TLanes.Load(source + 2 * columns), TLanes.Load(source + 3 * columns), destination);
             }
