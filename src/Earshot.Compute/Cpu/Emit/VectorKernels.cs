@@ -104,7 +104,7 @@ internal static class VectorKernels
         code.LoadVector(Low, panel);
         code.LoadVector(High, panel.Plus(64));
         // Few rows are bound by memory, and look further ahead.
-        int ahead = rows <= 4 ? 4096 : 1024;
+        int ahead = rows <= 8 ? 8192 : 1024;
         code.Prefetch(panel.Plus(ahead));
         code.Prefetch(panel.Plus(ahead + 64));
         for (int r = 0; r < rows; r++)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Earshot.Compute.Cpu.Kernels;
 
@@ -61,6 +62,8 @@ internal unsafe struct CachedAttentionWork<TLanes, TElements> : IParallelWork
     where TLanes : struct, ILanes<TLanes>
     where TElements : struct, IElements<TLanes>
 {
+    const int AheadBytes = 2048;
+
     public CachedAttentionCall Call;
 
     public readonly void Execute(int part)
@@ -104,6 +107,7 @@ internal unsafe struct CachedAttentionWork<TLanes, TElements> : IParallelWork
         for (; p <= count - 4; p += 4)
         {
             byte* k0 = keys + offsets[p], k1 = keys + offsets[p + 1], k2 = keys + offsets[p + 2], k3 = keys + offsets[p + 3];
+            Prefetch(k0, 4);
             TLanes a = default, b = default, c = default, d = default;
             int i = 0;
             for (; i <= size - TLanes.Count; i += TLanes.Count)
@@ -129,6 +133,15 @@ internal unsafe struct CachedAttentionWork<TLanes, TElements> : IParallelWork
         }
     }
 
+    // A past is too short for the processor to see that it is read in order, and comes from memory in each step.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    readonly void Prefetch(byte* start, int positions)
+    {
+        if (!Sse.IsSupported) return;
+        int bytes = positions * Call.Cache.Bytes;
+        for (int line = 0; line < bytes; line += 64) Sse.Prefetch0(start + AheadBytes + line);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     readonly float Rest(float* query, byte* key, int first)
     {
@@ -148,6 +161,7 @@ internal unsafe struct CachedAttentionWork<TLanes, TElements> : IParallelWork
             for (int p = 0; p < count; p++)
             {
                 byte* value = values + offsets[p];
+                Prefetch(value, 1);
                 var weight = TLanes.Create(weights[p]);
                 a = TLanes.MultiplyAdd(weight, TElements.Load(value, i), a);
                 b = TLanes.MultiplyAdd(weight, TElements.Load(value, i + TLanes.Count), b);
