@@ -54,6 +54,13 @@ internal unsafe struct LinearCall
         set => First.YStride = value;
     }
 
+    /// <summary>
+    /// What multiplies: the weights' own kernel, or for more rows than a step has that of bfloat16, to which four-bit codes are then
+    /// unpacked where the processor multiplies it directly.
+    /// </summary>
+    public readonly Kernels.MicroKernel Kernel =>
+        Weights.Groups is not null && Rows > CpuDevice.StepRows && Weights.Kernels.BF16.RowType == Kernels.PanelType.BF16 ? Weights.Kernels.BF16 : Weights.Kernel;
+
     /// <summary>Panels of all matrices.</summary>
     public readonly int Panels => First.Weights.Panels + (Others > 0 ? Second.Weights.Panels : 0) + (Others > 1 ? Third.Weights.Panels : 0);
 

@@ -29,9 +29,11 @@ internal static class Reference
             sumW += Math.Abs(w);
         }
         double rounding = (x.Length + 8) * F32 * magnitude + 1e-37;
+        bool unpacked = packed.Groups is not null && rows > CpuDevice.StepRows && packed.Kernels.BF16.RowType == PanelType.BF16;
         return (sum, rounding + packed.Kernel.RowType switch
         {
-            PanelType.F32 => 0,
+            // Four-bit codes meet many rows as bfloat16, and both are rounded to it.
+            PanelType.F32 => unpacked ? 2.02 * BF16 * magnitude : 0,
             PanelType.BF16 => 1.01 * BF16 * magnitude,
             // A whole unit of 127ths is rounded by half at most, and so is a 254th of it where rows are pairs.
             _ => 1.001 * largestX / 254 / (rows <= CpuDevice.StepRows ? 254 : 1) * sumW,

@@ -45,6 +45,34 @@ internal static unsafe class GroupedPanels<TLanes> where TLanes : struct, ILanes
         }
     }
 
+    /// <summary>The same as a bfloat16 panel: pairs of inputs side by side.</summary>
+    public static void UnpackPairs(in GroupLayout layout, byte* panel, int firstInput, int count, byte* destination)
+    {
+        int end = firstInput + count;
+        for (int input = firstInput; input < end;)
+        {
+            int group = input / layout.GroupSize, taken = Math.Min(end, (group + 1) * layout.GroupSize) - input;
+            for (int column = 0; column < Width; column += TLanes.Count)
+            {
+                byte* codes = panel + (nint)(input / 8) * StepBytes + column * sizeof(float);
+                byte* pairs = destination + (nint)(input - firstInput) / 2 * StepBytes + column * sizeof(float);
+                var scale = Scale(layout, panel, group, column);
+                for (int first = 0; first < taken; first += 8, codes += StepBytes)
+                {
+                    var left = TLanes.LoadBits(codes);
+                    for (int i = 0; i < 8; i += 2, pairs += StepBytes)
+                    {
+                        var even = TLanes.Lookup(layout.Table, left) * scale;
+                        left = TLanes.NextCode(left);
+                        TLanes.StorePairs(even, TLanes.Lookup(layout.Table, left) * scale, pairs);
+                        left = TLanes.NextCode(left);
+                    }
+                }
+            }
+            input += taken;
+        }
+    }
+
     /// <summary>The scales of one panel or two that are neighbours, as float32: (groups, panels, 32).</summary>
     public static void Scales(in GroupLayout layout, byte* panel, int panels, float* scales)
     {

@@ -53,9 +53,9 @@ internal readonly record struct ProductPlan
     public static ProductPlan Make(in LinearCall call, int threads)
     {
         var weights = call.Weights;
-        int strip = weights.Kernel.MaxRows;
+        int strip = call.Kernel.MaxRows, allSteps = call.Kernel.StepsFor(weights.Inputs);
         // So few rows stay in cache whole.
-        int stepBlocks = call.Rows <= FewRows ? 1 : Ceiling(weights.Steps, BlockSteps), steps = RoundUp(Ceiling(weights.Steps, stepBlocks), 16); // whole tiles, and whole codes
+        int stepBlocks = call.Rows <= FewRows ? 1 : Ceiling(allSteps, BlockSteps), steps = RoundUp(Ceiling(allSteps, stepBlocks), 16); // whole tiles, and whole codes
         int blocks = Ceiling(call.Rows, Math.Max(strip, BlockRows / strip * strip));
         int rows = RoundUp(Ceiling(call.Rows, blocks), strip);
         blocks = Ceiling(call.Rows, rows);
@@ -72,7 +72,7 @@ internal readonly record struct ProductPlan
             RowsPerBlock = rows,
             PanelGroups = Ceiling(all, panels),
             PanelsPerGroup = panels,
-            StepBlocks = Ceiling(weights.Steps, steps),
+            StepBlocks = Ceiling(allSteps, steps),
             StepsPerBlock = steps,
         };
     }

@@ -31,7 +31,9 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         public int* Sums;
     }
 
-    readonly MicroKernel Kernel => Call.Weights.Kernel;
+    readonly MicroKernel Kernel => Call.Kernel;
+
+    readonly int Steps => Kernel.StepsFor(Call.Weights.Inputs);
 
     /// <summary>Int8 rows for each row: few rows wait for the weights, and are kept to 15 bits at no cost.</summary>
     readonly int Parts => Kernel.RowType == PanelType.Int8 && Call.Rows <= CpuDevice.StepRows ? 2 : 1;
@@ -39,16 +41,16 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     /// <summary>Prepares the rows for all parts, on the calling thread.</summary>
     public void PrepareOnce()
     {
-        if (Kernel.RowType == PanelType.F32 && Call.Weights.Steps * Kernel.StepInputs == Call.Weights.Inputs && Call.Rows <= 4)
+        if (Kernel.RowType == PanelType.F32 && Steps * Kernel.StepInputs == Call.Weights.Inputs && Call.Rows <= 4)
         {
             // So few rows are read where they are.
             _all = new RowBlock { Start = (byte*)Call.X, Stride = Call.XStride * sizeof(float) };
             return;
         }
-        nint stride = RowStride(Call.Weights.Steps);
+        nint stride = RowStride(Steps);
         _all = Place(Scratch.ForCall(BlockBytes(Call.Rows, stride)), Call.Rows, stride);
         FindScales(_all, 0, Call.Rows);
-        Convert(_all, 0, Call.Rows, 0, Call.Weights.Steps);
+        Convert(_all, 0, Call.Rows, 0, Steps);
     }
 
     public readonly void Execute(int part)
@@ -73,7 +75,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
 
         for (int stepBlock = 0; stepBlock < Plan.StepBlocks; stepBlock++)
         {
-            int firstStep = stepBlock * Plan.StepsPerBlock, steps = Math.Min(Plan.StepsPerBlock, Call.Weights.Steps - firstStep);
+            int firstStep = stepBlock * Plan.StepsPerBlock, steps = Math.Min(Plan.StepsPerBlock, Steps - firstStep);
             if (!shared) Convert(rowBlock, firstRow, rows, firstStep, steps);
             byte* start = rowBlock.Start + (shared ? (nint)firstStep * StepRowBytes : 0);
             for (int p = 0; p < panels; p++)
@@ -82,7 +84,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
                 var arguments = new MicroArguments { Rows = start, RowStride = stride, Steps = steps, Sums = tile, SumStride = TileRowBytes, Accumulate = stepBlock > 0 ? 1 : 0 };
                 var target = Call.Locate(firstPanel + p, out int panel);
                 arguments.Panel = target.Weights.Panel(panel);
-                if (Call.Weights.Groups is { } groups) MultiplyGrouped(groups, &arguments, rows, firstStep, (float*)scratch);
+                if (Call.Weights.Groups is { } groups) MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
                 else Multiply(&arguments, rows, firstStep);
                 if (stepBlock == Plan.StepBlocks - 1) Finish(target, panel, rowBlock, tile, firstRow, rows);
             }
@@ -134,16 +136,17 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
             return;
         }
         var whole = *arguments;
-        int end = firstInput + (int)whole.Steps;
+        int end = firstInput + (int)whole.Steps * Kernel.StepInputs;
         for (int input = firstInput; input < end; input += UnpackedInputs)
         {
             int count = Math.Min(UnpackedInputs, end - input);
-            GroupedPanels<TLanes>.Unpack(groups, whole.Panel, input, count, unpacked);
+            if (Kernel.Type == PanelType.BF16) GroupedPanels<TLanes>.UnpackPairs(groups, whole.Panel, input, count, (byte*)unpacked);
+            else GroupedPanels<TLanes>.Unpack(groups, whole.Panel, input, count, unpacked);
             *arguments = whole with
             {
-                Rows = whole.Rows + (nint)(input - firstInput) * sizeof(float),
+                Rows = whole.Rows + (nint)(input - firstInput) * Kernel.RowInputBytes,
                 Panel = (byte*)unpacked,
-                Steps = count,
+                Steps = count / Kernel.StepInputs,
                 Accumulate = input > 0 ? 1 : 0,
             };
             Kernel.RunStrips(arguments, rows);
