@@ -24,7 +24,18 @@ switch (args)
     case ["peer", var shape, .. var more]:
         PeerBench.Run(shape, more is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 7);
         return 0;
+    case ["augment", var manifest, var folder, .. var more]:
+        AugmentedClips.Write(manifest, folder, Number(more, 0, 20), (ulong)Number(more, 1, 1));
+        return 0;
+    case ["agreement", var model, var manifest, .. var systems]:
+        Agreement.Run(model, manifest, systems);
+        return 0;
+    case ["losses", var run, var baseline]:
+        Losses.Run(run, baseline);
+        return 0;
     default:
-        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | peer SHAPE [ROUNDS]");
+        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | peer SHAPE [ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... (such as int8,fc2=bf16) | losses RUN SYSTEM");
         return 2;
 }
+
+static int Number(string[] arguments, int at, int otherwise) => at < arguments.Length ? int.Parse(arguments[at], CultureInfo.InvariantCulture) : otherwise;

@@ -1,3 +1,5 @@
+using Earshot.Compute.Quantization;
+
 namespace Earshot.Compute.Cpu;
 
 /// <summary>Rows of a weight matrix as float32, (Rows, Columns) = (outputs, inputs), read while packing; safe on several threads.</summary>
@@ -8,6 +10,9 @@ internal abstract class MatrixSource
     public abstract int Columns { get; }
 
     public abstract void ReadRow(int row, Span<float> destination);
+
+    /// <summary>Reads a row that is stored in the destination's format; false where it is not.</summary>
+    public virtual bool TryReadRow(int row, QuantizedRow destination) => false;
 }
 
 /// <summary>A weight of a linear layer: (out, in).</summary>
@@ -18,6 +23,13 @@ internal sealed class LinearSource(StoredTensor stored) : MatrixSource
     public override int Columns => stored.Shape[1];
 
     public override void ReadRow(int row, Span<float> destination) => stored.ReadFloats((long)row * Columns, destination);
+
+    public override bool TryReadRow(int row, QuantizedRow destination)
+    {
+        if (stored is not IQuantizedRows rows || rows.Format != destination.Format) return false;
+        rows.ReadRow(row, destination);
+        return true;
+    }
 }
 
 /// <summary>A weight of a convolution, (out, in, kernel), with rows ordered (kernel, in) so that neighbouring frames of the input form one row.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Earshot.Compute.Cpu.Kernels;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Cpu;
 
@@ -61,6 +62,8 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
     public MicroKernel Kernel { get; }
 
+    bool IsQuantized => Groups is not null || ColumnScales != null;
+
     /// <summary>What an output's int8 weights count in, (outputs, padded); null in other formats.</summary>
     public float* ColumnScales { get; }
 
@@ -90,20 +93,33 @@ internal sealed unsafe class PackedMatrix : IDisposable
             int first = part * PanelWidth, count = Math.Min(PanelWidth, Packed.Outputs - first);
             byte* panel = Packed.Panel(part);
             new Span<byte>(panel, checked((int)Packed.PanelBytes)).Fill((byte)(Packed.Kernel.Type == PanelType.Int8 ? 128 : 0));
-            var row = System.Buffers.ArrayPool<float>.Shared.Rent(Packed.Inputs);
-            var scratch = System.Buffers.ArrayPool<byte>.Shared.Rent(Packed.Inputs);
-            var values = row.AsSpan(0, Packed.Inputs);
+            var rented = System.Buffers.ArrayPool<float>.Shared.Rent(Packed.Inputs);
+            var values = rented.AsSpan(0, Packed.Inputs);
+            var row = Packed.IsQuantized ? new QuantizedRow(Packed.Format, Packed.Inputs) : null;
             for (int n = 0; n < count; n++)
             {
-                Source.ReadRow(first + n, values);
-                if (Packed.Groups is { } groups) PanelPacking.GroupedColumn(groups, values, panel, n, scratch);
-                else if (Packed.ColumnScales != null) Packed.ColumnScales[first + n] = PanelPacking.Int8Column(values, panel, n, scratch);
+                if (row is null || !Source.TryReadRow(first + n, row))
+                {
+                    Source.ReadRow(first + n, values);
+                    row?.Quantize(values);
+                }
+                if (row is not null) PackQuantized(row, panel, first, n);
                 else if (Packed.Kernel.Type == PanelType.BF16) PanelPacking.BF16Column(values, panel, n);
                 else PanelPacking.F32Column(values, panel, n);
             }
             if (Packed.ColumnScales != null) new Span<float>(Packed.ColumnScales + first + count, PanelWidth - count).Clear();
-            System.Buffers.ArrayPool<float>.Shared.Return(row);
-            System.Buffers.ArrayPool<byte>.Shared.Return(scratch);
+            System.Buffers.ArrayPool<float>.Shared.Return(rented);
+        }
+
+        readonly void PackQuantized(QuantizedRow row, byte* panel, int first, int column)
+        {
+            if (Packed.Groups is { } groups)
+            {
+                PanelPacking.GroupedColumn(groups, row, panel, column);
+                return;
+            }
+            PanelPacking.Int8Column(row, panel, column);
+            Packed.ColumnScales[first + column] = row.Int8Scale;
         }
     }
 }

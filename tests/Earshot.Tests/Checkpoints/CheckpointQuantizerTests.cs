@@ -1,6 +1,7 @@
 using Earshot.Checkpoints;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
+using Earshot.Compute.Quantization;
 using Earshot.Transcription;
 
 namespace Earshot.Tests.Checkpoints;
@@ -81,10 +82,10 @@ public sealed class CheckpointQuantizerTests : IDisposable
         {
             for (int i = 0; i < values.Length; i++) values[i] = (random.NextSingle() - 0.5f) * MathF.Exp(random.NextSingle() * 6 - 3);
             row.Quantize(values);
-            var codes = row.Part(WeightScheme.CodesSuffix).ToArray();
+            var codes = row.Codes.ToArray();
             row.Dequantize(values);
             row.Quantize(values);
-            Assert.Equal(codes, row.Part(WeightScheme.CodesSuffix).ToArray());
+            Assert.Equal(codes, row.Codes.ToArray());
         }
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Checkpoints;
 
@@ -122,7 +123,7 @@ public static class CheckpointQuantizer
                     if ((i & 255) == 0) cancellationToken.ThrowIfCancellationRequested();
                     tensor.ReadFloats((long)i * columns, values);
                     row.Quantize(values);
-                    stream.Write(row.Part(suffix));
+                    stream.Write(WeightScheme.PartOf(row, suffix));
                 }
                 if (suffix == WeightScheme.CodesSuffix) report(tensor.ByteLength);
             });

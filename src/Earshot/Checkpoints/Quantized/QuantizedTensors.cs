@@ -1,12 +1,13 @@
 using System.Runtime.InteropServices;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Checkpoints;
 
 /// <summary>
 /// A quantised checkpoint seen as any other: each quantised matrix appears under its own name as float32, dequantised as it
-/// is read. Packing it in the same format gives the saved codes again.
+/// is read. Whoever computes in the same format reads the saved rows themselves (<see cref="IQuantizedRows"/>).
 /// </summary>
 public sealed class QuantizedTensors : ITensorStore
 {
@@ -25,7 +26,7 @@ public sealed class QuantizedTensors : ITensorStore
         {
             var name = codes[..^WeightScheme.CodesSuffix.Length];
             var parts = Parts(name);
-            _quantized[name] = new DequantizedTensor(name, ShapeOf(name, parts), format, parts);
+            _quantized[name] = new QuantizedTensor(name, ShapeOf(name, parts), format, parts);
             foreach (var suffix in parts.Keys) _names.Remove(name + suffix);
             _names.Add(name);
         }
@@ -59,7 +60,9 @@ public sealed class QuantizedTensors : ITensorStore
     Shape ShapeOf(string name, Dictionary<string, StoredTensor> parts)
     {
         var codes = parts[WeightScheme.CodesSuffix].Shape;
-        var shape = new Shape(codes[0], Format == WeightFormat.Int8 ? codes[1] : checked(codes[1] * 2));
+        long columns = Format == WeightFormat.Int8 ? codes[1] : 2L * codes[1];
+        if (columns > Array.MaxLength) throw new CheckpointException($"{Location}: '{name}{WeightScheme.CodesSuffix}' has shape {codes}, rows of {columns:N0} values; a row has at most {Array.MaxLength:N0}. Quantise the model again.");
+        var shape = new Shape(codes[0], (int)columns);
         foreach (var (suffix, _, expected) in WeightScheme.Parts(Format, shape[0], shape[1]))
         {
             if (parts[suffix].Shape != expected) throw new CheckpointException($"{Location}: '{name}{suffix}' has shape {parts[suffix].Shape}, expected {expected} beside codes of {codes}. Quantise the model again.");
@@ -67,10 +70,23 @@ public sealed class QuantizedTensors : ITensorStore
         return shape;
     }
 
-    sealed class DequantizedTensor(string name, Shape shape, WeightFormat format, Dictionary<string, StoredTensor> parts) : StoredTensor(name, DType.F32, shape)
+    sealed class QuantizedTensor(string name, Shape shape, WeightFormat format, Dictionary<string, StoredTensor> parts) : StoredTensor(name, DType.F32, shape), IQuantizedRows
     {
         [ThreadStatic]
-        static (QuantizedRow? Row, WeightFormat Format, float[] Values) s_buffers;
+        static (QuantizedRow? Row, float[] Values) s_buffers;
+
+        public WeightFormat Format => format;
+
+        public void ReadRow(int row, QuantizedRow destination)
+        {
+            foreach (var (suffix, part) in parts)
+            {
+                var bytes = WeightScheme.PartOf(destination, suffix);
+                part.Read((long)row * bytes.Length, bytes);
+            }
+            if (DamagedScale(destination) is { } scale)
+                throw new CheckpointException($"{parts[WeightScheme.ScalesSuffix].File}: '{Name}{WeightScheme.ScalesSuffix}' has {scale} in row {row}; scales are finite and not negative. Quantise the model again.");
+        }
 
         public override void Read(long offset, Span<byte> destination)
         {
@@ -80,13 +96,8 @@ public sealed class QuantizedTensors : ITensorStore
             var (row, values) = Buffers(columns);
             for (long element = offset / sizeof(float); floats.Length > 0;)
             {
-                long index = element / columns;
                 int first = (int)(element % columns), count = Math.Min(columns - first, floats.Length);
-                foreach (var (suffix, part) in parts)
-                {
-                    var bytes = row.Part(suffix);
-                    part.Read(index * bytes.Length, bytes);
-                }
+                ReadRow(checked((int)(element / columns)), row);
                 row.Dequantize(values);
                 values.AsSpan(first, count).CopyTo(floats);
                 floats = floats[count..];
@@ -96,9 +107,22 @@ public sealed class QuantizedTensors : ITensorStore
 
         (QuantizedRow Row, float[] Values) Buffers(int columns)
         {
-            if (s_buffers.Row is null || s_buffers.Format != format || s_buffers.Values.Length != columns)
-                s_buffers = (new QuantizedRow(format, columns), format, new float[columns]);
+            if (s_buffers.Row is null || s_buffers.Row.Format != format || s_buffers.Row.Columns != columns)
+                s_buffers = (new QuantizedRow(format, columns), new float[columns]);
             return (s_buffers.Row, s_buffers.Values);
         }
+
+        static float? DamagedScale(QuantizedRow row)
+        {
+            if (row.Format is WeightFormat.Int8 or WeightFormat.Nf4)
+            {
+                foreach (float scale in MemoryMarshal.Cast<byte, float>(row.Scales)) if (!IsScale(scale)) return scale;
+                return null;
+            }
+            foreach (var scale in row.Int4Scales) if (!IsScale((float)scale)) return (float)scale;
+            return null;
+        }
+
+        static bool IsScale(float value) => float.IsFinite(value) && value >= 0;
     }
 }

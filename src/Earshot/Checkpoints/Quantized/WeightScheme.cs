@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
@@ -36,7 +37,7 @@ public static class WeightScheme
         WeightFormat.Int4Group32 or WeightFormat.Int4Group128 =>
         [
             (CodesSuffix, DType.U8, new Shape(rows, (columns + 1) / 2)),
-            (ScalesSuffix, DType.F16, new Shape(rows, Groups(format, columns))),
+            (ScalesSuffix, DType.F16, new Shape(rows, Int4.Groups(format, columns))),
         ],
         WeightFormat.Nf4 =>
         [
@@ -47,7 +48,11 @@ public static class WeightScheme
         _ => throw new ModelException($"Weights are not saved as {format}."),
     };
 
-    internal static int GroupSize(WeightFormat format) => format == WeightFormat.Int4Group32 ? 32 : 128;
-
-    static int Groups(WeightFormat format, int columns) => (columns + GroupSize(format) - 1) / GroupSize(format);
+    /// <summary>The bytes of a row that a part holds.</summary>
+    internal static Span<byte> PartOf(QuantizedRow row, string suffix) => suffix switch
+    {
+        CodesSuffix => row.Codes,
+        ScaleCodesSuffix => MemoryMarshal.AsBytes(row.ScaleCodes),
+        _ => row.Scales,
+    };
 }
