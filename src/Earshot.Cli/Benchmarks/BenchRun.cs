@@ -67,7 +67,7 @@ internal static class BenchRun
     {
         Name = setting.Name,
         Runtime = runtime,
-        Costs = new WhisperCosts(model.Weights, model.Config, parameter => PackedBytes(parameter, setting.Options.Weights), setting.Options.Weights == WeightFormat.F32 ? sizeof(float) : 2),
+        Costs = new WhisperCosts(model.Weights, model.Config, parameter => PackedBytes(parameter, setting.Options.Weights), runtime.Device.KeyValues),
         PeakFlops = machine.Gigaflops(setting.Options.Weights) * 1e9,
         ReadBytesPerSecond = machine.ReadGigabytesPerSecond * 1e9,
         WeightBytes = () => runtime.PackedBytes,

@@ -41,7 +41,7 @@ public sealed class CpuDevice : IDisposable
         Options.Weights != WeightFormat.F32 && Workers.Kernels.BF16.RowType == PanelType.BF16 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
 
     /// <summary>How keys and values are kept: decoding many streams at once reads little else.</summary>
-    internal KeyValueFormat KeyValues => Options.KeyValues ?? Options.Weights switch
+    public KeyValueFormat KeyValues => Options.KeyValues ?? Options.Weights switch
     {
         WeightFormat.F32 => KeyValueFormat.F32,
         WeightFormat.BF16 => KeyValueFormat.BF16,

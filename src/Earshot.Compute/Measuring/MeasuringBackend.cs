@@ -14,6 +14,9 @@ public sealed class MeasuringBackend : Backend
     /// <summary>Bytes of an element of the attention's keys and values.</summary>
     public int KeyValueBytes { get; init; } = sizeof(float);
 
+    /// <summary>Bytes of an element of keys and values in an attention memory.</summary>
+    public int MemoryBytes { get; init; } = sizeof(float);
+
     public IReadOnlyList<Measurement> Measurements => _measurements;
 
     /// <summary>The sum over all operations so far.</summary>
@@ -81,7 +84,7 @@ public sealed class MeasuringBackend : Backend
     {
         var measured = (MeasuredMemory)memory;
         int slots = new HashSet<int>(layout.Slots.ToArray()).Count;
-        return Record("AttentionOver", "", query.Shape, 4.0 * layout.Count * measured.Positions * query.Shape[^1], 0, Bytes(query.Shape), 2L * slots * measured.Positions * measured.Width * KeyValueBytes);
+        return Record("AttentionOver", "", query.Shape, 4.0 * layout.Count * measured.Positions * query.Shape[^1], 0, Bytes(query.Shape), 2L * slots * measured.Positions * measured.Width * MemoryBytes);
     }
 
     public override Tensor AttentionWeights(Tensor query, AttentionMemory memory, BatchLayout layout, Heads heads, ReadOnlySpan<int> selected)

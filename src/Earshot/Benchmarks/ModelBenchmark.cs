@@ -121,7 +121,7 @@ public static class ModelBenchmark
         if (options.Streams > 1)
         {
             streams = Of(StreamsStage(options));
-            stages.Add(Stage(subject, StreamsStage(options), streams.Value, null));
+            stages.Add(Stage(subject, StreamsStage(options), streams.Value, subject.Costs?.Step(options.Streams, options.PromptTokens + options.Tokens / 2, windows: options.Streams)));
         }
         double total = Of(Features) + Of(Encoder) + Of(Prompt) + options.Tokens * Of(Token);
         return new BenchmarkResult

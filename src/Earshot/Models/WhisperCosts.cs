@@ -1,5 +1,6 @@
 using Earshot.Checkpoints;
 using Earshot.Compute;
+using Earshot.Compute.Cpu;
 using Earshot.Compute.Measuring;
 
 namespace Earshot.Models;
@@ -16,12 +17,12 @@ public sealed class WhisperCosts
     /// <param name="tensors">The checkpoint; its shapes are read, never its values.</param>
     /// <param name="config">The sizes.</param>
     /// <param name="weightBytesOf">Bytes that a matrix weight takes in memory; null for those in the checkpoint.</param>
-    /// <param name="keyValueBytes">Bytes of an element of the attention's keys and values.</param>
-    public WhisperCosts(ITensorStore tensors, WhisperConfig config, Func<Parameter, long>? weightBytesOf = null, int keyValueBytes = sizeof(float))
+    /// <param name="keyValues">How the attention's keys and values are held.</param>
+    public WhisperCosts(ITensorStore tensors, WhisperConfig config, Func<Parameter, long>? weightBytesOf = null, KeyValueFormat keyValues = KeyValueFormat.F32)
     {
         ArgumentNullException.ThrowIfNull(tensors);
         ArgumentNullException.ThrowIfNull(config);
-        _backend = new MeasuringBackend { WeightBytesOf = weightBytesOf, KeyValueBytes = keyValueBytes };
+        _backend = new MeasuringBackend { WeightBytesOf = weightBytesOf, KeyValueBytes = keyValues == KeyValueFormat.F32 ? 4 : 2, MemoryBytes = keyValues switch { KeyValueFormat.F32 => 4, KeyValueFormat.BF16 => 2, _ => 1 } };
         _config = config;
         _root = new Scope(tensors);
         _model = WhisperModel.ModelScope(_root);
