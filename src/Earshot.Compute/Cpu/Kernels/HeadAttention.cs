@@ -7,8 +7,8 @@ namespace Earshot.Compute.Cpu.Kernels;
 /// </summary>
 internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLanes>
 {
-    /// <summary>Rows that are done together at most.</summary>
-    public const int MaxRows = 56;
+    /// <summary>Rows that are done together at most, with any kernel.</summary>
+    const int MaxRows = 64;
 
     const int Width = PackedMatrix.PanelWidth;
     const int BlockPositions = 256;
@@ -37,6 +37,10 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
     float* _sums;
     float* _largest;
     float* _totals;
+    int _tileRows;
+
+    /// <summary>Rows that are done together at most: whole strips of the kernel.</summary>
+    public static int RowsAtOnce(MicroKernel kernel) => MaxRows / kernel.MaxRows * kernel.MaxRows;
 
     readonly MicroKernel Kernel => Layout.Kernel;
 
@@ -59,6 +63,7 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
             for (int r = 0; r < Rows; r++) Normalize(r, first, count);
             AddValues(first, count);
         }
+        ReleaseTiles();
         Store();
     }
 
@@ -76,6 +81,7 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
                 new Span<float>((byte*)_scores + r * ScoreStride, count).CopyTo(new Span<float>(Output + r * OutputStride + first, count));
             }
         }
+        ReleaseTiles();
         for (int r = 0; r < Rows; r++)
         {
             float* row = Output + r * OutputStride;
@@ -89,19 +95,19 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
         _queryStride = ((nint)Layout.KeySteps * Kernel.StepInputs * Kernel.RowInputBytes + 63) & ~63;
         if (_queryStride % 512 == 0) _queryStride += 64;
         nint queries = MaxRows * _queryStride, scores = MaxRows * ScoreStride, sums = (nint)MaxRows * PaddedSize * sizeof(float);
-        byte* scratch = Scratch.ForPart(queries + 2 * scores + sums + 2 * 64 * sizeof(float) + PaddedSize * sizeof(float) + 64);
+        byte* scratch = Scratch.ForPart(queries + 2 * scores + sums + 2 * MaxRows * sizeof(float) + PaddedSize * sizeof(float) + 64);
         _queries = scratch;
         _scores = (float*)(scratch + queries);
         _probabilities = Kernel.RowType == PanelType.F32 ? (byte*)_scores : scratch + queries + scores;
         _sums = (float*)(scratch + queries + 2 * scores);
         _largest = _sums + MaxRows * PaddedSize;
-        _totals = _largest + 64;
+        _totals = _largest + MaxRows;
     }
 
     readonly void PrepareQueries()
     {
         var scale = 1 / MathF.Sqrt(Layout.Size);
-        float* scaled = _totals + 64;
+        float* scaled = _totals + MaxRows;
         int padded = Layout.KeySteps * Kernel.StepInputs;
         for (int r = 0; r < Rows; r++)
         {
@@ -114,13 +120,14 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
         }
     }
 
-    readonly void Score(int first, int count)
+    void Score(int first, int count)
     {
         MicroArguments arguments;
         arguments.RowStride = _queryStride;
         arguments.Steps = Layout.KeySteps;
         arguments.SumStride = ScoreStride;
         arguments.Accumulate = 0;
+        arguments.TileRows = _tileRows;
         for (int position = 0; position < count; position += Width)
         {
             arguments.Rows = _queries;
@@ -128,6 +135,7 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
             arguments.Sums = _scores + position;
             Kernel.RunStrips(&arguments, Rows);
         }
+        _tileRows = arguments.TileRows;
     }
 
     /// <summary>A row's scores of one block → e^(score − largest so far); what is summed so far is brought to the new largest.</summary>
@@ -153,13 +161,14 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
         else Rows<TLanes>.ToBF16(scores, valid, (ushort*)(_probabilities + row * ProbabilityStride), padded);
     }
 
-    readonly void AddValues(int first, int count)
+    void AddValues(int first, int count)
     {
         MicroArguments arguments;
         arguments.RowStride = ProbabilityStride;
         arguments.Steps = Kernel.StepsFor(count);
         arguments.SumStride = PaddedSize * sizeof(float);
         arguments.Accumulate = 1;
+        arguments.TileRows = _tileRows;
         byte* values = Panels + Layout.KeyBytes + (nint)(first / Kernel.StepInputs) * PackedMatrix.StepBytes;
         for (int column = 0; column < PaddedSize; column += Width)
         {
@@ -168,6 +177,14 @@ internal unsafe struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLane
             arguments.Sums = _sums + column;
             Kernel.RunStrips(&arguments, Rows);
         }
+        _tileRows = arguments.TileRows;
+    }
+
+    readonly void ReleaseTiles()
+    {
+        MicroArguments arguments;
+        arguments.TileRows = _tileRows;
+        Kernel.Release(&arguments);
     }
 
     readonly void Store()

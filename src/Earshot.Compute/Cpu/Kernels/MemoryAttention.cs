@@ -8,7 +8,7 @@ internal static unsafe class MemoryAttention<TLanes> where TLanes : struct, ILan
 
     public static void Run(WorkerPool pool, in MemoryAttentionCall call)
     {
-        int groups = CountGroups(call.Layout.Slots, HeadAttention<TLanes>.MaxRows);
+        int groups = CountGroups(call.Layout.Slots, HeadAttention<TLanes>.RowsAtOnce(call.Memory.Layout.Kernel));
         pool.Run(new GroupWork { Call = call }, groups * call.Heads.Query);
     }
 
@@ -51,7 +51,7 @@ internal static unsafe class MemoryAttention<TLanes> where TLanes : struct, ILan
         public readonly void Execute(int part)
         {
             int head = part % Call.Heads.Query, keyHead = head / (Call.Heads.Query / Call.Heads.KeyValue);
-            var (first, count) = Group(Call.Layout.Slots, part / Call.Heads.Query, HeadAttention<TLanes>.MaxRows);
+            var (first, count) = Group(Call.Layout.Slots, part / Call.Heads.Query, HeadAttention<TLanes>.RowsAtOnce(Call.Memory.Layout.Kernel));
             nint width = (nint)Call.Heads.Query * Call.HeadSize, offset = first * width + head * Call.HeadSize;
             var attention = new HeadAttention<TLanes>
             {

@@ -66,6 +66,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         var rowBlock = shared ? _all : Place((byte*)sums + tiles * tileBytes, rows, stride);
         if (!shared) FindScales(rowBlock, firstRow, rows);
 
+        MicroArguments arguments = default;
         for (int stepBlock = 0; stepBlock < Plan.StepBlocks; stepBlock++)
         {
             int firstStep = stepBlock * Plan.StepsPerBlock, steps = Math.Min(Plan.StepsPerBlock, Call.Weights.Steps - firstStep);
@@ -74,13 +75,14 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
             for (int p = 0; p < panels; p++)
             {
                 float* tile = sums + (tiles == 1 ? 0 : (nint)p * rows * Width);
-                var arguments = new MicroArguments { Rows = start, RowStride = stride, Steps = steps, Sums = tile, SumStride = TileRowBytes, Accumulate = stepBlock > 0 ? 1 : 0 };
+                arguments = new MicroArguments { Rows = start, RowStride = stride, Steps = steps, Sums = tile, SumStride = TileRowBytes, Accumulate = stepBlock > 0 ? 1 : 0, TileRows = arguments.TileRows };
                 arguments.Panel = Call.Weights.Panel(firstPanel + p);
                 if (Call.Weights.Groups is { } groups) MultiplyGrouped(groups, &arguments, rows, firstStep, (float*)scratch);
                 else Multiply(&arguments, rows, firstStep);
                 if (stepBlock == Plan.StepBlocks - 1) Finish(rowBlock, tile, firstRow, rows, firstPanel + p);
             }
         }
+        Kernel.Release(&arguments);
     }
 
     readonly int StepRowBytes => Kernel.StepInputs * Kernel.RowInputBytes;
