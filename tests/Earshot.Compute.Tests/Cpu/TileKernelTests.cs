@@ -114,10 +114,18 @@ public sealed unsafe class TileKernelTests
         }
     }
 
+    /// <summary>What shapes the tiles, a kernel, and what gives the tiles back.</summary>
+    static (byte[] Code, int[] Entries) Emit(PanelType type, int rows)
+    {
+        var code = new Assembler();
+        int[] entries = [TileKernels.EmitConfigure(code, rows), TileKernels.Emit(code, type, rows > TileKernels.TileRows), TileKernels.EmitRelease(code)];
+        return (code.Code.ToArray(), entries);
+    }
+
     /// <summary>Kernels as a processor with AMX gets them, with the tiles' code emulated.</summary>
     static class EmulatedSet
     {
-        static readonly Dictionary<(PanelType Type, int Rows), (byte[] Code, int Entry)> Codes = [];
+        static readonly Dictionary<(PanelType Type, int Rows), (byte[] Code, int[] Entries)> Codes = [];
 
         public static KernelSet Kernels { get; } = new(
             KernelSet.For(InstructionSet.Portable).Isa,
@@ -131,17 +139,12 @@ public sealed unsafe class TileKernelTests
 
         static void Run(PanelType type, MicroArguments* arguments, int rows)
         {
-            (byte[] Code, int Entry) found;
+            (byte[] Code, int[] Entries) found;
             lock (Codes)
             {
-                if (!Codes.TryGetValue((type, rows), out found))
-                {
-                    var code = new Assembler();
-                    int entry = TileKernels.Emit(code, type, rows);
-                    Codes[(type, rows)] = found = (code.Code.ToArray(), entry);
-                }
+                if (!Codes.TryGetValue((type, rows), out found)) Codes[(type, rows)] = found = Emit(type, rows);
             }
-            fixed (byte* start = found.Code) new TileMachine(start).Run(found.Entry, arguments);
+            fixed (byte* start = found.Code) new TileMachine(start).Run(arguments, found.Entries);
         }
     }
 
@@ -194,15 +197,14 @@ public sealed unsafe class TileKernelTests
             {
                 for (int n = 0; n < 32; n++) _sums[r * SumStride / 4 + n] = Initial(r, n);
             }
-            var code = new Assembler();
-            int entry = TileKernels.Emit(code, _type, _rows);
-            fixed (byte* start = code.Code)
+            var (code, entries) = Emit(_type, _rows);
+            fixed (byte* start = code)
             fixed (byte* rows = _rowBytes)
             fixed (byte* panel = _panel)
             fixed (float* sums = _sums)
             {
                 var arguments = new MicroArguments { Rows = rows, RowStride = Stride, Panel = panel, Steps = _steps, Sums = sums, SumStride = SumStride, Accumulate = accumulate ? 1 : 0 };
-                new TileMachine(start).Run(entry, &arguments);
+                new TileMachine(start).Run(&arguments, entries);
             }
         }
 

@@ -19,13 +19,16 @@ internal sealed unsafe class TileMachine(byte* code)
     bool _zero;
     bool _configured;
 
-    /// <summary>Runs from an offset to the return, with the arguments' address as the first parameter.</summary>
-    public void Run(int entry, MicroArguments* arguments)
+    /// <summary>Runs from each offset to a return, with the arguments' address as the first parameter; the last must give the tiles back.</summary>
+    public void Run(MicroArguments* arguments, params ReadOnlySpan<int> entries)
     {
-        _registers[7] = (long)arguments;
-        _next = code + entry;
-        int executed = 0;
-        while (Step()) Assert.True(++executed < 1_000_000, "the code does not end");
+        foreach (int entry in entries)
+        {
+            _registers[7] = (long)arguments;
+            _next = code + entry;
+            int executed = 0;
+            while (Step()) Assert.True(++executed < 1_000_000, "the code does not end");
+        }
         Assert.False(_configured, "tiles were not released");
     }
 

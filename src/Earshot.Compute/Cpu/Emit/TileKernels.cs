@@ -5,8 +5,8 @@ namespace Earshot.Compute.Cpu.Emit;
 
 /// <summary>
 /// Emits the AMX micro-kernels: up to 32 rows × 32 columns in four tiles of sums, over the panels that the vector kernels
-/// read. Sixteen steps of a panel, 128 bytes each, are two tiles side by side. Tiles exist only while a kernel runs, so that the
-/// system has nothing to save in between. Linux only, hence one calling convention.
+/// read. Sixteen steps of a panel, 128 bytes each, are two tiles side by side. Setting the tiles' shapes takes longer than a small
+/// product, so code of its own does that, once for many kernels. Linux only, hence one calling convention.
 /// </summary>
 internal static class TileKernels
 {
@@ -15,7 +15,8 @@ internal static class TileKernels
     /// <summary>Steps come in whole tiles.</summary>
     public const int StepMultiple = TileRows;
 
-    const int TileRows = 16;
+    /// <summary>Rows of one tile; more take two.</summary>
+    public const int TileRows = 16;
     const int TileRowBytes = 64;
     const int StepBytes = 128;
 
@@ -35,10 +36,9 @@ internal static class TileKernels
     const Gpr Stride = Gpr.R10;
     const Gpr Panel = Gpr.R11;
 
-    /// <summary>Emits the kernel of one element type for a number of rows and returns where it begins.</summary>
-    public static int Emit(Assembler code, PanelType type, int rows)
+    /// <summary>Emits code that sets the tiles' shapes for a number of rows and returns where it begins.</summary>
+    public static int EmitConfigure(Assembler code, int rows)
     {
-        bool two = rows > TileRows;
         var configuration = new Label();
         code.Align(64);
         code.Place(configuration);
@@ -46,6 +46,25 @@ internal static class TileKernels
         int entry = code.Length;
         code.LoadAddress(Step, configuration);
         code.LoadTileConfiguration(Step);
+        code.Return();
+        return entry;
+    }
+
+    /// <summary>Emits code that gives the tiles back and returns where it begins.</summary>
+    public static int EmitRelease(Assembler code)
+    {
+        code.Align(16);
+        int entry = code.Length;
+        code.ReleaseTiles();
+        code.Return();
+        return entry;
+    }
+
+    /// <summary>Emits the kernel of one element type for one or two tiles of rows, whose shapes are set, and returns where it begins.</summary>
+    public static int Emit(Assembler code, PanelType type, bool two)
+    {
+        code.Align(64);
+        int entry = code.Length;
         BeginSums(code, two);
         code.Load(Upper, new Address(Arguments, MicroArguments.RowsOffset));
         code.Load(Stride, new Address(Arguments, MicroArguments.RowStrideOffset));
@@ -54,7 +73,6 @@ internal static class TileKernels
         Lowered(code, Lower, Upper, Stride);
         MultiplyLoop(code, type, two);
         EndSums(code, two);
-        code.ReleaseTiles();
         code.Return();
         return entry;
     }

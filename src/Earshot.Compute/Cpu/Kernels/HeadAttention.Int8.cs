@@ -6,7 +6,7 @@ namespace Earshot.Compute.Cpu.Kernels;
 /// </content>
 internal unsafe partial struct HeadAttention<TLanes>
 {
-    /// <summary>Rows that are done together over int8, of which each is two.</summary>
+    // Of a row, two are done.
     const int MaxInt8Rows = MaxRows / 2;
 
     // 64 bytes more than a power of two, for the same reason as the scores'.
@@ -25,7 +25,7 @@ internal unsafe partial struct HeadAttention<TLanes>
     readonly float* Products => QueryUnits + 8 * MaxInt8Rows;
 
     /// <summary>Rows of a layout that may be done together.</summary>
-    public static int RowsTogether(in HeadLayout layout) => layout.Kernel.RowType == PanelType.Int8 ? MaxInt8Rows : MaxRows;
+    public static int RowsTogether(in HeadLayout layout) => RowsAtOnce(layout.Kernel) / (layout.Kernel.RowType == PanelType.Int8 ? 2 : 1);
 
     readonly void SplitQuery(int row, float* query)
     {
@@ -33,10 +33,10 @@ internal unsafe partial struct HeadAttention<TLanes>
         Split(query, Layout.Size, new Int8Pair(codes, codes + _queryStride, Layout.KeySteps * Kernel.StepInputs), QueryUnits + row, QuerySums + 2 * row);
     }
 
-    readonly void ScoreInt8(int first, int count)
+    void ScoreInt8(int first, int count)
     {
         float* scales = (float*)(Panels + Layout.KeyScales(first));
-        var arguments = new MicroArguments { RowStride = _queryStride, Steps = Layout.KeySteps, SumStride = PackedMatrix.StepBytes };
+        var arguments = new MicroArguments { RowStride = _queryStride, Steps = Layout.KeySteps, SumStride = PackedMatrix.StepBytes, TileRows = _tileRows };
         for (int position = 0; position < count; position += Width)
         {
             arguments.Rows = (byte*)_queries;
@@ -50,9 +50,10 @@ internal unsafe partial struct HeadAttention<TLanes>
                 for (int n = 0; n < Width; n += TLanes.Count) (Joined(r, n, QuerySums) * (TLanes.Load(scales + position + n) * unit)).Store(scores + n);
             }
         }
+        _tileRows = arguments.TileRows;
     }
 
-    readonly void AddInt8Values(int first, int count)
+    void AddInt8Values(int first, int count)
     {
         int padded = Kernel.StepsFor(count) * Kernel.StepInputs;
         for (int r = 0; r < Rows; r++)
@@ -60,7 +61,7 @@ internal unsafe partial struct HeadAttention<TLanes>
             var codes = (sbyte*)_int8 + 2 * r * CodeStride;
             Split((float*)((byte*)_scores + r * ScoreStride), padded, new Int8Pair(codes, codes + CodeStride, padded), ProbabilityUnits + r, ProbabilitySums + 2 * r);
         }
-        var arguments = new MicroArguments { RowStride = CodeStride, Steps = Kernel.StepsFor(count), SumStride = PackedMatrix.StepBytes };
+        var arguments = new MicroArguments { RowStride = CodeStride, Steps = Kernel.StepsFor(count), SumStride = PackedMatrix.StepBytes, TileRows = _tileRows };
         for (int column = 0; column < PaddedSize; column += Width)
         {
             arguments.Rows = _int8;
@@ -74,6 +75,7 @@ internal unsafe partial struct HeadAttention<TLanes>
                 for (int n = 0; n < Width; n += TLanes.Count) TLanes.MultiplyAdd(Joined(r, n, ProbabilitySums), unit, TLanes.Load(sums + n)).Store(sums + n);
             }
         }
+        _tileRows = arguments.TileRows;
     }
 
     // The products of a row's two rows of codes in units of the first; each key and value was stored with 128 added.

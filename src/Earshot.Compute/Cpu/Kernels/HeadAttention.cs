@@ -7,8 +7,8 @@ namespace Earshot.Compute.Cpu.Kernels;
 /// </summary>
 internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILanes<TLanes>
 {
-    /// <summary>Rows that are done together at most.</summary>
-    public const int MaxRows = 56;
+    /// <summary>Rows that are done together at most, with any kernel.</summary>
+    const int MaxRows = 64;
 
     const int Width = PackedMatrix.PanelWidth;
     const int BlockPositions = HeadLayout.BlockPositions;
@@ -38,6 +38,10 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     float* _sums;
     float* _largest;
     float* _totals;
+    int _tileRows;
+
+    /// <summary>Rows that are done together at most: whole strips of the kernel.</summary>
+    public static int RowsAtOnce(MicroKernel kernel) => MaxRows / kernel.MaxRows * kernel.MaxRows;
 
     // Over int8: codes of two rows for each row, then units and sums of queries and probabilities, then int32 sums of 32 columns.
     byte* _int8;
@@ -68,6 +72,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
             else for (int r = 0; r < Rows; r++) Normalize(r, first, count);
             AddValues(first, count);
         }
+        ReleaseTiles();
         Store();
     }
 
@@ -85,6 +90,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
                 new Span<float>((byte*)_scores + r * ScoreStride, count).CopyTo(new Span<float>(Output + r * OutputStride + first, count));
             }
         }
+        ReleaseTiles();
         for (int r = 0; r < Rows; r++)
         {
             float* row = Output + r * OutputStride;
@@ -98,20 +104,20 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         _queryStride = ((nint)Layout.KeySteps * Kernel.StepInputs * Kernel.RowInputBytes + 63) & ~63;
         if (_queryStride % 512 == 0) _queryStride += 64;
         nint queries = MaxRows * _queryStride, scores = MaxRows * ScoreStride, sums = (nint)MaxRows * PaddedSize * sizeof(float);
-        byte* scratch = Scratch.ForPart(queries + 2 * scores + sums + 2 * 64 * sizeof(float) + PaddedSize * sizeof(float) + 64 + Int8Bytes);
+        byte* scratch = Scratch.ForPart(queries + 2 * scores + sums + 2 * MaxRows * sizeof(float) + PaddedSize * sizeof(float) + 64 + Int8Bytes);
         _queries = scratch;
         _scores = (float*)(scratch + queries);
         _probabilities = !Rounds ? (byte*)_scores : scratch + queries + scores;
         _sums = (float*)(scratch + queries + 2 * scores);
         _largest = _sums + MaxRows * PaddedSize;
-        _totals = _largest + 64;
-        _int8 = (byte*)(_totals + 64 + PaddedSize + 16);
+        _totals = _largest + MaxRows;
+        _int8 = (byte*)(_totals + MaxRows + PaddedSize + 16);
     }
 
     readonly void PrepareQueries(float unit)
     {
         float scale = unit / MathF.Sqrt(Layout.Size);
-        float* scaled = _totals + 64;
+        float* scaled = _totals + MaxRows;
         int padded = Layout.KeySteps * Kernel.StepInputs;
         for (int r = 0; r < Rows; r++)
         {
@@ -125,7 +131,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         }
     }
 
-    readonly void Score(int first, int count)
+    void Score(int first, int count)
     {
         if (Kernel.RowType == PanelType.Int8)
         {
@@ -137,6 +143,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         arguments.Steps = Layout.KeySteps;
         arguments.SumStride = ScoreStride;
         arguments.Accumulate = 0;
+        arguments.TileRows = _tileRows;
         for (int position = 0; position < count; position += Width)
         {
             arguments.Rows = _queries;
@@ -144,6 +151,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
             arguments.Sums = _scores + position;
             Kernel.RunStrips(&arguments, Rows);
         }
+        _tileRows = arguments.TileRows;
         if (Layout.Type == PanelType.Int8) ScaleScores(first, count);
     }
 
@@ -193,7 +201,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         else Rows<TLanes>.ToBF16(scores, valid, (ushort*)(_probabilities + row * ProbabilityStride), padded);
     }
 
-    readonly void AddValues(int first, int count)
+    void AddValues(int first, int count)
     {
         if (Layout.Type == PanelType.Int8) ScaleProbabilities(first, Kernel.StepsFor(count) * Kernel.StepInputs);
         if (Kernel.RowType == PanelType.Int8)
@@ -206,6 +214,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         arguments.Steps = Kernel.StepsFor(count);
         arguments.SumStride = PaddedSize * sizeof(float);
         arguments.Accumulate = 1;
+        arguments.TileRows = _tileRows;
         for (int column = 0; column < PaddedSize; column += Width)
         {
             arguments.Rows = _probabilities;
@@ -213,6 +222,14 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
             arguments.Sums = _sums + column;
             Kernel.RunStrips(&arguments, Rows);
         }
+        _tileRows = arguments.TileRows;
+    }
+
+    readonly void ReleaseTiles()
+    {
+        MicroArguments arguments;
+        arguments.TileRows = _tileRows;
+        Kernel.Release(&arguments);
     }
 
     readonly void Store()

@@ -72,6 +72,8 @@ internal sealed unsafe class KernelSet
         var code = new Assembler();
         var emitted = new List<(PanelType Type, int MaxRows, int StepMultiple, int[] Entries)>();
         bool tiles = isa.Set == InstructionSet.Amx;
+        int[]? shapes = tiles ? Entries(TileKernels.MaxRows, rows => TileKernels.EmitConfigure(code, rows)) : null;
+        int release = tiles ? TileKernels.EmitRelease(code) : 0;
         AddVector(PanelType.F32);
         if (tiles) AddTiles(PanelType.BF16);
         else if (isa.HasBf16) AddVector(PanelType.BF16);
@@ -86,13 +88,15 @@ internal sealed unsafe class KernelSet
         // What the processor lacks in 512 bits is compiled with what it has.
         var kernels = isa.Wide ? Managed<Lanes512>() : Managed<Lanes256>();
         byte* start = memory.Start;
+        var tileShapes = shapes is null ? null : new TileShapes(Placed(shapes), (nint)start + release);
         Codes = new CodeKernel(Array.ConvertAll(codes, Placed));
         foreach (var (type, maxRows, stepMultiple, entries) in emitted)
         {
-            kernels[type] = new MicroKernel(type, maxRows, Placed(entries)) 
+            kernels[type] = new MicroKernel(type, maxRows, Placed(entries))
             {
                 RowType = type,
                 StepMultiple = stepMultiple,
+                Tiles = stepMultiple > 1 ? tileShapes : null,
                 Softmax = softmax.TryGetValue(type == PanelType.BF16 ? type : PanelType.F32, out int softmaxEntry) ? new SoftmaxKernel((nint)start + softmaxEntry) : null,
             };
         }
@@ -103,8 +107,11 @@ internal sealed unsafe class KernelSet
         void AddVector(PanelType type) =>
             emitted.Add((type, VectorKernels.MaxRows, 1, Entries(VectorKernels.MaxRows, rows => VectorKernels.Emit(code, type, rows, OperatingSystem.IsWindows()))));
 
-        void AddTiles(PanelType type) =>
-            emitted.Add((type, TileKernels.MaxRows, TileKernels.StepMultiple, Entries(TileKernels.MaxRows, rows => TileKernels.Emit(code, type, rows))));
+        void AddTiles(PanelType type)
+        {
+            int one = TileKernels.Emit(code, type, two: false), two = TileKernels.Emit(code, type, two: true);
+            emitted.Add((type, TileKernels.MaxRows, TileKernels.StepMultiple, Entries(TileKernels.MaxRows, rows => rows > TileKernels.TileRows ? two : one)));
+        }
     }
 
     static int[] Entries(int maxRows, Func<int, int> emit) => [0, .. Enumerable.Range(1, maxRows).Select(emit)];

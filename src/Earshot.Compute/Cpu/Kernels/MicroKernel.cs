@@ -37,6 +37,9 @@ internal unsafe struct MicroArguments
 
     /// <summary>Zero to begin at zero, else the sums' values are added to.</summary>
     public nint Accumulate;
+
+    /// <summary>The rows that this thread's tiles are shaped for, zero where it holds none; kept from call to call until <see cref="MicroKernel.Release"/>.</summary>
+    public int TileRows;
 }
 
 /// <summary>
@@ -70,6 +73,9 @@ internal sealed unsafe class MicroKernel
     /// <summary>What the rows hold; float32 where the kernel widens the panel's elements itself.</summary>
     public PanelType RowType { get; init; }
 
+    /// <summary>What shapes the tiles that the kernel computes in; null where it needs none.</summary>
+    public TileShapes? Tiles { get; init; }
+
     /// <summary>Steps come in multiples of this many; panels and rows are padded with zeros.</summary>
     public int StepMultiple { get; init; } = 1;
 
@@ -85,7 +91,7 @@ internal sealed unsafe class MicroKernel
     /// <summary>Steps that some inputs take, padding included.</summary>
     public int StepsFor(int inputs) => ((inputs + StepInputs - 1) / StepInputs + StepMultiple - 1) / StepMultiple * StepMultiple;
 
-    /// <summary>Any number of rows, in strips of nearly the same height: 9 + 9 are faster than 14 + 4.</summary>
+    /// <summary>Any number of rows, in strips of nearly the same height, since 9 + 9 are faster than 14 + 4; in tiles whole strips first, for one shape.</summary>
     public void RunStrips(MicroArguments* arguments, int rows)
     {
         byte* firstRow = arguments->Rows;
@@ -93,7 +99,7 @@ internal sealed unsafe class MicroKernel
         int strips = (rows + MaxRows - 1) / MaxRows;
         for (int strip = 0, done = 0; strip < strips; strip++)
         {
-            int count = (rows - done + strips - strip - 1) / (strips - strip);
+            int count = Tiles is null ? (rows - done + strips - strip - 1) / (strips - strip) : Math.Min(MaxRows, rows - done);
             arguments->Rows = firstRow + done * arguments->RowStride;
             arguments->Sums = (float*)(firstSum + done * arguments->SumStride);
             Run(arguments, count);
@@ -104,9 +110,32 @@ internal sealed unsafe class MicroKernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Run(MicroArguments* arguments, int rows)
     {
+        if (Tiles is not null && arguments->TileRows != rows) Tiles.Set(arguments, rows);
         // No transition to unmanaged mode: a call takes microseconds at most.
         if (_emitted is not null) ((delegate* unmanaged[Cdecl, SuppressGCTransition]<MicroArguments*, void>)_emitted[rows])(arguments);
         else _managed(arguments, rows);
+    }
+
+    /// <summary>Ends a thread's calls with these arguments: tiles that it still held would be saved whenever the system switches threads.</summary>
+    public void Release(MicroArguments* arguments)
+    {
+        if (arguments->TileRows != 0) Tiles!.Release(arguments);
+    }
+}
+
+/// <summary>Emitted code that shapes a thread's tiles, by the number of rows, and that gives them back.</summary>
+internal sealed unsafe class TileShapes(nint[] shape, nint release)
+{
+    public void Set(MicroArguments* arguments, int rows)
+    {
+        ((delegate* unmanaged[Cdecl, SuppressGCTransition]<void>)shape[rows])();
+        arguments->TileRows = rows;
+    }
+
+    public void Release(MicroArguments* arguments)
+    {
+        ((delegate* unmanaged[Cdecl, SuppressGCTransition]<void>)release)();
+        arguments->TileRows = 0;
     }
 }
 

@@ -73,6 +73,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         var rowBlock = shared ? _all : Place((byte*)sums + tiles * tileBytes, rows, stride);
         if (!shared) FindScales(rowBlock, firstRow, rows);
 
+        MicroArguments arguments = default;
         for (int stepBlock = 0; stepBlock < Plan.StepBlocks; stepBlock++)
         {
             int firstStep = stepBlock * Plan.StepsPerBlock, steps = Math.Min(Plan.StepsPerBlock, Steps - firstStep);
@@ -81,7 +82,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
             for (int p = 0; p < panels; p++)
             {
                 float* tile = sums + (tiles == 1 ? 0 : (nint)p * rows * Parts * Width);
-                var arguments = new MicroArguments { Rows = start, RowStride = stride, Steps = steps, Sums = tile, SumStride = TileRowBytes, Accumulate = stepBlock > 0 ? 1 : 0 };
+                arguments = new MicroArguments { Rows = start, RowStride = stride, Steps = steps, Sums = tile, SumStride = TileRowBytes, Accumulate = stepBlock > 0 ? 1 : 0, TileRows = arguments.TileRows };
                 var target = Call.Locate(firstPanel + p, out int panel);
                 arguments.Panel = target.Weights.Panel(panel);
                 if (Call.Weights.Groups is { } groups) MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
@@ -89,6 +90,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
                 if (stepBlock == Plan.StepBlocks - 1) Finish(target, panel, rowBlock, tile, firstRow, rows);
             }
         }
+        Kernel.Release(&arguments);
     }
 
     readonly int StepRowBytes => Kernel.StepInputs * Kernel.RowInputBytes;
@@ -148,6 +150,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
                 Panel = (byte*)unpacked,
                 Steps = count / Kernel.StepInputs,
                 Accumulate = input > 0 ? 1 : 0,
+                TileRows = arguments->TileRows,
             };
             Kernel.RunStrips(arguments, rows);
         }

@@ -9,7 +9,7 @@ internal static unsafe class SequenceAttention<TLanes> where TLanes : struct, IL
         var layout = new HeadLayout(call.Kernel, call.HeadSize, call.Time);
         byte* panels = Scratch.ForCall(call.Heads.KeyValue * layout.Bytes);
         long queryWidth = (long)call.Heads.Query * call.HeadSize, keyWidth = (long)call.Heads.KeyValue * call.HeadSize;
-        int blocks = (call.Time + HeadAttention<TLanes>.MaxRows - 1) / HeadAttention<TLanes>.MaxRows;
+        int most = HeadAttention<TLanes>.RowsAtOnce(call.Kernel), blocks = (call.Time + most - 1) / most;
         for (int b = 0; b < call.Batch; b++)
         {
             long first = (long)b * call.Time;
@@ -44,8 +44,7 @@ internal static unsafe class SequenceAttention<TLanes> where TLanes : struct, IL
         public readonly void Execute(int part)
         {
             int head = part / Blocks, block = part % Blocks, keyHead = head / (Heads.Query / Heads.KeyValue);
-            // As even as the kernel's strips allow: the last block is not a remainder.
-            int first = (int)((long)Time * block / Blocks), rows = (int)((long)Time * (block + 1) / Blocks) - first;
+            var (first, rows) = Rows(block);
             nint width = (nint)Heads.Query * Layout.Size, offset = first * width + head * Layout.Size;
             var attention = new HeadAttention<TLanes>
             {
@@ -60,6 +59,15 @@ internal static unsafe class SequenceAttention<TLanes> where TLanes : struct, IL
                 CausalFrom = Heads.Causal ? first : -1,
             };
             attention.Run();
+        }
+
+        /// <summary>As even as the kernel's strips allow: the last block is not a remainder. Tiles stay in one shape only for whole strips, so there it is.</summary>
+        readonly (int First, int Count) Rows(int block)
+        {
+            int first = (int)((long)Time * block / Blocks);
+            if (Layout.Kernel.Tiles is null) return (first, (int)((long)Time * (block + 1) / Blocks) - first);
+            int most = HeadAttention<TLanes>.RowsAtOnce(Layout.Kernel);
+            return (block * most, Math.Min(most, Time - block * most));
         }
     }
 }
