@@ -12,7 +12,7 @@ internal unsafe partial struct HeadAttention<TLanes>
     // 64 bytes more than a power of two, for the same reason as the scores'.
     const int CodeStride = BlockPositions + 64;
 
-    readonly nint Int8Bytes => Kernel.RowType == PanelType.Int8 ? 2 * MaxInt8Rows * (CodeStride + PackedMatrix.StepBytes + 4 * sizeof(float)) + 64 : 0;
+    readonly nint Int8Bytes => Kernel.RowType == PanelType.Int8 ? 2 * MaxInt8Rows * (CodeStride + ScoreStride + 4 * sizeof(float)) : 0;
 
     readonly float* QueryUnits => (float*)(_int8 + 2 * MaxInt8Rows * CodeStride);
 
@@ -35,22 +35,23 @@ internal unsafe partial struct HeadAttention<TLanes>
 
     void ScoreInt8(int first, int count)
     {
-        float* scales = (float*)(Panels + Layout.KeyScales(first));
-        var arguments = new MicroArguments { RowStride = _queryStride, Steps = Layout.KeySteps, SumStride = PackedMatrix.StepBytes, TileRows = _tileRows };
+        var arguments = new MicroArguments { RowStride = _queryStride, Steps = Layout.KeySteps, SumStride = ScoreStride, TileRows = _tileRows };
         for (int position = 0; position < count; position += Width)
         {
-            arguments.Rows = (byte*)_queries;
+            arguments.Rows = _queries;
             arguments.Panel = Panels + Layout.Keys(first + position);
-            arguments.Sums = Products;
+            arguments.Sums = Products + position;
             Kernel.RunStrips(&arguments, 2 * Rows);
-            for (int r = 0; r < Rows; r++)
-            {
-                float* scores = (float*)((byte*)_scores + r * ScoreStride) + position;
-                var unit = TLanes.Create(QueryUnits[r]);
-                for (int n = 0; n < Width; n += TLanes.Count) (Joined(r, n, QuerySums) * (TLanes.Load(scales + position + n) * unit)).Store(scores + n);
-            }
         }
         _tileRows = arguments.TileRows;
+        // Only now, when a block's scales have come from memory behind its keys.
+        float* scales = (float*)(Panels + Layout.KeyScales(first));
+        for (int r = 0; r < Rows; r++)
+        {
+            float* scores = (float*)((byte*)_scores + r * ScoreStride);
+            var unit = TLanes.Create(QueryUnits[r]);
+            for (int n = 0; n < count; n += TLanes.Count) (Joined(r, n, QuerySums) * (TLanes.Load(scales + n) * unit)).Store(scores + n);
+        }
     }
 
     void AddInt8Values(int first, int count)
@@ -61,28 +62,34 @@ internal unsafe partial struct HeadAttention<TLanes>
             var codes = (sbyte*)_int8 + 2 * r * CodeStride;
             Split((float*)((byte*)_scores + r * ScoreStride), padded, new Int8Pair(codes, codes + CodeStride, padded), ProbabilityUnits + r, ProbabilitySums + 2 * r);
         }
-        var arguments = new MicroArguments { RowStride = CodeStride, Steps = Kernel.StepsFor(count), SumStride = PackedMatrix.StepBytes, TileRows = _tileRows };
+        var arguments = new MicroArguments { RowStride = CodeStride, Steps = Kernel.StepsFor(count), SumStride = ScoreStride, TileRows = _tileRows };
         for (int column = 0; column < PaddedSize; column += Width)
         {
             arguments.Rows = _int8;
             arguments.Panel = Panels + Layout.Values(first, column);
-            arguments.Sums = Products;
+            arguments.Sums = Products + column % BlockPositions;
             Kernel.RunStrips(&arguments, 2 * Rows);
-            for (int r = 0; r < Rows; r++)
-            {
-                float* sums = _sums + r * PaddedSize + column;
-                var unit = TLanes.Create(ProbabilityUnits[r]);
-                for (int n = 0; n < Width; n += TLanes.Count) TLanes.MultiplyAdd(Joined(r, n, ProbabilitySums), unit, TLanes.Load(sums + n)).Store(sums + n);
-            }
+            int last = column % BlockPositions + Width;
+            if (last == BlockPositions || column + Width == PaddedSize) AddProducts(column + Width - last, last);
         }
         _tileRows = arguments.TileRows;
+    }
+
+    readonly void AddProducts(int firstColumn, int count)
+    {
+        for (int r = 0; r < Rows; r++)
+        {
+            float* sums = _sums + r * PaddedSize + firstColumn;
+            var unit = TLanes.Create(ProbabilityUnits[r]);
+            for (int n = 0; n < count; n += TLanes.Count) TLanes.MultiplyAdd(Joined(r, n, ProbabilitySums), unit, TLanes.Load(sums + n)).Store(sums + n);
+        }
     }
 
     // The products of a row's two rows of codes in units of the first; each key and value was stored with 128 added.
     readonly TLanes Joined(int row, int column, int* codeSums)
     {
-        int* products = (int*)Products + 2 * row * Width + column;
-        return TLanes.MultiplyAdd(TLanes.LoadInt32(products + Width, 128 * codeSums[2 * row + 1]), TLanes.Create(1 / Rows<TLanes>.FineUnits), TLanes.LoadInt32(products, 128 * codeSums[2 * row]));
+        int* products = (int*)((byte*)Products + 2 * row * ScoreStride) + column;
+        return TLanes.MultiplyAdd(TLanes.LoadInt32(products + ScoreStride / sizeof(int), 128 * codeSums[2 * row + 1]), TLanes.Create(1 / Rows<TLanes>.FineUnits), TLanes.LoadInt32(products, 128 * codeSums[2 * row]));
     }
 
     readonly void ScaleScores(int first, int count)

@@ -43,7 +43,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     /// <summary>Rows that are done together at most: whole strips of the kernel.</summary>
     public static int RowsAtOnce(MicroKernel kernel) => MaxRows / kernel.MaxRows * kernel.MaxRows;
 
-    // Over int8: codes of two rows for each row, then units and sums of queries and probabilities, then int32 sums of 32 columns.
+    // Over int8: codes of two rows for each row, then units and sums of queries and probabilities, then int32 sums.
     byte* _int8;
 
     readonly MicroKernel Kernel => Layout.Kernel;

@@ -60,7 +60,7 @@ internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TL
     }
 }
 
-/// <summary>How the panels of a head with some size and at most some positions lie in memory: block by block, of each the keys, the values, and the scales of int8 ones.</summary>
+/// <summary>How the panels of a head with some size and at most some positions lie in memory: block by block, of each the keys, the scales of int8 ones, and the values, in the order in which attention reads them.</summary>
 internal readonly struct HeadLayout
 {
     /// <summary>Positions that attention takes at once.</summary>
@@ -83,11 +83,11 @@ internal readonly struct HeadLayout
         int keys = RoundUp(Math.Min(capacity, BlockPositions)), steps = kernel.StepsFor(keys);
         _keyPanelBytes = (nint)KeySteps * PackedMatrix.StepBytes;
         _valuePanelBytes = (nint)steps * PackedMatrix.StepBytes;
-        _valuesOffset = keys / Width * _keyPanelBytes;
-        _keyScalesOffset = _valuesOffset + RoundUp(size) / Width * _valuePanelBytes;
         int scales = kernel.Type == PanelType.Int8 ? Math.Max(keys, steps * kernel.StepInputs) : 0;
+        _keyScalesOffset = keys / Width * _keyPanelBytes;
         _valueScalesOffset = _keyScalesOffset + (nint)scales * sizeof(float);
-        _blockBytes = _valueScalesOffset + (nint)scales * sizeof(float);
+        _valuesOffset = _valueScalesOffset + (nint)scales * sizeof(float);
+        _blockBytes = _valuesOffset + RoundUp(size) / Width * _valuePanelBytes;
         Bytes = (capacity + BlockPositions - 1) / BlockPositions * _blockBytes;
     }
 
