@@ -1,6 +1,7 @@
 using System.Globalization;
 using Earshot.Benchmarks;
 using Earshot.Checkpoints;
+using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Models;
 
@@ -48,6 +49,37 @@ internal static class ModelBench
         var used = System.Diagnostics.Process.GetCurrentProcess().TotalProcessorTime - start;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape} {format}, {streams} streams: {watch.Elapsed.TotalMilliseconds * streams / steps:F2} ms a step of all, {used.TotalMilliseconds * streams / steps:F2} ms of processor time"));
         foreach (var decoder in decoders) decoder.Dispose();
+    }
+
+    /// <summary>Whether windows encoded together take less time each than one by one.</summary>
+    public static void RunWindows(string shape)
+    {
+        const int windows = 4, rounds = 7;
+        var config = WhisperShapes.Named(shape);
+        var weights = WhisperModel.ModelScope(new Scope(new RandomWeights(config))) / "encoder";
+        var features = new float[windows * 3000 * config.NumMelBins];
+        var random = new Random(1);
+        for (int i = 0; i < features.Length; i++) features[i] = random.NextSingle() - 0.5f;
+        foreach (var format in (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8])
+        {
+            using var device = new CpuDevice(new CpuOptions { Weights = format });
+            using var backend = new CpuBackend(device);
+            var times = new Dictionary<int, List<double>> { [1] = [], [2] = [], [windows] = [] };
+            for (int round = -1; round < rounds; round++)
+            {
+                foreach (var (batch, samples) in times)
+                {
+                    long start = System.Diagnostics.Stopwatch.GetTimestamp();
+                    for (int first = 0; first < windows; first += batch)
+                    {
+                        backend.FreeTemporaries();
+                        WhisperModel.Encode(backend.Input(features.AsSpan(0, batch * 3000 * config.NumMelBins), new Shape(batch, 3000, config.NumMelBins)), weights, config);
+                    }
+                    if (round >= 0) samples.Add(System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalMilliseconds / windows);
+                }
+            }
+            foreach (var (batch, samples) in times) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape} {format}, {batch} together: {samples.Order().ElementAt(rounds / 2):F1} ms a window"));
+        }
     }
 
     public static void Run(string shape)

@@ -21,6 +21,9 @@ switch (args)
     case ["streams", var shape, var format, var streams, var workers]:
         ModelBench.RunStreams(shape, Enum.Parse<Earshot.Compute.Cpu.WeightFormat>(format, ignoreCase: true), int.Parse(streams, CultureInfo.InvariantCulture), int.Parse(workers, CultureInfo.InvariantCulture));
         return 0;
+    case ["windows", var shape]:
+        ModelBench.RunWindows(shape);
+        return 0;
     case ["peer", var shape, .. var more]:
         PeerBench.Run(shape, more is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 7);
         return 0;
@@ -34,7 +37,7 @@ switch (args)
         Losses.Run(run, baseline);
         return 0;
     default:
-        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | peer SHAPE [ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... (such as int8,fc2=bf16) | losses RUN SYSTEM");
+        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | windows SHAPE | peer SHAPE [ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... (such as int8,fc2=bf16) | losses RUN SYSTEM");
         return 2;
 }
 

@@ -39,11 +39,11 @@ public sealed class MachinePeaks
         return code is null ? PeakLoops.Vectors(_threads) : PeakLoops.Emitted(code, type, tiles, _threads);
     }
 
-    // What a format is multiplied as: weights of four bits are unpacked to float32.
+    // What many rows of a format are multiplied as: weights of four bits are unpacked to bfloat16 where that is faster.
     PanelType PanelOf(WeightFormat format) => format switch
     {
-        WeightFormat.BF16 when _isa.HasBf16 || _isa.Set == InstructionSet.Amx => PanelType.BF16,
         WeightFormat.Int8 when _isa.Set >= InstructionSet.Avx512 && (_isa.HasVnni || _isa.Set == InstructionSet.Amx) => PanelType.Int8,
-        _ => PanelType.F32,
+        WeightFormat.F32 or WeightFormat.Int8 => PanelType.F32,
+        _ => _isa.HasBf16 || _isa.Set == InstructionSet.Amx ? PanelType.BF16 : PanelType.F32,
     };
 }
