@@ -125,7 +125,9 @@ internal static class TileKernels
         code.Set(Step, StepBytes);
         code.LoadTile(Left, Panel, 0);
         code.LoadTile(Right, Panel, TileRowBytes);
-        for (int ahead = 0; ahead < 4; ahead++) code.Prefetch(new Address(Panel, 4 * TileRows * StepBytes + ahead * 512));
+        // One tile of rows is decoding, whose weights come from memory: every line is asked for. More rows find them in cache.
+        int prefetched = two ? 512 : 64;
+        for (int ahead = 0; ahead < TileRows * StepBytes; ahead += prefetched) code.Prefetch(new Address(Panel, 4 * TileRows * StepBytes + ahead));
         Multiply(code, type, 0, UpperRows, Left);
         Multiply(code, type, 1, UpperRows, Right);
         if (two)
