@@ -116,18 +116,21 @@ internal static unsafe class PeakLoops
     static double Best(int threads, double operations, Action loop)
     {
         double best = 0;
-        for (int attempt = 0; attempt < 4; attempt++) best = Math.Max(best, operations * threads / OnThreads(threads, _ => loop()) / 1e9);
+        for (int attempt = 0; attempt < 10; attempt++) best = Math.Max(best, operations * threads / OnThreads(threads, _ => loop()) / 1e9);
         return best;
     }
 
     // From the first thread's start to the last one's end, by their own clocks: this thread may be held up at a barrier.
     static double OnThreads(int threads, Action<int> action)
     {
-        using var barrier = new Barrier(threads);
+        int ready = 0;
         var times = new (long Start, long End)[threads];
         var workers = Enumerable.Range(0, threads).Select(t => new Thread(() =>
         {
-            barrier.SignalAndWait();
+            // New threads may begin on one processor: only while all are busy does the system spread them.
+            action(t);
+            Interlocked.Increment(ref ready);
+            while (Volatile.Read(ref ready) < threads) Thread.SpinWait(20);
             long start = Stopwatch.GetTimestamp();
             action(t);
             times[t] = (start, Stopwatch.GetTimestamp());
