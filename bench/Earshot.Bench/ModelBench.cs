@@ -15,9 +15,7 @@ internal static class ModelBench
     {
         var config = WhisperShapes.Named(shape);
         using var runtime = new CpuWhisperRuntime(new RandomWeights(config), config, WhisperShapes.GenerationFor(config), new CpuDevice(new CpuOptions { Weights = format, Threads = 1 }));
-        var features = new float[3000 * config.NumMelBins];
-        var random = new Random(1);
-        for (int i = 0; i < features.Length; i++) features[i] = random.NextSingle() - 0.5f;
+        var features = Features(3000 * config.NumMelBins);
         runtime.Encode(features, 3000).Dispose();
         var watch = System.Diagnostics.Stopwatch.StartNew();
         var start = System.Diagnostics.Process.GetCurrentProcess().TotalProcessorTime;
@@ -32,7 +30,7 @@ internal static class ModelBench
     {
         var config = WhisperShapes.Named(shape);
         using var runtime = new CpuWhisperRuntime(new RandomWeights(config), config, WhisperShapes.GenerationFor(config), new CpuDevice(new CpuOptions { Weights = format, Threads = threads }));
-        var features = new float[3000 * config.NumMelBins];
+        var features = Features(3000 * config.NumMelBins);
         var decoders = Enumerable.Range(0, streams).Select(_ => runtime.CreateDecoder(runtime.Encode(features, 3000), 1)).ToArray();
         var logits = decoders.Select(_ => new float[config.VocabSize]).ToArray();
         for (int i = 0; i < streams; i++) decoders[i].Start([300, 301, 302, 303], [3], logits[i]);
@@ -57,9 +55,7 @@ internal static class ModelBench
         const int windows = 4, rounds = 7;
         var config = WhisperShapes.Named(shape);
         var weights = WhisperModel.ModelScope(new Scope(new RandomWeights(config))) / "encoder";
-        var features = new float[windows * 3000 * config.NumMelBins];
-        var random = new Random(1);
-        for (int i = 0; i < features.Length; i++) features[i] = random.NextSingle() - 0.5f;
+        var features = Features(windows * 3000 * config.NumMelBins);
         foreach (var format in (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8])
         {
             using var device = new CpuDevice(new CpuOptions { Weights = format });
@@ -96,5 +92,13 @@ internal static class ModelBench
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Name}: RTF {result.RealTimeFactor:F4}, {result.TokensPerSecond:F0} tok/s, {result.StreamsTokensPerSecond:F0} tok/s of 8"));
             foreach (var stage in result.Stages) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {stage.Name,-20} {stage.Milliseconds,9:F2} ms {(result.RatioToFirst.TryGetValue(stage.Name, out double ratio) ? $"× {ratio:F2}" : "")}"));
         }
+    }
+
+    static float[] Features(int count)
+    {
+        var random = new Random(1);
+        var features = new float[count];
+        for (int i = 0; i < count; i++) features[i] = random.NextSingle() - 0.5f;
+        return features;
     }
 }

@@ -4,12 +4,11 @@ namespace Earshot.Compute;
 public static class TensorOperations
 {
     /// <summary>A fully connected layer: parameters <c>weight</c> (size, in) and, where the checkpoint has it, <c>bias</c> (size).</summary>
-    public static Tensor Linear(this Tensor x, Scope w, int size, Activation activation = Activation.None, Tensor? residual = null) =>
-        x.Backend.Linear(
-            x,
-            w.Parameter("weight", new Shape(size, x.Shape[^1])),
-            w.Optional("bias", new Shape(size)),
-            new Epilogue(activation, residual));
+    public static Tensor Linear(this Tensor x, Scope w, int size, Activation activation = Activation.None, Tensor? residual = null)
+    {
+        var (weight, bias) = Weights(x, w, size);
+        return x.Backend.Linear(x, weight, bias, new Epilogue(activation, residual));
+    }
 
     /// <summary>Two fully connected layers of one input, computed together.</summary>
     public static (Tensor, Tensor) Linear(this Tensor x, Scope first, Scope second, int size)

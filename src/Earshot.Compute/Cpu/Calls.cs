@@ -15,7 +15,7 @@ internal unsafe struct LinearTarget
 /// </summary>
 internal unsafe struct LinearCall
 {
-    public const int MostTargets = 3;
+    const int MostOthers = 2;
 
     public float* X;
     public nint XStride;
@@ -52,6 +52,16 @@ internal unsafe struct LinearCall
     {
         readonly get => First.YStride;
         set => First.YStride = value;
+    }
+
+    /// <summary>Whether another matrix can share the rows.</summary>
+    public readonly bool Takes(in LinearTarget target) => Others < MostOthers && target.Weights.Format == Weights.Format;
+
+    public void Add(in LinearTarget target)
+    {
+        if (First.Weights is null) First = target;
+        else if (++Others == 1) Second = target;
+        else Third = target;
     }
 
     /// <summary>

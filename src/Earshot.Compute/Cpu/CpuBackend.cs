@@ -62,32 +62,33 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
 
     public override Tensor Linear(Tensor x, Parameter weight, Parameter? bias, Epilogue epilogue)
     {
-        var packed = _device.Matrix(weight);
-        var input = Own(x);
-        Require(input.Size == packed.Inputs, weight, x);
-        var y = New(input.Shape.WithLast(packed.Outputs));
-        Multiply(input.Floats, packed.Inputs, (int)input.Shape.Rows, packed, bias, epilogue, y);
+        var call = Call(x);
+        call.Add(Target(x, new LinearWeights(weight, bias), out var y));
+        call.Activation = epilogue.Activation;
+        if (epilogue.Residual is { } residual)
+        {
+            if (residual.Shape.Count != y.Shape.Count) throw new ModelException($"A residual of shape {residual.Shape} cannot be added to {y.Shape}.");
+            call.Residual = Own(residual).Floats;
+            call.ResidualStride = call.YStride;
+        }
+        MatrixProduct.Run(_device.Workers, call);
         return y;
     }
 
     public override void Linear(Tensor x, ReadOnlySpan<LinearWeights> layers, Span<Tensor> results)
     {
-        var input = Own(x);
-        for (int first = 0, count; first < layers.Length; first += count)
+        var call = Call(x);
+        for (int i = 0; i < layers.Length; i++)
         {
-            // Matrices in a row whose format is the same share the rows.
-            var packed = _device.Matrix(layers[first].Weight);
-            for (count = 1; count < Math.Min(LinearCall.MostTargets, layers.Length - first); count++)
+            var target = Target(x, layers[i], out results[i]);
+            if (i > 0 && !call.Takes(target))
             {
-                if (_device.Matrix(layers[first + count].Weight).Format != packed.Format) break;
+                MatrixProduct.Run(_device.Workers, call);
+                call = Call(x);
             }
-            var call = Call(input.Floats, input.Size, (int)x.Shape.Rows, packed, layers[first].Bias);
-            call.Others = count - 1;
-            call.First = Target(x, layers[first], out results[first]);
-            if (count > 1) call.Second = Target(x, layers[first + 1], out results[first + 1]);
-            if (count > 2) call.Third = Target(x, layers[first + 2], out results[first + 2]);
-            MatrixProduct.Run(_device.Workers, call);
+            call.Add(target);
         }
+        if (layers.Length > 0) MatrixProduct.Run(_device.Workers, call);
     }
 
     public override Tensor Convolve(Tensor x, Parameter weight, Parameter? bias, Convolution convolution)
@@ -106,9 +107,8 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         {
             Pad(_device.Workers, input.Values.Slice(b * time * size, time * size), size, convolution, frames.Values.Slice(b * padded * size, padded * size));
             // Neighbouring frames are neighbours in memory: a row of the product is a window that moves by the stride.
-            var call = Call(frames.Floats + (long)b * padded * size, (nint)convolution.Stride * size, outputs, packed, bias);
-            call.Activation = convolution.Activation;
-            call.Y = y.Floats + (long)b * outputs * packed.Outputs;
+            var call = new LinearCall { X = frames.Floats + (long)b * padded * size, XStride = (nint)convolution.Stride * size, Rows = outputs, Activation = convolution.Activation };
+            call.Add(Target(packed, bias, y.Floats + (long)b * outputs * packed.Outputs));
             MatrixProduct.Run(_device.Workers, call);
         }
         Free(mark);
@@ -342,28 +342,10 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         Memory = (CpuAttentionMemory)memory,
     };
 
-    static LinearCall Call(float* x, nint stride, int rows, PackedMatrix packed, Parameter? bias) => new()
+    static LinearCall Call(Tensor x)
     {
-        X = x,
-        XStride = stride,
-        Rows = rows,
-        Weights = packed,
-        Bias = bias is null ? null : CpuDevice.Vector(bias).Pointer,
-        YStride = packed.Outputs,
-    };
-
-    void Multiply(float* x, nint stride, int rows, PackedMatrix packed, Parameter? bias, Epilogue epilogue, CpuTensor y)
-    {
-        var call = Call(x, stride, rows, packed, bias);
-        call.Activation = epilogue.Activation;
-        call.Y = y.Floats;
-        if (epilogue.Residual is { } residual)
-        {
-            if (residual.Shape.Count != y.Shape.Count) throw new ModelException($"A residual of shape {residual.Shape} cannot be added to {y.Shape}.");
-            call.Residual = Own(residual).Floats;
-            call.ResidualStride = packed.Outputs;
-        }
-        MatrixProduct.Run(_device.Workers, call);
+        var input = Own(x);
+        return new LinearCall { X = input.Floats, XStride = input.Size, Rows = (int)x.Shape.Rows };
     }
 
     LinearTarget Target(Tensor x, in LinearWeights layer, out Tensor result)
@@ -372,8 +354,16 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         Require(x.Shape[^1] == packed.Inputs, layer.Weight, x);
         var y = New(x.Shape.WithLast(packed.Outputs));
         result = y;
-        return new LinearTarget { Weights = packed, Bias = layer.Bias is null ? null : CpuDevice.Vector(layer.Bias).Pointer, Y = y.Floats, YStride = packed.Outputs };
+        return Target(packed, layer.Bias, y.Floats);
     }
+
+    static LinearTarget Target(PackedMatrix packed, Parameter? bias, float* y) => new()
+    {
+        Weights = packed,
+        Bias = bias is null ? null : CpuDevice.Vector(bias).Pointer,
+        Y = y,
+        YStride = packed.Outputs,
+    };
 
     CpuTensor New(Shape shape, DType type = DType.F32) =>
         NewTensor().Become(_arena.Allocate(shape.Count * sizeof(float)), shape, type);

@@ -120,7 +120,7 @@ internal static unsafe class PeakLoops
         return best;
     }
 
-    // From the first thread's start to the last one's end, by their own clocks: this thread may be held up at a barrier.
+    // From the first thread's start to the last one's end, by their own clocks: the caller's begins before they are ready.
     static double OnThreads(int threads, Action<int> action)
     {
         int ready = 0;

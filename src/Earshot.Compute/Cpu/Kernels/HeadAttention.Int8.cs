@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <content>
@@ -33,18 +35,9 @@ internal unsafe partial struct HeadAttention<TLanes>
         Split(query, Layout.Size, new Int8Pair(codes, codes + _queryStride, Layout.KeySteps * Kernel.StepInputs), QueryUnits + row, QuerySums + 2 * row);
     }
 
-    void ScoreInt8(int first, int count)
+    // Only when a block's keys have been read, behind which its scales come from memory.
+    readonly void JoinScores(int first, int count)
     {
-        var arguments = new MicroArguments { RowStride = _queryStride, Steps = Layout.KeySteps, SumStride = ScoreStride, TileRows = _tileRows };
-        for (int position = 0; position < count; position += Width)
-        {
-            arguments.Rows = _queries;
-            arguments.Panel = Panels + Layout.Keys(first + position);
-            arguments.Sums = Products + position;
-            Kernel.RunStrips(&arguments, 2 * Rows);
-        }
-        _tileRows = arguments.TileRows;
-        // Only now, when a block's scales have come from memory behind its keys.
         float* scales = (float*)(Panels + Layout.KeyScales(first));
         for (int r = 0; r < Rows; r++)
         {
@@ -92,21 +85,14 @@ internal unsafe partial struct HeadAttention<TLanes>
         return TLanes.MultiplyAdd(TLanes.LoadInt32(products + ScoreStride / sizeof(int), 128 * codeSums[2 * row + 1]), TLanes.Create(1 / Rows<TLanes>.FineUnits), TLanes.LoadInt32(products, 128 * codeSums[2 * row]));
     }
 
-    readonly void ScaleScores(int first, int count)
+    /// <summary>Multiplies each row of scores, or of what they became, by the scales of a block's positions.</summary>
+    readonly void Scale(nint scales, int count)
     {
-        for (int r = 0; r < Rows; r++) Multiply((float*)((byte*)_scores + r * ScoreStride), (float*)(Panels + Layout.KeyScales(first)), count);
-    }
-
-    readonly void ScaleProbabilities(int first, int count)
-    {
-        for (int r = 0; r < Rows; r++) Multiply((float*)((byte*)_scores + r * ScoreStride), (float*)(Panels + Layout.ValueScales(first)), count);
-    }
-
-    static void Multiply(float* values, float* factors, int count)
-    {
-        int i = 0;
-        for (; i <= count - TLanes.Count; i += TLanes.Count) (TLanes.Load(values + i) * TLanes.Load(factors + i)).Store(values + i);
-        for (; i < count; i++) values[i] *= factors[i];
+        for (int r = 0; r < Rows; r++)
+        {
+            var row = new Span<float>((byte*)_scores + r * ScoreStride, count);
+            TensorPrimitives.Multiply(row, new ReadOnlySpan<float>(Panels + scales, count), row);
+        }
     }
 
     /// <summary>Writes a row as a pair, its unit and both sums.</summary>

@@ -40,11 +40,11 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     float* _totals;
     int _tileRows;
 
-    /// <summary>Rows that are done together at most: whole strips of the kernel.</summary>
-    public static int RowsAtOnce(MicroKernel kernel) => MaxRows / kernel.MaxRows * kernel.MaxRows;
-
     // Over int8: codes of two rows for each row, then units and sums of queries and probabilities, then int32 sums.
     byte* _int8;
+
+    /// <summary>Rows that are done together at most: whole strips of the kernel.</summary>
+    public static int RowsAtOnce(MicroKernel kernel) => MaxRows / kernel.MaxRows * kernel.MaxRows;
 
     readonly MicroKernel Kernel => Layout.Kernel;
 
@@ -133,26 +133,20 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
 
     void Score(int first, int count)
     {
-        if (Kernel.RowType == PanelType.Int8)
-        {
-            ScoreInt8(first, count);
-            return;
-        }
-        MicroArguments arguments;
-        arguments.RowStride = _queryStride;
-        arguments.Steps = Layout.KeySteps;
-        arguments.SumStride = ScoreStride;
-        arguments.Accumulate = 0;
-        arguments.TileRows = _tileRows;
+        // Int8 queries are pairs of rows, whose products are joined afterwards.
+        bool pairs = Kernel.RowType == PanelType.Int8;
+        float* sums = pairs ? Products : _scores;
+        var arguments = new MicroArguments { RowStride = _queryStride, Steps = Layout.KeySteps, SumStride = ScoreStride, TileRows = _tileRows };
         for (int position = 0; position < count; position += Width)
         {
             arguments.Rows = _queries;
             arguments.Panel = Panels + Layout.Keys(first + position);
-            arguments.Sums = _scores + position;
-            Kernel.RunStrips(&arguments, Rows);
+            arguments.Sums = sums + position;
+            Kernel.RunStrips(&arguments, pairs ? 2 * Rows : Rows);
         }
         _tileRows = arguments.TileRows;
-        if (Layout.Type == PanelType.Int8) ScaleScores(first, count);
+        if (pairs) JoinScores(first, count);
+        else if (Layout.Type == PanelType.Int8) Scale(Layout.KeyScales(first), count);
     }
 
     /// <summary>The same for all rows with emitted code.</summary>
@@ -203,7 +197,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
 
     void AddValues(int first, int count)
     {
-        if (Layout.Type == PanelType.Int8) ScaleProbabilities(first, Kernel.StepsFor(count) * Kernel.StepInputs);
+        if (Layout.Type == PanelType.Int8) Scale(Layout.ValueScales(first), Kernel.StepsFor(count) * Kernel.StepInputs);
         if (Kernel.RowType == PanelType.Int8)
         {
             AddInt8Values(first, count);

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>
@@ -22,14 +24,9 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
         int end = (positions + Width - 1) / Width * Width;
         for (int position = 0; position < end; position++)
         {
-            if (position < positions)
-            {
-                for (int i = 0; i < layout.Size; i++) key[i] = rows[position * stride + i] - mean[i];
-            }
-            else
-            {
-                new Span<float>(key, layout.Size).Clear();
-            }
+            var values = new Span<float>(key, layout.Size);
+            if (position < positions) TensorPrimitives.Subtract(Row(rows, position * stride, layout.Size), new Span<float>(mean, layout.Size), values);
+            else values.Clear();
             float scale = Rows<TLanes>.Largest(key, layout.Size) / Largest;
             Rows<TLanes>.ToInt8(key, layout.Size, scale == 0 ? 0 : 1 / scale, codes, padded);
             *(float*)(panels + layout.KeyScales(position)) = scale;
@@ -63,22 +60,19 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
     static float ToUnits(float* row, int size, float* units)
     {
         float scale = Rows<TLanes>.Largest(row, size) / Largest;
-        new Span<float>(row, size).CopyTo(new Span<float>(units, size));
-        Softmax<TLanes>.Scale(units, size, scale == 0 ? 0 : 1 / scale);
-        int i = 0;
-        for (; i <= size - TLanes.Count; i += TLanes.Count) TLanes.Round(TLanes.Load(units + i)).Store(units + i);
-        for (; i < size; i++) units[i] = MathF.Round(units[i]);
+        var values = new Span<float>(units, size);
+        TensorPrimitives.Multiply(Row(row, 0, size), scale == 0 ? 0 : 1 / scale, values);
+        TensorPrimitives.Round(values, values);
         return scale;
     }
 
     static void FindMean(int size, float* rows, nint stride, int positions, float* mean)
     {
-        new Span<float>(mean, size).Clear();
-        for (int position = 0; position < positions; position++)
-        {
-            float* row = rows + position * stride;
-            for (int i = 0; i < size; i++) mean[i] += row[i];
-        }
-        for (int i = 0; i < size; i++) mean[i] /= positions;
+        var means = new Span<float>(mean, size);
+        means.Clear();
+        for (int position = 0; position < positions; position++) TensorPrimitives.Add(means, Row(rows, position * stride, size), means);
+        TensorPrimitives.Divide(means, positions, means);
     }
+
+    static ReadOnlySpan<float> Row(float* rows, nint offset, int size) => new(rows + offset, size);
 }
