@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace Earshot.Checkpoints;
 
 /// <summary>
-/// The weights of Silero's voice activity detector: from EARSHOT_VAD (a file), else from the cache, else downloaded once
-/// from the project's own repository, pinned by hash.
+/// The weights of Silero's voice activity detector: from EARSHOT_VAD (a file), else from the models in the box, else from the
+/// cache, else downloaded once from the detector's own repository, pinned by hash.
 /// </summary>
 public static class VadWeights
 {
@@ -30,6 +30,7 @@ public static class VadWeights
             if (!File.Exists(named)) throw new CheckpointException($"{FileVariable} names '{named}', which does not exist; expected the path of {FileName}.");
             return named;
         }
+        if (BundledModels.Find(BundledModels.SileroVad) is { } bundled && Path.Combine(bundled, FileName) is var file && File.Exists(file)) return file;
         var cached = CachedPath(options);
         return File.Exists(cached) ? cached : null;
     }
