@@ -1,4 +1,5 @@
 using Earshot.Compute.Cpu.Kernels;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Cpu;
 
@@ -24,7 +25,7 @@ public sealed class CpuDevice : IDisposable
     {
         Options = options ?? new CpuOptions();
         Workers = new WorkerPool(Options.Threads ?? Environment.ProcessorCount, KernelSet.For(Options.InstructionSet));
-        _packLinear = parameter => PackedMatrix.Pack(new LinearSource(parameter.Stored), FormatOf(parameter), Workers);
+        _packLinear = PackLinear;
         _packConvolution = parameter => PackedMatrix.Pack(new ConvolutionSource(parameter.Stored), FormatOf(parameter), Workers);
     }
 
@@ -83,6 +84,14 @@ public sealed class CpuDevice : IDisposable
     }
 
     public void Dispose() => Workers.Dispose();
+
+    PackedMatrix PackLinear(Parameter parameter)
+    {
+        var format = FormatOf(parameter);
+        return format == WeightFormat.Int8 && parameter.Stored is IInt8Panels panels
+            ? PackedMatrix.Borrow(panels, Workers.Kernels)
+            : PackedMatrix.Pack(new LinearSource(parameter.Stored), format, Workers);
+    }
 
     WeightFormat FormatOf(Parameter parameter) => Options.WeightsFor?.Invoke(parameter.Name) ?? Options.Weights;
 }

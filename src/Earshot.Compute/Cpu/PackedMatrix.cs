@@ -13,12 +13,15 @@ internal sealed unsafe class PackedMatrix : IDisposable
     public const int PanelWidth = 32;
     public const int StepBytes = 128;
 
+    // The file that panels are borrowed from; null where they are this matrix's own, before the scales.
+    readonly SafeBuffer? _mapped;
     byte* _data;
+    byte* _panels;
 
-    PackedMatrix(MatrixSource source, WeightFormat format, KernelSet kernels)
+    PackedMatrix(int outputs, int inputs, WeightFormat format, KernelSet kernels, SafeBuffer? mapped = null)
     {
-        Outputs = source.Rows;
-        Inputs = source.Columns;
+        Outputs = outputs;
+        Inputs = inputs;
         Kernels = kernels;
         Format = format;
         Kernel = format switch
@@ -32,12 +35,15 @@ internal sealed unsafe class PackedMatrix : IDisposable
         if (format is WeightFormat.Int4Group32 or WeightFormat.Int4Group128 or WeightFormat.Nf4) Groups = new GroupLayout(format, Inputs);
         PanelBytes = Groups?.PanelBytes ?? (nint)Steps * StepBytes;
         long scales = Kernel.Type == PanelType.Int8 ? (long)Panels * PanelWidth * sizeof(float) : 0;
+        long own = mapped is null ? Panels * PanelBytes : 0;
         Bytes = Panels * PanelBytes + scales;
-        _data = LargePages.Allocate(Bytes);
-        ColumnScales = scales == 0 ? null : (float*)(_data + Panels * PanelBytes);
+        _mapped = mapped;
+        _data = LargePages.Allocate(own + scales);
+        _panels = _data;
+        ColumnScales = scales == 0 ? null : (float*)(_data + own);
     }
 
-    ~PackedMatrix() => NativeMemory.AlignedFree(_data);
+    ~PackedMatrix() => Free();
 
     public int Outputs { get; }
 
@@ -53,7 +59,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <summary>How four-bit codes lie in a panel; null in other formats.</summary>
     public GroupLayout? Groups { get; }
 
-    /// <summary>All that the weights take in memory.</summary>
+    /// <summary>All that the weights take in memory, mapped or not.</summary>
     public long Bytes { get; }
 
     public WeightFormat Format { get; }
@@ -67,20 +73,42 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <summary>What an output's int8 weights count in, (outputs, padded); null in other formats.</summary>
     public float* ColumnScales { get; }
 
-    public byte* Panel(int index) => _data + index * PanelBytes;
+    public byte* Panel(int index) => _panels + index * PanelBytes;
 
     public static PackedMatrix Pack(MatrixSource source, WeightFormat format, WorkerPool pool)
     {
-        var packed = new PackedMatrix(source, format, pool.Kernels);
+        var packed = new PackedMatrix(source.Rows, source.Columns, format, pool.Kernels);
         pool.Run(new PackWork { Source = source, Packed = packed }, packed.Panels);
+        return packed;
+    }
+
+    /// <summary>An int8 matrix whose panels stay in the file that they are mapped from; only the scales are copied.</summary>
+    public static PackedMatrix Borrow(IInt8Panels source, KernelSet kernels)
+    {
+        var layout = source.Layout;
+        var (memory, offset) = source.Panels;
+        var packed = new PackedMatrix(layout.Rows, layout.Columns, WeightFormat.Int8, kernels, memory);
+        // Held until the matrix is freed: a file that was closed meanwhile stays mapped.
+        byte* start = null;
+        memory.AcquirePointer(ref start);
+        packed._panels = start + offset;
+        var scales = new Span<float>(packed.ColumnScales, packed.Panels * PanelWidth);
+        source.ReadScales(scales[..layout.Rows]);
+        scales[layout.Rows..].Clear();
         return packed;
     }
 
     public void Dispose()
     {
-        NativeMemory.AlignedFree(_data);
-        _data = null;
+        Free();
         GC.SuppressFinalize(this);
+    }
+
+    void Free()
+    {
+        if (_mapped is not null && _panels != null) _mapped.ReleasePointer();
+        NativeMemory.AlignedFree(_data);
+        _panels = _data = null;
     }
 
     struct PackWork : IParallelWork

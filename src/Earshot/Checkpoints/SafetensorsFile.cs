@@ -97,8 +97,12 @@ public sealed class SafetensorsFile : ITensorStore, IDisposable
         return (long)length;
     }
 
-    sealed class MappedTensor(SafetensorsFile owner, SafetensorsEntry entry) : StoredTensor(entry.Name, entry.Type, entry.Shape)
+    sealed class MappedTensor(SafetensorsFile owner, SafetensorsEntry entry) : StoredTensor(entry.Name, entry.Type, entry.Shape), IMappedTensor
     {
+        public (System.Runtime.InteropServices.SafeBuffer Memory, long Offset) Mapped => (owner._view.SafeMemoryMappedViewHandle, FileOffset);
+
+        public IReadOnlyDictionary<string, string> Metadata => owner.Metadata;
+
         public override string File => owner.Location;
 
         public override long FileOffset => owner._dataStart + entry.Begin;

@@ -7,12 +7,16 @@ namespace Earshot.Checkpoints;
 /// <summary>A tensor to be written: its description, and a callback that writes exactly its bytes (little-endian, row-major).</summary>
 public sealed record TensorToWrite(string Name, DType Type, Shape Shape, Action<Stream> WriteBytes)
 {
+    /// <summary>The file offset is a multiple of this, so that the mapped bytes can be used as they are; the length must be one too.</summary>
+    public int FileAlignment { get; init; } = 1;
+
     public long ByteLength => checked(Shape.Count * Type.Size());
 }
 
 /// <summary>Writes safetensors files tensor by tensor, so that no more than one of them is in memory.</summary>
 public static class SafetensorsWriter
 {
+    // Of the header, at least.
     const int Alignment = 8;
 
     /// <summary>Writes a file beside its final place and renames it when it is complete.</summary>
@@ -25,8 +29,8 @@ public static class SafetensorsWriter
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(tensors);
-        // Without holes, tensors are aligned to their element only when wide elements come first.
-        var ordered = tensors.OrderByDescending(t => t.Type.Size()).ThenBy(t => t.Name, StringComparer.Ordinal).ToList();
+        // Without holes, tensors are aligned to their element only when wide elements come first, after those that want more.
+        var ordered = tensors.OrderByDescending(t => t.FileAlignment).ThenByDescending(t => t.Type.Size()).ThenBy(t => t.Name, StringComparer.Ordinal).ToList();
         var temporary = $"{path}.{Guid.NewGuid():N}.partial";
         try
         {
@@ -64,13 +68,15 @@ public static class SafetensorsWriter
             var names = new HashSet<string>(StringComparer.Ordinal);
             foreach (var tensor in tensors)
             {
+                if (tensor.ByteLength % tensor.FileAlignment != 0) throw new CheckpointException($"Cannot write '{path}': tensor '{tensor.Name}' of {tensor.ByteLength} bytes is to be aligned to {tensor.FileAlignment}; the format has no holes.");
                 if (!names.Add(tensor.Name)) throw new CheckpointException($"Cannot write '{path}': tensor '{tensor.Name}' is given twice.");
                 WriteEntry(json, tensor, offset);
                 offset = checked(offset + tensor.ByteLength);
             }
             json.WriteEndObject();
         }
-        while (header.Length % Alignment != 0) header.WriteByte((byte)' ');
+        int alignment = Math.Max(Alignment, tensors.Max(tensor => (int?)tensor.FileAlignment) ?? 1);
+        while (header.Length % alignment != 0) header.WriteByte((byte)' ');
         var bytes = header.GetBuffer().AsSpan(0, (int)header.Length);
         BinaryPrimitives.WriteInt64LittleEndian(bytes, header.Length - Alignment);
         stream.Write(bytes);

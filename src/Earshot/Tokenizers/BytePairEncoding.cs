@@ -8,29 +8,33 @@ namespace Earshot.Tokenizers;
 /// </summary>
 public sealed class BytePairEncoding
 {
-    readonly byte[][] _tokens;
+    // All tokens' bytes behind each other, and where each begins.
+    readonly ArraySegment<byte> _bytes;
+    readonly int[] _offsets;
     readonly int[] _tokenOfByte;
-    readonly Dictionary<long, Merge> _merges;
+    // Only encoding needs them.
+    readonly Lazy<Dictionary<long, Merge>> _merges;
 
-    BytePairEncoding(byte[][] tokens, Dictionary<long, Merge> merges)
+    BytePairEncoding(ArraySegment<byte> bytes, int[] offsets, Func<Dictionary<long, Merge>> merges)
     {
-        _tokens = tokens;
-        _merges = merges;
+        _bytes = bytes;
+        _offsets = offsets;
+        _merges = new(merges);
         _tokenOfByte = new int[256];
         Array.Fill(_tokenOfByte, -1);
-        for (int id = tokens.Length - 1; id >= 0; id--)
+        for (int id = Count - 1; id >= 0; id--)
         {
-            if (tokens[id].Length == 1) _tokenOfByte[tokens[id][0]] = id;
+            if (offsets[id + 1] - offsets[id] == 1) _tokenOfByte[bytes[offsets[id]]] = id;
         }
         int missing = Array.IndexOf(_tokenOfByte, -1);
         if (missing >= 0) throw new CheckpointException($"The vocabulary has no token for byte 0x{missing:X2}; byte-level encoding needs all 256. Download the tokenizer's files again.");
     }
 
     /// <summary>How many tokens there are.</summary>
-    public int Count => _tokens.Length;
+    public int Count => _offsets.Length - 1;
 
     /// <summary>The bytes of a token.</summary>
-    public ReadOnlySpan<byte> TokenBytes(int id) => _tokens[id];
+    public ReadOnlySpan<byte> TokenBytes(int id) => _bytes.AsSpan(_offsets[id], _offsets[id + 1] - _offsets[id]);
 
     /// <summary>An encoding whose merges are listed in order: pairs of token ids, and the token that each gives.</summary>
     /// <exception cref="CheckpointException">A byte has no token.</exception>
@@ -39,7 +43,7 @@ public sealed class BytePairEncoding
         var table = new Dictionary<long, Merge>(merges.Count);
         for (int rank = 0; rank < merges.Count; rank++)
             table.TryAdd(Key(merges[rank].Left, merges[rank].Right), new Merge(rank, merges[rank].Merged));
-        return new BytePairEncoding(tokens, table);
+        return Over(tokens, table);
     }
 
     /// <summary>An encoding whose tokens are their own ranks: of all neighbours, those merge first whose joined bytes are the lowest token.</summary>
@@ -58,7 +62,36 @@ public sealed class BytePairEncoding
                     table.Add(Key(left, right), new Merge(id, id));
             }
         }
-        return new BytePairEncoding(tokens, table);
+        return Over(tokens, table);
+    }
+
+    /// <summary>An encoding over arrays as a file holds them; the merges are looked at when a text is first encoded.</summary>
+    /// <param name="bytes">All tokens' bytes behind each other.</param>
+    /// <param name="offsets">Where each token begins, and the last ends.</param>
+    /// <exception cref="CheckpointException">A byte has no token, or, when a text is encoded, a merge names a token that is not there.</exception>
+    internal static BytePairEncoding Over(ArraySegment<byte> bytes, int[] offsets, PairMerge[] merges, string source) => new(bytes, offsets, () =>
+    {
+        var table = new Dictionary<long, Merge>(merges.Length);
+        int count = offsets.Length - 1;
+        foreach (var merge in merges)
+        {
+            if (merge.Left >= count || merge.Right >= count || merge.Merged >= count) throw new CheckpointException($"'{source}': a merge names token {Math.Max(merge.Merged, Math.Max(merge.Left, merge.Right))} of {count}. Download or quantise the model again.");
+            table.TryAdd(Key(merge.Left, merge.Right), new Merge(merge.Rank, merge.Merged));
+        }
+        return table;
+    });
+
+    /// <summary>All merges, by rank.</summary>
+    internal List<PairMerge> ListMerges() =>
+        [.. _merges.Value.Select(pair => new PairMerge((int)(pair.Key >> 32), (int)pair.Key, pair.Value.Rank, pair.Value.Token)).OrderBy(merge => merge.Rank).ThenBy(merge => merge.Left)];
+
+    static BytePairEncoding Over(byte[][] tokens, Dictionary<long, Merge> merges)
+    {
+        var offsets = new int[tokens.Length + 1];
+        for (int id = 0; id < tokens.Length; id++) offsets[id + 1] = checked(offsets[id] + tokens[id].Length);
+        var bytes = new byte[offsets[^1]];
+        for (int id = 0; id < tokens.Length; id++) tokens[id].CopyTo(bytes, offsets[id]);
+        return new BytePairEncoding(bytes, offsets, () => merges);
     }
 
     /// <summary>The tokens of a text; half a surrogate pair counts as U+FFFD.</summary>
@@ -83,6 +116,7 @@ public sealed class BytePairEncoding
     /// <summary>The pieces of one text, merged one after the other in the same buffers.</summary>
     sealed class Merging(BytePairEncoding encoding)
     {
+        readonly Dictionary<long, Merge> _merges = encoding._merges.Value;
         readonly PriorityQueue<(int Position, int Left, int Right), long> _candidates = new();
         byte[] _bytes = new byte[64];
         int[] _ids = [], _next = [], _previous = [];
@@ -119,7 +153,7 @@ public sealed class BytePairEncoding
         {
             int second = _next[position];
             if (_ids[position] != left || second >= count || _ids[second] != right) return;
-            _ids[position] = encoding._merges[Key(left, right)].Token;
+            _ids[position] = _merges[Key(left, right)].Token;
             // A position that was joined to the one before it matches no candidate any more.
             _ids[second] = -1;
             int following = _next[position] = _next[second];
@@ -134,8 +168,11 @@ public sealed class BytePairEncoding
         /// <summary>Lowest rank first; among equals the leftmost.</summary>
         void Propose(int first, int second)
         {
-            if (encoding._merges.TryGetValue(Key(_ids[first], _ids[second]), out var merge))
+            if (_merges.TryGetValue(Key(_ids[first], _ids[second]), out var merge))
                 _candidates.Enqueue((first, _ids[first], _ids[second]), (long)merge.Rank << 32 | (uint)first);
         }
     }
 }
+
+/// <summary>Two tokens that stand beside each other, the rank of their merge (lower ranks first), and the token that they give.</summary>
+readonly record struct PairMerge(int Left, int Right, int Rank, int Merged);

@@ -90,6 +90,10 @@ sealed class WhisperSpecialTokens
         return IsTimestamp(token) ? Encoding.UTF8.GetBytes(WriteTimestamp(token)) : [];
     }
 
+    /// <summary>All tokens with a name of their own but the timestamps after the first, by id.</summary>
+    public IEnumerable<(int Token, ReadOnlyMemory<byte> Name)> Named() =>
+        _written.Where(pair => !IsTimestamp(pair.Key) || pair.Key == TimestampBegin).OrderBy(pair => pair.Key).Select(pair => (pair.Key, (ReadOnlyMemory<byte>)pair.Value));
+
     /// <summary>A timestamp token as the reference writes it.</summary>
     public string WriteTimestamp(int token) =>
         string.Create(CultureInfo.InvariantCulture, $"<|{(token - TimestampBegin) * 0.02:F2}|>");

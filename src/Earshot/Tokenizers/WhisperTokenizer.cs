@@ -27,6 +27,10 @@ public sealed partial class WhisperTokenizer
         Languages = [.. special.Languages.Select(l => l.Code)];
     }
 
+    internal BytePairEncoding TextTokens => _encoding;
+
+    internal WhisperSpecialTokens SpecialTokens => _special;
+
     public int StartOfTranscript => _special.StartOfTranscript;
 
     /// <summary>The first token that is not text.</summary>
@@ -114,12 +118,13 @@ public sealed partial class WhisperTokenizer
         return Encoding.UTF8.GetString(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes));
     }
 
-    /// <summary>Reads the tokenizer of a model folder: <c>tokenizer.json</c>, else <c>vocab.json</c> with <c>merges.txt</c>, else a <c>.tiktoken</c> file.</summary>
+    /// <summary>Reads the tokenizer of a model folder: <c>vocabulary.bin</c>, else <c>tokenizer.json</c>, else <c>vocab.json</c> with <c>merges.txt</c>, else a <c>.tiktoken</c> file.</summary>
     /// <param name="vocabSize">The model's vocabulary, which tells the number of languages where no file does.</param>
     /// <exception cref="CheckpointException">The files are missing or damaged.</exception>
     public static WhisperTokenizer Load(string folder, int? vocabSize = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
+        if (Path.Combine(folder, VocabularyFile.FileName) is var compact && File.Exists(compact)) return VocabularyFile.Read(compact, vocabSize);
         using (var json = SettingsFile.OpenIfPresent(Path.Combine(folder, "tokenizer.json")))
         {
             if (json is not null) return TokenizerFiles.ReadTokenizerJson(json, vocabSize);
@@ -127,7 +132,7 @@ public sealed partial class WhisperTokenizer
         if (File.Exists(Path.Combine(folder, "vocab.json"))) return TokenizerFiles.ReadVocabularyAndMerges(folder, vocabSize);
         var name = vocabSize < 51865 ? "gpt2.tiktoken" : "multilingual.tiktoken";
         if (File.Exists(Path.Combine(folder, name))) return LoadTiktoken(Path.Combine(folder, name), vocabSize);
-        throw new CheckpointException($"'{folder}' has no tokenizer: expected 'tokenizer.json', or 'vocab.json' with 'merges.txt', or '{name}'. Download the model again.");
+        throw new CheckpointException($"'{folder}' has no tokenizer: expected '{VocabularyFile.FileName}', or 'tokenizer.json', or 'vocab.json' with 'merges.txt', or '{name}'. Download the model again.");
     }
 
     /// <summary>Reads OpenAI's ranks, <c>gpt2.tiktoken</c> or <c>multilingual.tiktoken</c>; the special tokens are computed, for 99 languages unless <paramref name="vocabSize"/> tells otherwise.</summary>

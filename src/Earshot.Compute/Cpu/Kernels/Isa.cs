@@ -7,9 +7,7 @@ namespace Earshot.Compute.Cpu.Kernels;
 /// <summary>The instructions that kernels use: what the processor and the system give, no more than was asked for.</summary>
 internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bool HasVnni)
 {
-    const int LeafFeatures = 7;
-
-    /// <summary>Whether plain vector code uses 512 bits: not where the runtime holds that they slow the processor down.</summary>
+    /// <summary>Whether plain vector code uses 512 bits: not where the runtime holds that they slow the processor down, or was compiled without them.</summary>
     public bool Wide => Set >= InstructionSet.Avx512 && Vector512.IsHardwareAccelerated;
 
     /// <summary>The best there is, at most <paramref name="limit"/>, else at most what EARSHOT_ISA names.</summary>
@@ -19,12 +17,14 @@ internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bo
         var cap = limit ?? Named(Environment.GetEnvironmentVariable("EARSHOT_ISA")) ?? InstructionSet.Amx;
         var set = Best(cap);
         bool wide = set >= InstructionSet.Avx512;
-        return new Isa(set, wide && HasBf16Dot(), set == InstructionSet.Avx2Vnni || (wide && HasWideVnni()));
+        var features = ProcessorFeatures.OfThisMachine;
+        return new Isa(set, wide && features.HasAvx512Bf16, set == InstructionSet.Avx2Vnni || (wide && features.HasAvx512Vnni));
     }
 
     static InstructionSet Best(InstructionSet cap)
     {
-        if (cap >= InstructionSet.Avx512 && HasAvx512())
+        // Emitted code needs the processor alone; AVX2's is compiled, so that the compiler must have been told of it.
+        if (cap >= InstructionSet.Avx512 && ProcessorFeatures.OfThisMachine.HasAvx512 && Avx2.IsSupported && Fma.IsSupported)
         {
             return cap >= InstructionSet.Amx && HasAmx() ? InstructionSet.Amx : InstructionSet.Avx512;
         }
@@ -41,22 +41,8 @@ internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bo
             : throw new ArgumentException($"EARSHOT_ISA is '{name}'; expected portable, avx2, avx2-vnni, avx512 or amx.");
     }
 
-    static bool HasAvx512() =>
-        Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported && RuntimeInformation.ProcessArchitecture == Architecture.X64;
-
-    // Leaf 7, subleaf 1, EAX bit 5: AVX512_BF16.
-    static bool HasBf16Dot() => MaxSubleaf() >= 1 && Bit(X86Base.CpuId(LeafFeatures, 1).Eax, 5);
-
-    // Leaf 7, ECX bit 11: AVX512_VNNI.
-    static bool HasWideVnni() => Bit(X86Base.CpuId(LeafFeatures, 0).Ecx, 11);
-
-    // Leaf 7, EDX bits 22, 24, 25: AMX-BF16, AMX-TILE, AMX-INT8; Linux hands out the tiles' state on request.
-    static bool HasAmx()
-    {
-        if (!OperatingSystem.IsLinux()) return false;
-        int features = X86Base.CpuId(LeafFeatures, 0).Edx;
-        return Bit(features, 22) && Bit(features, 24) && Bit(features, 25) && RequestTiles();
-    }
+    // Linux hands out the tiles' state on request.
+    static bool HasAmx() => OperatingSystem.IsLinux() && ProcessorFeatures.OfThisMachine.HasAmx && RequestTiles();
 
     static bool RequestTiles()
     {
@@ -65,10 +51,6 @@ internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bo
         const int tileData = 18;
         return SystemCall(archPrctl, requestPermission, tileData) == 0;
     }
-
-    static int MaxSubleaf() => X86Base.CpuId(LeafFeatures, 0).Eax;
-
-    static bool Bit(int value, int bit) => (value >> bit & 1) != 0;
 
     [LibraryImport("libc", EntryPoint = "syscall")]
     private static partial nint SystemCall(nint number, nint first, nint second);

@@ -30,6 +30,7 @@ public sealed class QuantizedTensors : ITensorStore
             foreach (var suffix in parts.Keys) _names.Remove(name + suffix);
             _names.Add(name);
         }
+        foreach (var panels in stored.Names.Where(name => name.EndsWith(WeightScheme.PanelsSuffix, StringComparison.Ordinal))) AddPanels(panels[..^WeightScheme.PanelsSuffix.Length]);
     }
 
     /// <summary>The format of the quantised matrices.</summary>
@@ -44,6 +45,20 @@ public sealed class QuantizedTensors : ITensorStore
 
     public StoredTensor? Find(string name) =>
         _quantized.TryGetValue(name, out var tensor) ? tensor : _names.Contains(name) ? _stored.Find(name) : null;
+
+    void AddPanels(string name)
+    {
+        var panels = _stored.Find(name + WeightScheme.PanelsSuffix)!;
+        if (Format != WeightFormat.Int8 || panels is not IMappedTensor { Metadata: var metadata })
+            throw new CheckpointException($"{Location}: '{panels.Name}' holds panels of int8, which the configuration does not speak of. Quantise the model again.");
+        if (metadata.GetValueOrDefault(WeightScheme.LayoutKey) is var version && version != WeightScheme.LayoutVersion)
+            throw new CheckpointException($"{Location}: its panels are of layout '{version ?? "(none)"}'; this version of Earshot reads '{WeightScheme.LayoutVersion}'. Quantise the model again with this version, or use the version that wrote it.");
+        if (!_quantized.TryAdd(name, PanelledTensor.Open(name, _stored, panels)))
+            throw new CheckpointException($"{Location}: '{name}' is there twice, as rows and as panels. Quantise the model again.");
+        _names.Remove(panels.Name);
+        _names.Remove(name + WeightScheme.ScalesSuffix);
+        _names.Add(name);
+    }
 
     Dictionary<string, StoredTensor> Parts(string name)
     {

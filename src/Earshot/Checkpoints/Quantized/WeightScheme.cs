@@ -7,11 +7,18 @@ namespace Earshot.Checkpoints;
 
 /// <summary>
 /// How a quantised matrix lies in a safetensors file: <c>NAME.codes</c> and <c>NAME.scales</c> (and <c>NAME.scale_codes</c>
-/// for nf4) in place of <c>NAME</c>. Rows are outputs and are quantised one by one along their inputs.
+/// for nf4) in place of <c>NAME</c>. Rows are outputs and are quantised one by one along their inputs. An int8 matrix whose rows
+/// fill whole steps lies in panels instead, <c>NAME.panels</c> beside <c>NAME.scales</c>, so that it is computed with where it is mapped.
 /// </summary>
 public static class WeightScheme
 {
-    internal const string CodesSuffix = ".codes", ScalesSuffix = ".scales", ScaleCodesSuffix = ".scale_codes";
+    internal const string CodesSuffix = ".codes", ScalesSuffix = ".scales", ScaleCodesSuffix = ".scale_codes", PanelsSuffix = ".panels";
+
+    /// <summary>The metadata that says how panels lie, and the version that is written and read.</summary>
+    internal const string LayoutKey = "earshot.panels", LayoutVersion = "1";
+
+    /// <summary>Panels begin at a page of the file, so that they can be mapped and read as they are.</summary>
+    internal const int PanelAlignment = 4096;
 
     /// <summary>The formats that are saved, by the names that the configuration and the command line use.</summary>
     public static IReadOnlyDictionary<string, WeightFormat> Names { get; } = new Dictionary<string, WeightFormat>(StringComparer.OrdinalIgnoreCase)
@@ -47,6 +54,9 @@ public static class WeightScheme
         ],
         _ => throw new ModelException($"Weights are not saved as {format}."),
     };
+
+    /// <summary>The shape of a matrix's panels: (panels, steps, outputs of a panel, inputs of a step).</summary>
+    internal static Shape PanelShape(in Int8PanelLayout layout) => new(layout.Panels, layout.Steps, Int8PanelLayout.Width, Int8PanelLayout.StepInputs);
 
     /// <summary>The bytes of a row that a part holds.</summary>
     internal static Span<byte> PartOf(QuantizedRow row, string suffix) => suffix switch

@@ -1,0 +1,16 @@
+using System.Runtime.InteropServices;
+
+namespace Earshot.Compute.Quantization;
+
+/// <summary>A stored int8 matrix whose panels lie in mapped memory as the kernels read them, for whoever computes in int8: nothing is packed or copied.</summary>
+public interface IInt8Panels
+{
+    Int8PanelLayout Layout { get; }
+
+    /// <summary>The mapped file, and where in it the first panel begins, in bytes.</summary>
+    (SafeBuffer Memory, long Offset) Panels { get; }
+
+    /// <summary>Reads what one unit of each row's codes is worth, (rows).</summary>
+    /// <exception cref="CheckpointException">A scale is no number that quantising gives.</exception>
+    void ReadScales(Span<float> destination);
+}
