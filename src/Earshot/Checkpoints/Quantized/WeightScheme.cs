@@ -7,11 +7,15 @@ namespace Earshot.Checkpoints;
 
 /// <summary>
 /// How a quantised matrix lies in a safetensors file: <c>NAME.codes</c> and <c>NAME.scales</c> (and <c>NAME.scale_codes</c>
-/// for nf4) in place of <c>NAME</c>. Rows are outputs and are quantised one by one along their inputs.
+/// for nf4) in place of <c>NAME</c>. Rows are outputs and are quantised one by one along their inputs. Matrices are in the
+/// format that the configuration names, or in int8, which their codes' type tells.
 /// </summary>
 public static class WeightScheme
 {
     internal const string CodesSuffix = ".codes", ScalesSuffix = ".scales", ScaleCodesSuffix = ".scale_codes";
+
+    /// <summary>What the names of a matrix's parts end in.</summary>
+    internal static IReadOnlyList<string> Suffixes { get; } = [CodesSuffix, ScalesSuffix, ScaleCodesSuffix];
 
     /// <summary>The formats that are saved, by the names that the configuration and the command line use.</summary>
     public static IReadOnlyDictionary<string, WeightFormat> Names { get; } = new Dictionary<string, WeightFormat>(StringComparer.OrdinalIgnoreCase)
