@@ -52,6 +52,7 @@ internal sealed class QuantizeCommand : EarshotCommand
         }
         Terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{target}: {Units.Bytes(result.BytesBefore)} → {Units.Bytes(result.BytesAfter)} ({100.0 * result.BytesAfter / result.BytesBefore:0} %), {result.Quantized} matrices as {WeightScheme.NameOf(options.Format)}, {result.Kept} tensors kept"));
+        if (result.From is { } from) Terminal.Out.WriteLine($"The source was {WeightScheme.NameOf(from)} already, so the result has the rounding of both; from the original checkpoint it would have one.");
         if (clips is not null) Terminal.Out.WriteLine($"{await CompareAsync(source, target, clips, cancellationToken).ConfigureAwait(false)} on {clips.Count} clips");
         return ExitCode.Ok;
     }

@@ -7,7 +7,7 @@ namespace Earshot.Cli.Inspection;
 internal sealed class InspectedWeights : IDisposable
 {
     readonly SafetensorsCheckpoint? _file;
-    readonly string? _format;
+    readonly QuantizedTensors? _quantized;
     readonly Dictionary<string, long> _quantizedBytes = [];
 
     /// <summary>Weights that are stored as plain numbers.</summary>
@@ -16,7 +16,7 @@ internal sealed class InspectedWeights : IDisposable
     InspectedWeights(SafetensorsCheckpoint file, QuantizedTensors tensors) : this(tensors)
     {
         _file = file;
-        _format = WeightScheme.NameOf(tensors.Format);
+        _quantized = tensors;
         foreach (var name in file.Names)
         {
             // The parts of a matrix are called by its name and a suffix of one word.
@@ -48,7 +48,7 @@ internal sealed class InspectedWeights : IDisposable
     public long BytesOf(StoredTensor tensor) => _quantizedBytes.TryGetValue(tensor.Name, out long bytes) ? bytes : tensor.ByteLength;
 
     /// <summary>How the elements are stored: <c>F16</c>, <c>int8</c>.</summary>
-    public string TypeOf(StoredTensor tensor) => _quantizedBytes.ContainsKey(tensor.Name) ? _format! : tensor.Type.ToString();
+    public string TypeOf(StoredTensor tensor) => _quantized?.FormatOf(tensor.Name) is { } format ? WeightScheme.NameOf(format) : tensor.Type.ToString();
 
     public void Dispose() => _file?.Dispose();
 }

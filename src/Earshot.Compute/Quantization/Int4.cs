@@ -3,15 +3,14 @@ using Earshot.Compute.Cpu;
 namespace Earshot.Compute.Quantization;
 
 /// <summary>
-/// Symmetric int4 in groups: a value is a whole number from −7 to 7 times its group's scale, a float16. A code is the number
-/// plus 8; two share a byte, the first in the low half. The last group may be short.
+/// int4 in groups: a value is a whole number from −8 to 7 times its group's scale, a float16 of either sign that is searched for
+/// the least squared error. A code is the number plus 8; two share a byte, the first in the low half. The last group may be short.
 /// </summary>
 public static class Int4
 {
     /// <summary>The code of zero.</summary>
     public const int Zero = 8;
 
-    const int Largest = 7;
     const int Chunk = 128;
 
     /// <summary>The value of each code, in units of the scale.</summary>
@@ -23,7 +22,10 @@ public static class Int4
     /// <summary>How many groups some values take.</summary>
     public static int Groups(WeightFormat format, int values) => (values + GroupSize(format) - 1) / GroupSize(format);
 
-    /// <summary>Codes of values, (count + 1) / 2 bytes, and a scale for each group.</summary>
+    /// <summary>
+    /// Codes of values, (count + 1) / 2 bytes, and a scale for each group, never with a larger squared error than the largest
+    /// magnitude over 7 has as the scale; the same bits on every machine.
+    /// </summary>
     public static void Quantize(ReadOnlySpan<float> values, int groupSize, Span<byte> codes, Span<Half> scales)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(groupSize, 1);
@@ -32,11 +34,11 @@ public static class Int4
         for (int first = 0, group = 0; first < values.Length; first += groupSize, group++)
         {
             int end = Math.Min(first + groupSize, values.Length);
-            scales[group] = Scale(values[first..end]);
+            scales[group] = Int4Scale.Find(values[first..end]);
             for (int start = first; start < end; start += Chunk)
             {
                 var part = values[start..Math.Min(start + Chunk, end)];
-                Rounding.ToMultiples(part, (float)scales[group], Largest, multiples);
+                Rounding.ToMultiples(part, (float)scales[group], (Int4Scale.Lowest, Int4Scale.Highest), multiples);
                 for (int i = 0; i < part.Length; i++) codes[(start + i) >> 1] |= (byte)(multiples[i] + Zero << 4 * ((start + i) & 1));
             }
         }
@@ -46,6 +48,4 @@ public static class Int4
     {
         for (int i = 0; i < values.Length; i++) values[i] = Values[codes[i >> 1] >> 4 * (i & 1) & 15] * (float)scales[i / groupSize];
     }
-
-    static Half Scale(ReadOnlySpan<float> values) => (Half)MathF.Min(Rounding.Largest(values) / Largest, (float)Half.MaxValue);
 }

@@ -10,7 +10,7 @@ public static class Int8
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(codes.Length, values.Length);
         float scale = Rounding.Largest(values) / Largest;
-        Rounding.ToMultiples(values, scale, Largest, codes);
+        Rounding.ToMultiples(values, scale, (-Largest, Largest), codes);
         return scale;
     }
 

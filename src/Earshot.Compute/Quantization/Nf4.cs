@@ -5,8 +5,9 @@ public readonly record struct Nf4Scales(float Mean, float Step);
 
 /// <summary>
 /// NormalFloat4 (Dettmers et al., QLoRA, 2023): blocks of 64 values, each the nearest of 16 quantiles of a normal distribution
-/// times the block's largest magnitude, which is itself quantised to 8 bits in blocks of 256 about their mean. Two codes share
-/// a byte, the first in the low half. The last blocks may be short.
+/// times the block's scale, which is itself quantised to 8 bits in blocks of 256 about their mean. Where the paper takes the
+/// largest magnitude, the scale is searched for the least squared error. Two codes share a byte, the first in the low half. The
+/// last blocks may be short.
 /// </summary>
 public static class Nf4
 {
@@ -33,16 +34,17 @@ public static class Nf4
     /// <summary>How many blocks of scales some values take.</summary>
     public static int ScaleBlocks(int values) => (Blocks(values) + ScalesPerBlock - 1) / ScalesPerBlock;
 
-    /// <summary>Codes of values, (count + 1) / 2 bytes, codes of their scales, and what those are quantised with.</summary>
+    /// <summary>
+    /// Codes of values, (count + 1) / 2 bytes, codes of their scales, and what those are quantised with; never with a larger squared
+    /// error in 256 blocks than their largest magnitudes have as the scales; the same bits on every machine.
+    /// </summary>
     public static void Quantize(ReadOnlySpan<float> values, Span<byte> codes, Span<sbyte> scaleCodes, Span<Nf4Scales> scales)
     {
-        codes[..((values.Length + 1) / 2)].Clear();
         QuantizeScales(values, scaleCodes, scales);
         for (int first = 0, block = 0; first < values.Length; first += BlockSize, block++)
         {
             float scale = Scale(scaleCodes[block], scales[block / ScalesPerBlock]);
-            int end = Math.Min(first + BlockSize, values.Length);
-            for (int i = first; i < end; i++) codes[i >> 1] |= (byte)(Nearest(scale == 0 ? 0 : values[i] / scale) << 4 * (i & 1));
+            Nf4Scale.Encode(Block(values, block), scale, codes[(first / 2)..]);
         }
     }
 
@@ -58,37 +60,51 @@ public static class Nf4
     /// <summary>A block's scale from its code.</summary>
     public static float Scale(sbyte code, Nf4Scales scales) => MathF.Max(0, MathF.FusedMultiplyAdd(code, scales.Step, scales.Mean));
 
+    static ReadOnlySpan<float> Block(ReadOnlySpan<float> values, int block) =>
+        values[(block * BlockSize)..Math.Min((block + 1) * BlockSize, values.Length)];
+
     static void QuantizeScales(ReadOnlySpan<float> values, Span<sbyte> codes, Span<Nf4Scales> scales)
     {
         int blocks = Blocks(values.Length);
-        Span<float> largest = stackalloc float[ScalesPerBlock];
-        for (int first = 0; first < blocks; first += ScalesPerBlock)
+        for (int first = 0, i = 0; first < blocks; first += ScalesPerBlock, i++)
         {
-            var part = largest[..Math.Min(ScalesPerBlock, blocks - first)];
-            double sum = 0;
-            for (int i = 0; i < part.Length; i++)
-            {
-                int start = (first + i) * BlockSize;
-                part[i] = Rounding.Largest(values[start..Math.Min(start + BlockSize, values.Length)]);
-                sum += part[i];
-            }
-            float mean = (float)(sum / part.Length), widest = 0;
-            foreach (float scale in part) widest = MathF.Max(widest, MathF.Abs(scale - mean));
-            float step = widest / 127;
-            scales[first / ScalesPerBlock] = new Nf4Scales(mean, step);
-            for (int i = 0; i < part.Length; i++) codes[first + i] = step == 0 ? (sbyte)0 : (sbyte)Math.Clamp(MathF.Round((part[i] - mean) / step), -127, 127);
+            int last = Math.Min(first + ScalesPerBlock, blocks);
+            scales[i] = QuantizeScales(values[(first * BlockSize)..Math.Min(last * BlockSize, values.Length)], codes[first..last]);
         }
     }
 
-    static int Nearest(float value)
+    // Scales of up to 256 blocks: the ones that fit best unless, once they share a mean and a step, the largest magnitudes do.
+    static Nf4Scales QuantizeScales(ReadOnlySpan<float> values, Span<sbyte> codes)
     {
-        var table = Values;
-        int low = 0;
-        // The first code whose midpoint with the next is not below the value.
-        for (int half = 8; half > 0; half >>= 1)
-        {
-            if (value > (table[low + half - 1] + table[low + half]) / 2) low += half;
-        }
-        return low;
+        Span<float> wished = stackalloc float[ScalesPerBlock];
+        wished = wished[..codes.Length];
+        for (int i = 0; i < codes.Length; i++) wished[i] = Rounding.Largest(Block(values, i));
+        var plain = ToCodes(wished, codes);
+        double plainError = SquaredError(values, codes, plain);
+        for (int i = 0; i < codes.Length; i++) wished[i] = Nf4Scale.Find(Block(values, i), wished[i]);
+        Span<sbyte> searchedCodes = stackalloc sbyte[ScalesPerBlock];
+        searchedCodes = searchedCodes[..codes.Length];
+        var searched = ToCodes(wished, searchedCodes);
+        if (!(SquaredError(values, searchedCodes, searched) < plainError)) return plain;
+        searchedCodes.CopyTo(codes);
+        return searched;
+    }
+
+    static double SquaredError(ReadOnlySpan<float> values, ReadOnlySpan<sbyte> codes, Nf4Scales scales)
+    {
+        double sum = 0;
+        for (int i = 0; i < codes.Length; i++) sum += Nf4Scale.SquaredError(Block(values, i), Scale(codes[i], scales));
+        return sum;
+    }
+
+    static Nf4Scales ToCodes(ReadOnlySpan<float> scales, Span<sbyte> codes)
+    {
+        double sum = 0;
+        foreach (float scale in scales) sum += scale;
+        float mean = (float)(sum / scales.Length), widest = 0;
+        foreach (float scale in scales) widest = MathF.Max(widest, MathF.Abs(scale - mean));
+        float step = widest / 127;
+        for (int i = 0; i < scales.Length; i++) codes[i] = step == 0 ? (sbyte)0 : (sbyte)Math.Clamp(MathF.Round((scales[i] - mean) / step), -127, 127);
+        return new Nf4Scales(mean, step);
     }
 }

@@ -20,8 +20,8 @@ internal static class Rounding
         return largest;
     }
 
-    /// <summary>The nearest multiples, ties to even, at most <paramref name="limit"/> either way; zeros where the scale is zero.</summary>
-    public static void ToMultiples(ReadOnlySpan<float> values, float scale, int limit, Span<sbyte> multiples)
+    /// <summary>The nearest multiples, ties to even, within limits; zeros where the scale is zero.</summary>
+    public static void ToMultiples(ReadOnlySpan<float> values, float scale, (int Lowest, int Highest) limits, Span<sbyte> multiples)
     {
         if (scale == 0)
         {
@@ -34,16 +34,16 @@ internal static class Rounding
         {
             var part = values.Slice(i, 4 * width);
             Vector.Narrow(
-                Vector.Narrow(Rounded(part, scale, limit), Rounded(part[width..], scale, limit)),
-                Vector.Narrow(Rounded(part[(2 * width)..], scale, limit), Rounded(part[(3 * width)..], scale, limit))).CopyTo(multiples[i..]);
+                Vector.Narrow(Rounded(part, scale, limits), Rounded(part[width..], scale, limits)),
+                Vector.Narrow(Rounded(part[(2 * width)..], scale, limits), Rounded(part[(3 * width)..], scale, limits))).CopyTo(multiples[i..]);
         }
-        for (; i < values.Length; i++) multiples[i] = (sbyte)Math.Clamp(MathF.Round(values[i] / scale), -limit, limit);
+        for (; i < values.Length; i++) multiples[i] = (sbyte)Math.Clamp(MathF.Round(values[i] / scale), limits.Lowest, limits.Highest);
     }
 
-    static Vector<int> Rounded(ReadOnlySpan<float> values, float scale, int limit)
+    static Vector<int> Rounded(ReadOnlySpan<float> values, float scale, (int Lowest, int Highest) limits)
     {
         var multiple = new Vector<float>(values) / new Vector<float>(scale);
-        multiple = Vector.Min(Vector.Max(multiple, new Vector<float>(-limit)), new Vector<float>(limit));
+        multiple = Vector.Min(Vector.Max(multiple, new Vector<float>(limits.Lowest)), new Vector<float>(limits.Highest));
         // Adding 1.5 · 2²³ leaves no bits for a fraction.
         var whole = new Vector<float>(12582912f);
         return Vector.ConvertToInt32(multiple + whole - whole);

@@ -44,7 +44,7 @@ public static class WhisperExporter
 
     static readonly string[] s_companions =
     [
-        WhisperConfig.FileName, GenerationConfig.FileName, PreprocessorConfig.FileName, "tokenizer.json", "tokenizer_config.json",
+        WhisperConfig.FileName, GenerationConfig.FileName, PreprocessorConfig.FileName, "vocabulary.bin", "tokenizer.json", "tokenizer_config.json",
         "vocab.json", "merges.txt", "added_tokens.json", "normalizer.json", "special_tokens_map.json",
     ];
 

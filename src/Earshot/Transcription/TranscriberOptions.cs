@@ -37,6 +37,6 @@ public sealed record TranscriberOptions
         var preferred = CpuDevice.PreferredWeights(InstructionSet);
         var plain = new CpuOptions { Threads = Threads, Weights = Weights ?? preferred, WeightsFor = WeightsFor, InstructionSet = InstructionSet };
         if (Weights is not null || checkpoint.Weights is not QuantizedTensors quantized) return plain;
-        return plain with { WeightsFor = name => WeightsFor?.Invoke(name) ?? (quantized.IsQuantized(name) ? quantized.Format : null) };
+        return plain with { WeightsFor = name => WeightsFor?.Invoke(name) ?? quantized.FormatOf(name) };
     }
 }

@@ -30,14 +30,19 @@ public sealed class CheckpointQuantizerTests : IDisposable
         foreach (var name in new[] { "model.encoder.layers.0.fc1.weight", "model.decoder.embed_tokens.weight" })
         {
             float[] expected = original.Weights.Find(name)!.ToFloats(), actual = quantized.Weights.Find(name)!.ToFloats();
-            int columns = original.Weights.Find(name)!.Shape[1], group = Math.Min(columns, GroupSize(format) ?? columns);
-            for (int first = 0; first < expected.Length; first += group)
+            int columns = original.Weights.Find(name)!.Shape[1], group = GroupSize(format) ?? columns;
+            for (int row = 0; row < expected.Length; row += columns)
             {
-                float largest = expected.AsSpan(first, group).ToArray().Max(MathF.Abs);
-                for (int i = first; i < first + group; i++)
+                double error = 0, most = 0;
+                foreach (var (values, saved) in expected.AsSpan(row, columns).ToArray().Chunk(group).Zip(actual.AsSpan(row, columns).ToArray().Chunk(group)))
                 {
-                    if (MathF.Abs(expected[i] - actual[i]) > (Bound(format) * largest) + Smallest) Assert.Fail($"{name}[{i}]: {expected[i]} became {actual[i]} where the largest is {largest}");
+                    double bound = (Bound(format) * values.Max(MathF.Abs)) + Smallest;
+                    if (format == WeightFormat.Int8 && values.Zip(saved).Any(pair => MathF.Abs(pair.First - pair.Second) > bound)) Assert.Fail($"{name}, row {row / columns}: further off than {bound}");
+                    error += values.Zip(saved, (value, other) => ((double)value - other) * ((double)value - other)).Sum();
+                    most += values.Length * bound * bound;
                 }
+                // A searched scale may cut off a value, but a row's squared error is never that of more than half a step everywhere.
+                if (error > most) Assert.Fail($"{name}, row {row / columns}: squared error {error} of {most}");
             }
         }
     }
@@ -122,6 +127,39 @@ public sealed class CheckpointQuantizerTests : IDisposable
         CheckpointQuantizer.Run(source, target, options);
         Assert.Contains("quantised already, as int8", Assert.Throws<CheckpointException>(() => CheckpointQuantizer.Run(target, target + "2", options)).Message, StringComparison.Ordinal);
         Assert.Equal(["quantized"], Directory.EnumerateFileSystemEntries(_folder.Path).Select(Path.GetFileName));
+    }
+
+    [Theory]
+    [InlineData(WeightFormat.Int4Group32)]
+    [InlineData(WeightFormat.Nf4)]
+    public void An_int8_model_goes_on_to_four_bits_and_what_is_kept_stays_int8(WeightFormat format)
+    {
+        const string changed = "model.decoder.layers.0.fc1.weight", kept = "model.decoder.layers.0.fc2.weight";
+        var source = TestData.Require("models/whisper-base");
+        var target = Path.Combine(_folder.Path, "quantized");
+        var result = CheckpointQuantizer.Run(source, target, new QuantizationOptions { Format = format, Keep = name => name != changed });
+        Assert.Equal((WeightFormat.Int8, 1), (result.From, result.Quantized));
+        using var original = WhisperCheckpoint.Open(source);
+        using var saved = WhisperCheckpoint.Open(target);
+        QuantizedTensors before = Assert.IsType<QuantizedTensors>(original.Weights), after = Assert.IsType<QuantizedTensors>(saved.Weights);
+        Assert.Equal(before.Names.Order(StringComparer.Ordinal), after.Names.Order(StringComparer.Ordinal));
+        Assert.Equal((format, WeightFormat.Int8, null), (after.FormatOf(changed), after.FormatOf(kept), after.FormatOf("model.encoder.conv1.weight")));
+        Assert.Equal(Row(before, kept, WeightFormat.Int8).Codes, Row(after, kept, WeightFormat.Int8).Codes);
+        var expected = new QuantizedRow(format, before.Find(changed)!.Shape[1]);
+        var values = new float[expected.Columns];
+        before.Find(changed)!.ReadFloats(5L * expected.Columns, values);
+        expected.Quantize(values);
+        var actual = Row(after, changed, format);
+        Assert.Equal(expected.Codes, actual.Codes);
+        Assert.Equal(expected.Scales, actual.Scales);
+        Assert.Contains("start from the original checkpoint", Assert.Throws<CheckpointException>(() => CheckpointQuantizer.Run(target, target + "2", new QuantizationOptions { Format = WeightFormat.Int8 })).Message, StringComparison.Ordinal);
+    }
+
+    static QuantizedRow Row(QuantizedTensors tensors, string name, WeightFormat format)
+    {
+        var row = new QuantizedRow(format, tensors.Find(name)!.Shape[1]);
+        Assert.IsAssignableFrom<IQuantizedRows>(tensors.Find(name)).ReadRow(5, row);
+        return row;
     }
 
     [Fact]

@@ -33,6 +33,36 @@ public sealed class QuantizedTensorsTests : IDisposable
         Assert.Equal(Product(original.Weights, format), Product(quantized, format));
     }
 
+    [Theory]
+    [InlineData(WeightFormat.Int4Group32)]
+    [InlineData(WeightFormat.Int4Group128)]
+    [InlineData(WeightFormat.Nf4)]
+    public void A_matrix_saved_from_int8_gives_the_products_of_quantising_it_at_load_bit_for_bit(WeightFormat format)
+    {
+        const string name = "model.decoder.layers.0.fc2.weight";
+        var source = TestData.Require("models/whisper-base");
+        var target = Path.Combine(_folder.Path, "quantized");
+        CheckpointQuantizer.Run(source, target, new QuantizationOptions { Format = format, Keep = other => other != name });
+        using var original = WhisperCheckpoint.Open(source);
+        using var saved = WhisperCheckpoint.Open(target);
+        Assert.Equal(Product(original.Weights, format, name), Product(saved.Weights, format, name));
+    }
+
+    [Fact]
+    public void Scales_of_int4_may_be_negative()
+    {
+        var values = Enumerable.Range(0, 64).Select(i => i % 32 == 9 ? 8f : i % 15 - 7).ToArray();
+        using var file = Write(WeightFormat.Int4Group32, values, 32);
+        var stored = new QuantizedTensors(file, WeightFormat.Int4Group32);
+        var row = new QuantizedRow(WeightFormat.Int4Group32, 32);
+        Assert.IsAssignableFrom<IQuantizedRows>(stored.Find("w.weight")).ReadRow(0, row);
+        Assert.Equal((Half)(-1), row.Int4Scales[0]);
+        Assert.Equal(values, stored.Find("w.weight")!.ToFloats());
+        var x = new float[32];
+        x[9] = 2;
+        Assert.Equal([16, 16], Product(stored, WeightFormat.Int4Group32, "w.weight", x));
+    }
+
     [Theory, MemberData(nameof(Formats))]
     public void Rows_are_read_as_they_were_quantised(WeightFormat format)
     {

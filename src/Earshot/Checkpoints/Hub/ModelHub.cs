@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Earshot.Tokenizers;
 
 namespace Earshot.Checkpoints;
 
@@ -11,7 +12,7 @@ public sealed partial class ModelHub : IDisposable
     static readonly HashSet<string> s_wanted = new(StringComparer.Ordinal)
     {
         WhisperConfig.FileName, GenerationConfig.FileName, PreprocessorConfig.FileName,
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "added_tokens.json", "normalizer.json",
+        VocabularyFile.FileName, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "added_tokens.json", "normalizer.json",
     };
 
     readonly HubOptions _options;

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
-using Earshot.Compute.Quantization;
+using Earshot.Tokenizers;
 
 namespace Earshot.Checkpoints;
 
@@ -21,7 +21,11 @@ public sealed record QuantizationOptions
 /// <param name="BytesAfter">The tensors' bytes in the result.</param>
 /// <param name="Quantized">Matrices that were quantised.</param>
 /// <param name="Kept">Tensors that were kept.</param>
-public sealed record QuantizationResult(long BytesBefore, long BytesAfter, int Quantized, int Kept);
+public sealed record QuantizationResult(long BytesBefore, long BytesAfter, int Quantized, int Kept)
+{
+    /// <summary>The format that the source was quantised in, whose rounding the result has too; null for a source of plain numbers.</summary>
+    public WeightFormat? From { get; init; }
+}
 
 /// <summary>Writes a model folder whose matrices are quantised: a safetensors file, with the scheme in <c>config.json</c>.</summary>
 public static class CheckpointQuantizer
@@ -30,10 +34,17 @@ public static class CheckpointQuantizer
     const string Method = "earshot";
 
     // Everything of a model folder but its weights.
-    static readonly string[] s_companions = ["generation_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json", "normalizer.json", "LICENSE"];
+    static readonly string[] s_companions = ["generation_config.json", "preprocessor_config.json", "normalizer.json", "LICENSE"];
 
-    /// <summary>Quantises the model of a folder into another folder, which is written beside and then renamed.</summary>
-    /// <exception cref="CheckpointException">The source is no model, or is quantised already, or the target exists.</exception>
+    // What the compact vocabulary takes the place of; copied where it cannot.
+    static readonly string[] s_tokenizer = ["tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json"];
+
+    /// <summary>
+    /// Quantises the model of a folder into another folder, which is written beside and then renamed. An int8 source may go on to
+    /// four bits: its values are what is quantised, and matrices that are kept stay int8; or be written anew in panels with the same values,
+    /// where it lies in rows. The tokenizer becomes a compact file.
+    /// </summary>
+    /// <exception cref="CheckpointException">The source is no model, or is quantised in this way or to four bits already, or the target exists.</exception>
     public static QuantizationResult Run(string source, string target, QuantizationOptions options, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(source);
@@ -41,14 +52,17 @@ public static class CheckpointQuantizer
         ArgumentNullException.ThrowIfNull(options);
         WeightScheme.NameOf(options.Format);
         if (Path.Exists(target)) throw new CheckpointException($"'{target}' exists already; name a folder that does not, or remove it first.");
-        if (FormatOf(source) is { } already) throw new CheckpointException($"'{source}' is quantised already, as {WeightScheme.NameOf(already)}; start from the original checkpoint.");
+        var from = FormatOf(source);
+        if (from is { } already && (already != WeightFormat.Int8 || already == options.Format && !HasRowsForPanels(source)))
+            throw new CheckpointException($"'{source}' is quantised already, as {WeightScheme.NameOf(already)}; start from the original checkpoint{(already == WeightFormat.Int8 ? ", or quantise to a smaller format" : "")}.");
         var temporary = $"{Path.TrimEndingDirectorySeparator(Path.GetFullPath(target))}.{Guid.NewGuid():N}.partial";
         try
         {
             Directory.CreateDirectory(temporary);
-            var result = WriteWeights(source, temporary, options, progress, cancellationToken);
+            var result = WriteWeights(source, temporary, options, progress, cancellationToken) with { From = from };
             WriteConfig(source, temporary, options.Format);
-            foreach (var name in s_companions.Where(name => File.Exists(Path.Combine(source, name)))) File.Copy(Path.Combine(source, name), Path.Combine(temporary, name));
+            WriteTokenizer(source, temporary);
+            Copy(s_companions, source, temporary);
             Directory.Move(temporary, target);
             return result;
         }
@@ -79,27 +93,75 @@ public static class CheckpointQuantizer
     static QuantizationResult WriteWeights(string source, string folder, QuantizationOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         using var checkpoint = SafetensorsCheckpoint.Open(source);
-        var tensors = checkpoint.Names.Order(StringComparer.Ordinal).Select(name => checkpoint.Find(name)!).ToList();
-        long total = tensors.Sum(tensor => tensor.ByteLength), done = 0, after = 0;
+        ITensorStore tensors = FormatOf(source) is { } from ? new QuantizedTensors(checkpoint, from) : checkpoint;
+        long total = checkpoint.Names.Sum(name => checkpoint.Find(name)!.ByteLength), work = 0, done = 0;
         int quantized = 0, kept = 0;
         var writes = new List<TensorToWrite>();
-        foreach (var tensor in tensors)
+        foreach (var tensor in tensors.Names.Order(StringComparer.Ordinal).Select(name => tensors.Find(name)!))
         {
-            bool matrix = IsMatrix(tensor) && options.Keep?.Invoke(tensor.Name) != true;
-            if (matrix) quantized++;
-            else kept++;
-            writes.AddRange(matrix ? Quantized(tensor, options.Format, Report, cancellationToken) : [Kept(tensor, Report)]);
+            if (IsMatrix(tensor) && options.Keep?.Invoke(tensor.Name) != true)
+            {
+                quantized++;
+                bool panels = options.Format == WeightFormat.Int8 && MatrixPanels.Fits(tensor);
+                if (panels) writes.Add(new MatrixPanels(tensor).ToWrite(Report, cancellationToken));
+                writes.AddRange(WeightScheme.Parts(options.Format, tensor.Shape[0], tensor.Shape[1]).Where(part => !panels || part.Suffix == WeightScheme.ScalesSuffix)
+                    .Select(part => new TensorToWrite(tensor.Name + part.Suffix, part.Type, part.Shape, stream => new MatrixRows(tensor, options.Format, part.Suffix).Write(stream, Report, cancellationToken))));
+            }
+            else
+            {
+                kept++;
+                writes.AddRange(AsStored(checkpoint, tensor.Name).Select(part => Kept(part, Report)));
+            }
         }
-        after = writes.Sum(write => write.ByteLength);
-        SafetensorsWriter.Write(Path.Combine(folder, SafetensorsCheckpoint.FileName), writes, new Dictionary<string, string> { ["format"] = "pt" }, cancellationToken);
-        return new QuantizationResult(total, after, quantized, kept);
+        work = writes.Sum(write => write.ByteLength);
+        SafetensorsWriter.Write(Path.Combine(folder, SafetensorsCheckpoint.FileName), writes, MetadataOf(writes), cancellationToken);
+        return new QuantizationResult(total, work, quantized, kept);
 
         void Report(long bytes)
         {
             done += bytes;
-            progress?.Report((double)done / total);
+            progress?.Report((double)done / work);
         }
     }
+
+    static Dictionary<string, string> MetadataOf(List<TensorToWrite> writes)
+    {
+        var metadata = new Dictionary<string, string> { ["format"] = "pt" };
+        if (writes.Any(write => write.Name.EndsWith(WeightScheme.PanelsSuffix, StringComparison.Ordinal))) metadata[WeightScheme.LayoutKey] = WeightScheme.LayoutVersion;
+        return metadata;
+    }
+
+    static bool HasRowsForPanels(string folder)
+    {
+        using var checkpoint = SafetensorsCheckpoint.Open(folder);
+        return checkpoint.Names.Where(name => name.EndsWith(WeightScheme.CodesSuffix, StringComparison.Ordinal)).Select(name => checkpoint.Find(name)!).Any(codes => codes.Shape.Rank == 2 && MatrixPanels.Fits(codes));
+    }
+
+    static void WriteTokenizer(string source, string target)
+    {
+        WhisperTokenizer tokenizer;
+        try
+        {
+            tokenizer = WhisperTokenizer.Load(source, WhisperConfig.Load(source).VocabSize);
+        }
+        catch (EarshotException)
+        {
+            // Weights alone, or a tokenizer that is not understood: the result is no worse than the source.
+            Copy(s_tokenizer, source, target);
+            return;
+        }
+        using var stream = File.Create(Path.Combine(target, VocabularyFile.FileName));
+        VocabularyFile.Write(stream, tokenizer);
+    }
+
+    static void Copy(string[] names, string source, string target)
+    {
+        foreach (var name in names.Where(name => File.Exists(Path.Combine(source, name)))) File.Copy(Path.Combine(source, name), Path.Combine(target, name));
+    }
+
+    // A tensor, or the parts of a quantised one.
+    static IEnumerable<StoredTensor> AsStored(SafetensorsCheckpoint checkpoint, string name) =>
+        checkpoint.Find(name) is { } plain ? [plain] : WeightScheme.Suffixes.Select(suffix => checkpoint.Find(name + suffix)).OfType<StoredTensor>();
 
     // The weights of linear layers and the token table; positions are added, not multiplied, and convolutions are small.
     static bool IsMatrix(StoredTensor tensor) =>
@@ -107,28 +169,6 @@ public static class CheckpointQuantizer
         && tensor.Type is DType.F32 or DType.F16 or DType.BF16
         && tensor.Name.EndsWith(".weight", StringComparison.Ordinal)
         && !tensor.Name.Contains("embed_positions", StringComparison.Ordinal);
-
-    static IEnumerable<TensorToWrite> Quantized(StoredTensor tensor, WeightFormat format, Action<long> report, CancellationToken cancellationToken)
-    {
-        int rows = tensor.Shape[0], columns = tensor.Shape[1];
-        foreach (var (suffix, type, shape) in WeightScheme.Parts(format, rows, columns))
-        {
-            // Parts are written apart, so each quantises the rows anew: time, for never holding a matrix in memory.
-            yield return new TensorToWrite(tensor.Name + suffix, type, shape, stream =>
-            {
-                var row = new QuantizedRow(format, columns);
-                var values = new float[columns];
-                for (int i = 0; i < rows; i++)
-                {
-                    if ((i & 255) == 0) cancellationToken.ThrowIfCancellationRequested();
-                    tensor.ReadFloats((long)i * columns, values);
-                    row.Quantize(values);
-                    stream.Write(WeightScheme.PartOf(row, suffix));
-                }
-                if (suffix == WeightScheme.CodesSuffix) report(tensor.ByteLength);
-            });
-        }
-    }
 
     static TensorToWrite Kept(StoredTensor tensor, Action<long> report) => new(tensor.Name, tensor.Type, tensor.Shape, stream =>
     {
@@ -138,9 +178,9 @@ public static class CheckpointQuantizer
             var part = buffer.AsSpan(0, (int)Math.Min(buffer.Length, tensor.ByteLength - at));
             tensor.Read(at, part);
             stream.Write(part);
+            report(part.Length);
         }
-        report(tensor.ByteLength);
-    });
+    }) { FileAlignment = tensor.Name.EndsWith(WeightScheme.PanelsSuffix, StringComparison.Ordinal) ? WeightScheme.PanelAlignment : 1 };
 
     static void WriteConfig(string source, string folder, WeightFormat format)
     {

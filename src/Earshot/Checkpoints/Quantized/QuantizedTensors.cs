@@ -25,15 +25,17 @@ public sealed class QuantizedTensors : ITensorStore
         foreach (var codes in stored.Names.Where(name => name.EndsWith(WeightScheme.CodesSuffix, StringComparison.Ordinal)))
         {
             var name = codes[..^WeightScheme.CodesSuffix.Length];
-            var parts = Parts(name);
-            _quantized[name] = new QuantizedTensor(name, ShapeOf(name, parts), format, parts);
+            // A model that was int8 first may have kept some matrices so.
+            var own = stored.Find(codes)!.Type == DType.I8 ? WeightFormat.Int8 : format;
+            var parts = Parts(name, own);
+            _quantized[name] = new QuantizedTensor(name, ShapeOf(name, own, parts), own, parts);
             foreach (var suffix in parts.Keys) _names.Remove(name + suffix);
             _names.Add(name);
         }
         foreach (var panels in stored.Names.Where(name => name.EndsWith(WeightScheme.PanelsSuffix, StringComparison.Ordinal))) AddPanels(panels[..^WeightScheme.PanelsSuffix.Length]);
     }
 
-    /// <summary>The format of the quantised matrices.</summary>
+    /// <summary>The format of the quantised matrices but for those that are int8 in a model of another.</summary>
     public WeightFormat Format { get; }
 
     public string Location => _stored.Location;
@@ -43,14 +45,16 @@ public sealed class QuantizedTensors : ITensorStore
     /// <summary>Whether a tensor is one of the quantised ones.</summary>
     public bool IsQuantized(string name) => _quantized.ContainsKey(name);
 
+    /// <summary>The format that a tensor is quantised in, or null where it is not.</summary>
+    public WeightFormat? FormatOf(string name) => _quantized.TryGetValue(name, out var tensor) ? ((IQuantizedRows)tensor).Format : null;
+
     public StoredTensor? Find(string name) =>
         _quantized.TryGetValue(name, out var tensor) ? tensor : _names.Contains(name) ? _stored.Find(name) : null;
 
     void AddPanels(string name)
     {
         var panels = _stored.Find(name + WeightScheme.PanelsSuffix)!;
-        if (Format != WeightFormat.Int8 || panels is not IMappedTensor { Metadata: var metadata })
-            throw new CheckpointException($"{Location}: '{panels.Name}' holds panels of int8, which the configuration does not speak of. Quantise the model again.");
+        if (panels is not IMappedTensor { Metadata: var metadata }) throw new CheckpointException($"{Location}: '{panels.Name}' holds panels, which are read from mapped files only.");
         if (metadata.GetValueOrDefault(WeightScheme.LayoutKey) is var version && version != WeightScheme.LayoutVersion)
             throw new CheckpointException($"{Location}: its panels are of layout '{version ?? "(none)"}'; this version of Earshot reads '{WeightScheme.LayoutVersion}'. Quantise the model again with this version, or use the version that wrote it.");
         if (!_quantized.TryAdd(name, PanelledTensor.Open(name, _stored, panels)))
@@ -60,25 +64,25 @@ public sealed class QuantizedTensors : ITensorStore
         _names.Add(name);
     }
 
-    Dictionary<string, StoredTensor> Parts(string name)
+    Dictionary<string, StoredTensor> Parts(string name, WeightFormat format)
     {
         // Suffixes and types do not depend on the sizes.
-        return WeightScheme.Parts(Format, 1, 1).ToDictionary(part => part.Suffix, part =>
+        return WeightScheme.Parts(format, 1, 1).ToDictionary(part => part.Suffix, part =>
         {
-            var stored = _stored.Find(name + part.Suffix) ?? throw new CheckpointException($"{Location}: '{name}{part.Suffix}' is missing; a matrix saved as {WeightScheme.NameOf(Format)} has it beside '{name}{WeightScheme.CodesSuffix}'. Quantise the model again.");
-            if (stored.Type != part.Type || stored.Shape.Rank != part.Shape.Rank) throw new CheckpointException($"{Location}: '{stored.Name}' is {stored.Type} {stored.Shape}; a matrix saved as {WeightScheme.NameOf(Format)} has {part.Type} of rank {part.Shape.Rank} there.");
+            var stored = _stored.Find(name + part.Suffix) ?? throw new CheckpointException($"{Location}: '{name}{part.Suffix}' is missing; a matrix saved as {WeightScheme.NameOf(format)} has it beside '{name}{WeightScheme.CodesSuffix}'. Quantise the model again.");
+            if (stored.Type != part.Type || stored.Shape.Rank != part.Shape.Rank) throw new CheckpointException($"{Location}: '{stored.Name}' is {stored.Type} {stored.Shape}; a matrix saved as {WeightScheme.NameOf(format)} has {part.Type} of rank {part.Shape.Rank} there.");
             return stored;
         });
     }
 
     // Of int4 and nf4 only half the columns' number is in the codes' shape; matrices of odd width are not saved quantised.
-    Shape ShapeOf(string name, Dictionary<string, StoredTensor> parts)
+    Shape ShapeOf(string name, WeightFormat format, Dictionary<string, StoredTensor> parts)
     {
         var codes = parts[WeightScheme.CodesSuffix].Shape;
-        long columns = Format == WeightFormat.Int8 ? codes[1] : 2L * codes[1];
+        long columns = format == WeightFormat.Int8 ? codes[1] : 2L * codes[1];
         if (columns > Array.MaxLength) throw new CheckpointException($"{Location}: '{name}{WeightScheme.CodesSuffix}' has shape {codes}, rows of {columns:N0} values; a row has at most {Array.MaxLength:N0}. Quantise the model again.");
         var shape = new Shape(codes[0], (int)columns);
-        foreach (var (suffix, _, expected) in WeightScheme.Parts(Format, shape[0], shape[1]))
+        foreach (var (suffix, _, expected) in WeightScheme.Parts(format, shape[0], shape[1]))
         {
             if (parts[suffix].Shape != expected) throw new CheckpointException($"{Location}: '{name}{suffix}' has shape {parts[suffix].Shape}, expected {expected} beside codes of {codes}. Quantise the model again.");
         }
@@ -100,7 +104,7 @@ public sealed class QuantizedTensors : ITensorStore
                 part.Read((long)row * bytes.Length, bytes);
             }
             if (DamagedScale(destination) is { } scale)
-                throw new CheckpointException($"{parts[WeightScheme.ScalesSuffix].File}: '{Name}{WeightScheme.ScalesSuffix}' has {scale} in row {row}; scales are finite and not negative. Quantise the model again.");
+                throw new CheckpointException($"{parts[WeightScheme.ScalesSuffix].File}: '{Name}{WeightScheme.ScalesSuffix}' has {scale} in row {row}; scales are finite{(format is WeightFormat.Int4Group32 or WeightFormat.Int4Group128 ? "" : " and not negative")}. Quantise the model again.");
         }
 
         public override void Read(long offset, Span<byte> destination)
@@ -134,7 +138,8 @@ public sealed class QuantizedTensors : ITensorStore
                 foreach (float scale in MemoryMarshal.Cast<byte, float>(row.Scales)) if (!IsScale(scale)) return scale;
                 return null;
             }
-            foreach (var scale in row.Int4Scales) if (!IsScale((float)scale)) return (float)scale;
+            // Codes of int4 reach further down than up, so its scales may be of either sign.
+            foreach (var scale in row.Int4Scales) if (!Half.IsFinite(scale)) return (float)scale;
             return null;
         }
 

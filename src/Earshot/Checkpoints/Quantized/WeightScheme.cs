@@ -7,8 +7,9 @@ namespace Earshot.Checkpoints;
 
 /// <summary>
 /// How a quantised matrix lies in a safetensors file: <c>NAME.codes</c> and <c>NAME.scales</c> (and <c>NAME.scale_codes</c>
-/// for nf4) in place of <c>NAME</c>. Rows are outputs and are quantised one by one along their inputs. An int8 matrix whose rows
-/// fill whole steps lies in panels instead, <c>NAME.panels</c> beside <c>NAME.scales</c>, so that it is computed with where it is mapped.
+/// for nf4) in place of <c>NAME</c>. Rows are outputs and are quantised one by one along their inputs. Matrices are in the
+/// format that the configuration names, or in int8, which their codes' type tells. An int8 matrix whose rows fill whole steps lies
+/// in panels, <c>NAME.panels</c> beside <c>NAME.scales</c>, so that it is computed with where it is mapped.
 /// </summary>
 public static class WeightScheme
 {
@@ -19,6 +20,9 @@ public static class WeightScheme
 
     /// <summary>Panels begin at a page of the file, so that they can be mapped and read as they are.</summary>
     internal const int PanelAlignment = 4096;
+
+    /// <summary>What the names of a matrix's parts end in.</summary>
+    internal static IReadOnlyList<string> Suffixes { get; } = [CodesSuffix, ScalesSuffix, ScaleCodesSuffix, PanelsSuffix];
 
     /// <summary>The formats that are saved, by the names that the configuration and the command line use.</summary>
     public static IReadOnlyDictionary<string, WeightFormat> Names { get; } = new Dictionary<string, WeightFormat>(StringComparer.OrdinalIgnoreCase)
