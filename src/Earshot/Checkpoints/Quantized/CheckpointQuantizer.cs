@@ -34,7 +34,7 @@ public static class CheckpointQuantizer
     const string Method = "earshot";
 
     // Everything of a model folder but its weights.
-    static readonly string[] s_companions = ["generation_config.json", "preprocessor_config.json", "normalizer.json", "LICENSE"];
+    static readonly string[] s_companions = ["generation_config.json", "preprocessor_config.json", "LICENSE"];
 
     // What the compact vocabulary takes the place of; copied where it cannot.
     static readonly string[] s_tokenizer = ["tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json"];
