@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Earshot.Checkpoints;
+using Earshot.Compute.Cpu;
+using Earshot.Models;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Models;
@@ -20,7 +22,7 @@ internal static class ModelLoading
         try
         {
             var transcriber = await Transcriber.LoadAsync(folder, options.Cpu with { Draft = draft }, cancellationToken: cancellationToken).ConfigureAwait(false);
-            status.Above(() => terminal.Detail($"Loaded {folder} in {Units.Time(Stopwatch.GetElapsedTime(started))}."));
+            status.Above(() => terminal.Detail($"Loaded {folder} in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} ms{Computing(transcriber)}{PrivateMemory.Note()}."));
             return transcriber;
         }
         catch (ArgumentException e)
@@ -28,6 +30,9 @@ internal static class ModelLoading
             throw UsageException.For(e);
         }
     }
+
+    static string Computing(Transcriber transcriber) =>
+        transcriber.Runtime is CpuWhisperRuntime { Device: var device } ? $"; kernels: {InstructionSets.NameOf(device.InstructionSet)}, threads: {device.Threads}" : "";
 
     /// <summary>Makes speech detection ready, downloading its weights where they are not here yet.</summary>
     /// <exception cref="CheckpointException">The weights cannot be had.</exception>

@@ -31,6 +31,12 @@ public sealed class CpuDevice : IDisposable
 
     public CpuOptions Options { get; }
 
+    /// <summary>The instructions that kernels use here.</summary>
+    public InstructionSet InstructionSet => Workers.Kernels.Isa.Set;
+
+    /// <summary>Threads that compute together, the caller's among them.</summary>
+    public int Threads => Workers.Threads;
+
     internal WorkerPool Workers { get; }
 
     /// <summary>The format that is fastest here at the accuracy of the checkpoint: bfloat16 where the processor multiplies it directly, else float32.</summary>

@@ -12,4 +12,7 @@ public static class InstructionSets
         ["avx512"] = InstructionSet.Avx512,
         ["amx"] = InstructionSet.Amx,
     };
+
+    /// <summary>The name of an instruction set.</summary>
+    public static string NameOf(InstructionSet set) => Names.First(pair => pair.Value == set).Key;
 }

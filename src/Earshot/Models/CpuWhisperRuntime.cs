@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Earshot.Checkpoints;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
@@ -36,6 +37,8 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
     readonly int _mostWaiting;
     int _waiting;
     readonly CpuBackend _decoder;
+    readonly StageTimer _encodeTime = new();
+    readonly StageTimer _stepTime = new();
     readonly List<int> _tokens = [];
     readonly List<int> _positions = [];
     readonly List<int> _wanted = [];
@@ -70,6 +73,8 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
 
     public override GenerationConfig Generation { get; }
 
+    public override RuntimeTimes? Times => new RuntimeTimes(_encodeTime.Elapsed, _encodeTime.Count, _stepTime.Elapsed, _stepTime.Count);
+
     /// <summary>The device that computes.</summary>
     public CpuDevice Device => _device;
 
@@ -99,11 +104,13 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
             _encoding.Wait(cancellationToken);
             try
             {
+                long started = Stopwatch.GetTimestamp();
                 if (!_encoders.TryTake(out var backend)) backend = new CpuBackend(_device);
                 var encoded = EncodeOn(backend, features, frames);
                 WhisperModel.Remember(encoded, State.Audio, slot, _model / "decoder", Config);
                 backend.FreeTemporaries();
                 _encoders.Add(backend);
+                _encodeTime.Add(started);
             }
             finally
             {
@@ -186,6 +193,7 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
 
     void Execute(List<StepRequest> batch)
     {
+        long started = Stopwatch.GetTimestamp();
         _tokens.Clear();
         _positions.Clear();
         _wanted.Clear();
@@ -205,9 +213,14 @@ public sealed class CpuWhisperRuntime : WhisperRuntime
         var tokens = _decoder.Indices(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_tokens), shape);
         var positions = _decoder.Indices(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_positions), shape);
         var hidden = WhisperModel.Decode(tokens, positions, State, _model / "decoder", Config);
-        if (_wanted.Count == 0) return;
+        if (_wanted.Count == 0)
+        {
+            _stepTime.Add(started);
+            return;
+        }
         if (_wanted.Count < _tokens.Count) hidden = hidden.SelectRows(_decoder.Indices(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_wanted), new Shape(_wanted.Count)));
         HandOut(CpuBackend.Read(WhisperModel.Logits(hidden, _root, _model / "decoder", Config)), batch);
+        _stepTime.Add(started);
     }
 
     void HandOut(ReadOnlySpan<float> logits, List<StepRequest> batch)

@@ -12,6 +12,9 @@ public abstract class WhisperRuntime : IDisposable
 
     public abstract GenerationConfig Generation { get; }
 
+    /// <summary>What was computed so far, by stage; null where that is not measured.</summary>
+    public virtual RuntimeTimes? Times => null;
+
     /// <summary>
     /// Encodes one window: features (frames, mels), frame-major; frames is even and at most 2 × MaxSourcePositions. A full
     /// window is 3,000 frames; fewer are encoded as they are, which costs less and changes the result slightly.

@@ -10,7 +10,9 @@ public sealed class ScaleSearchTests
 {
     public static TheoryData<WeightFormat> Formats => [WeightFormat.Int4Group32, WeightFormat.Int4Group128, WeightFormat.Nf4];
 
-    public static TheoryData<string> Kinds => ["normal", "uniform", "heavy", "outlier", "one-sided", "tiny", "multiples"];
+    static readonly string[] s_kinds = ["normal", "uniform", "heavy", "outlier", "one-sided", "tiny", "multiples"];
+
+    public static TheoryData<string> Kinds => [.. s_kinds];
 
     [Theory, MemberData(nameof(Kinds))]
     public void No_group_of_int4_is_worse_than_with_its_largest_value_as_seven(string kind)
@@ -21,7 +23,7 @@ public sealed class ScaleSearchTests
             {
                 var values = Values(kind, size, seed);
                 var scale = (Half)(values.Max(MathF.Abs) / 7);
-                double plain = values.Sum(value => Square(value, scale == 0 ? 0 : Math.Clamp(MathF.Round(value / (float)scale), -7, 7) * (float)scale));
+                double plain = values.Sum(value => Square(value, scale == default ? 0 : Math.Clamp(MathF.Round(value / (float)scale), -7, 7) * (float)scale));
                 double searched = SquaredError(values, RoundTrip(values, size == 128 ? WeightFormat.Int4Group128 : WeightFormat.Int4Group32, size));
                 // Errors are compared in float32.
                 Assert.True(searched <= plain * 1.00001, $"{size} values of seed {seed}: {searched} and {plain}");
@@ -149,7 +151,7 @@ public sealed class ScaleSearchTests
     public void The_bits_are_the_same_on_every_machine(WeightFormat format, string expected)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var kind in Kinds)
+        foreach (var kind in s_kinds)
         {
             foreach (int columns in (int[])[384, 1003])
             {

@@ -33,7 +33,7 @@ public sealed class CheckpointQuantizerTests : IDisposable
             int columns = original.Weights.Find(name)!.Shape[1], group = GroupSize(format) ?? columns;
             for (int row = 0; row < expected.Length; row += columns)
             {
-                double error = 0, most = 0;
+                double error = 0, allowed = 0;
                 foreach (var (values, saved) in expected.AsSpan(row, columns).ToArray().Chunk(group).Zip(actual.AsSpan(row, columns).ToArray().Chunk(group)))
                 {
                     double bound = (Bound(format) * values.Max(MathF.Abs)) + Smallest;
@@ -42,7 +42,7 @@ public sealed class CheckpointQuantizerTests : IDisposable
                     most += values.Length * bound * bound;
                 }
                 // A searched scale may cut off a value, but a row's squared error is never that of more than half a step everywhere.
-                if (error > most) Assert.Fail($"{name}, row {row / columns}: squared error {error} of {most}");
+                if (error > allowed) Assert.Fail($"{name}, row {row / columns}: squared error {error} of {allowed}");
             }
         }
     }

@@ -10,6 +10,9 @@ public static class ProcessMemory
     /// <summary>Memory of this process that is in RAM now.</summary>
     public static long ResidentBytes => Line("VmRSS:") ?? Environment.WorkingSet;
 
+    /// <summary>What no other process shares of it: neither mapped files nor code; null where the system does not tell.</summary>
+    public static long? PrivateBytes => Line("RssAnon:");
+
     /// <summary>The most memory in RAM since <see cref="ResetPeak"/>.</summary>
     public static long PeakBytes => Line("VmHWM:") ?? Environment.WorkingSet;
 
