@@ -128,7 +128,9 @@ public sealed class ScaleSearchTests
         row.Quantize(values);
         Assert.Equal(Half.MaxValue, row.Int4Scales[0]);
         Assert.Equal((7 + 8) | (-8 + 8) << 4, row.Codes[1] >> 4 | (row.Codes[2] & 15) << 4);
-        Assert.InRange(MathF.Abs((float)row.Int4Scales[^1]), 0.1f, 1);
+        var last = new QuantizedRow(format, 128);
+        last.Quantize(values.AsSpan(128));
+        Assert.Equal(last.Int4Scales[^1], row.Int4Scales[^1]);
     }
 
     [Theory, MemberData(nameof(Formats))]
@@ -145,9 +147,9 @@ public sealed class ScaleSearchTests
 
     /// <summary>The bits that one machine found; another, with other vectors, has to find the same.</summary>
     [Theory]
-    [InlineData(WeightFormat.Int4Group32, "")]
-    [InlineData(WeightFormat.Int4Group128, "")]
-    [InlineData(WeightFormat.Nf4, "")]
+    [InlineData(WeightFormat.Int4Group32, "1E930BFEA89F6405")]
+    [InlineData(WeightFormat.Int4Group128, "CE34860EF5AFEFCD")]
+    [InlineData(WeightFormat.Nf4, "9EE8792DD25E20BD")]
     public void The_bits_are_the_same_on_every_machine(WeightFormat format, string expected)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -37,7 +37,7 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadHalf(ushort* source) =>
-        new((Vector128.WidenLower(Vector64.Load(source).ToVector128Unsafe()) << 13).AsSingle() * Vector128.Create(5.192296858534828e33f));
+        new(((Vector128.WidenLower(Vector64.Load((short*)source).ToVector128Unsafe()) << 13) & Vector128.Create(~0x70000000)).AsSingle() * Vector128.Create(5.192296858534828e33f));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadBits(byte* source) => new(Vector128.Load((float*)source));

@@ -46,9 +46,9 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadHalf(ushort* source)
     {
-        var (low, high) = Vector128.Widen(Vector128.Load(source));
-        // Moving exponent and fraction into place leaves the exponent short by 127 − 15 = 112.
-        return new((Vector256.Create(low, high) << 13).AsSingle() * Vector256.Create(5.192296858534828e33f));
+        var (low, high) = Vector128.Widen(Vector128.Load((short*)source));
+        // Moving exponent and fraction into place leaves the exponent short by 127 − 15 = 112, and copies of the sign below it.
+        return new(((Vector256.Create(low, high) << 13) & Vector256.Create(~0x70000000)).AsSingle() * Vector256.Create(5.192296858534828e33f));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

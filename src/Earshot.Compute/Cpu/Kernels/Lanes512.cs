@@ -47,8 +47,8 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 LoadHalf(ushort* source)
     {
-        var (low, high) = Vector256.Widen(Vector256.Load(source));
-        return new((Vector512.Create(low, high) << 13).AsSingle() * Vector512.Create(5.192296858534828e33f));
+        var (low, high) = Vector256.Widen(Vector256.Load((short*)source));
+        return new(((Vector512.Create(low, high) << 13) & Vector512.Create(~0x70000000)).AsSingle() * Vector512.Create(5.192296858534828e33f));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
