@@ -52,7 +52,9 @@ sealed unsafe class NativeSessionOptions : IDisposable
         {
             fixed (byte* name = NativeText.Utf8(symbol)) Set(OrtApi.AddFreeDimensionOverrideByName(native, name, size), $"{nameof(options.FreeDimensions)}['{symbol}']");
         }
-        foreach (var (key, value) in options.Entries)
+        var entries = new Dictionary<string, string>(options.Entries);
+        if (ByteProducts.Saturate) entries.TryAdd(ByteProducts.ExactEntry, "1");
+        foreach (var (key, value) in entries)
         {
             fixed (byte* k = NativeText.Utf8(key), v = NativeText.Utf8(value)) Set(OrtApi.AddSessionConfigEntry(native, k, v), $"{nameof(options.Entries)}['{key}']");
         }

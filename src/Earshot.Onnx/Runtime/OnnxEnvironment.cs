@@ -54,7 +54,7 @@ public sealed unsafe class OnnxEnvironment
     /// <summary>The library's file, or its bare name where the system's loader found it.</summary>
     public string LibraryPath { get; }
 
-    /// <summary>The library's version, such as 1.30.0.</summary>
+    /// <summary>The library's version, such as 1.31.1.</summary>
     public string Version { get; }
 
     /// <summary>The library's own words on how it was built.</summary>
@@ -85,7 +85,7 @@ public sealed unsafe class OnnxEnvironment
     {
         var library = OnnxRuntimeLibrary.Load(configured, out var path);
         if (OrtApi.TryAttach(library, out var version)) return new OnnxEnvironment(path, version);
-        throw new OnnxRuntimeException($"'{path}' is ONNX Runtime {version}; 1.{OrtApi.Version} or later is needed. Install onnxruntime-node 1.30.0 or set {OnnxRuntimeLibrary.Variable} to a newer library.", OnnxErrorCode.NotFound);
+        throw new OnnxRuntimeException($"'{path}' is ONNX Runtime {version}; 1.{OrtApi.Version} or later is needed. {OnnxRuntimeLibrary.HowToGet}", OnnxErrorCode.NotFound);
     }
 
     static List<string> ReadProviders()

@@ -9,6 +9,11 @@ static class OnnxRuntimeLibrary
     /// <summary>The environment variable that names the library's file or folder; where it is set, nothing else is tried.</summary>
     public const string Variable = "EARSHOT_ONNXRUNTIME";
 
+    /// <summary>What to do about a library that is absent or too old.</summary>
+    public const string HowToGet =
+        "Reference the package Microsoft.ML.OnnxRuntime, or Microsoft.ML.OnnxRuntime.Gpu.Linux for CUDA and TensorRT, in the application's project, " +
+        $"or set {Variable} to the library's file or folder.";
+
     /// <summary>Loads the first library found; <paramref name="path"/> is its file, or its bare name where the system's loader found it.</summary>
     /// <exception cref="OnnxRuntimeException">None was found or the one found could not be loaded; the message lists where it looked.</exception>
     public static nint Load(string? configured, out string path)
@@ -31,9 +36,10 @@ static class OnnxRuntimeLibrary
             foreach (var name in SystemNames)
             {
                 path = name;
-                if (NativeLibrary.TryLoad(name, out var handle)) return handle;
+                // With the assembly, the host's own folders of native libraries are tried too, such as the one a single-file program unpacks to.
+                if (NativeLibrary.TryLoad(name, typeof(OnnxRuntimeLibrary).Assembly, searchPath: null, out var handle)) return handle;
             }
-            looked.Add("the system's loader");
+            looked.Add("the folders of the host's and the system's loader");
         }
         throw new OnnxRuntimeException(Missing(looked), OnnxErrorCode.NotFound);
     }
@@ -42,8 +48,7 @@ static class OnnxRuntimeLibrary
     {
         var text = new StringBuilder("ONNX Runtime's library was not found. Looked at:");
         foreach (var place in looked) text.Append("\n  ").Append(place);
-        text.Append("\nInstall it with 'npm install onnxruntime-node@1.30.0 --ignore-scripts' in the application's folder or one above it, ")
-            .Append("or set ").Append(Variable).Append(" to the library's file or folder.");
+        text.Append('\n').Append(HowToGet);
         return text.ToString();
     }
 
@@ -56,6 +61,7 @@ static class OnnxRuntimeLibrary
     static IEnumerable<string> Candidates(List<string> looked)
     {
         var application = AppContext.BaseDirectory;
+        // A build has the package's natives under runtimes/, a publish for one platform beside the program.
         foreach (var file in InFolder(Path.Combine(application, "runtimes", RuntimeIdentifier, "native"), looked)) yield return file;
         foreach (var file in InFolder(application, looked)) yield return file;
         var visited = new HashSet<string>();

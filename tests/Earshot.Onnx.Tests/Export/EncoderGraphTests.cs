@@ -39,10 +39,10 @@ public sealed class EncoderGraphTests
     public void The_real_model_gives_what_the_cpu_backend_gives(GraphTarget target)
     {
         NativeRuntime.Require();
-        using var tiny = new TinyEnglish();
-        using var runtime = tiny.OpenRuntime();
-        using var session = OnnxSession.FromBytes(new WhisperGraphs(tiny.Weights, tiny.Config, new GraphOptions { Target = target }).Encoder().ToBytes());
-        var mel = TinyEnglish.Features("jfk.wav", 3000);
+        using var real = new WhisperBase();
+        using var runtime = real.OpenRuntime();
+        using var session = OnnxSession.FromBytes(new WhisperGraphs(real.Weights, real.Config, new GraphOptions { Target = target }).Encoder().ToBytes());
+        var mel = WhisperBase.Features("jfk.wav", 3000);
         using var features = OnnxValue.FromMemory<float>(SmallWhisper.BySize(mel, 3000), 1, 80, 3000);
         using var outputs = session.Run([(WhisperGraphs.InputFeatures, features)], [WhisperGraphs.LastHiddenState]);
         Closeness.Check(runtime.EncodeToArray(mel, 3000), outputs[0].Span<float>(), Tolerance);

@@ -19,10 +19,10 @@ sealed class ExportFolder : IDisposable
         return folder;
     }
 
-    public static ExportFolder OfTinyEnglish(GraphOptions options)
+    public static ExportFolder OfWhisperBase(GraphOptions options)
     {
         var folder = new ExportFolder();
-        using var checkpoint = WhisperCheckpoint.Open(TestData.Require("models/whisper-tiny.en"));
+        using var checkpoint = WhisperCheckpoint.Open(TestModels.WhisperBase);
         WhisperExporter.Export(WhisperExportSource.From(checkpoint), folder.Folder, new WhisperExportOptions { Graph = options });
         return folder;
     }

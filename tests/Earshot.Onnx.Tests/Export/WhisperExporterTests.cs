@@ -16,20 +16,20 @@ public sealed class WhisperExporterTests : IDisposable
     [Fact]
     public void An_exported_folder_has_all_that_running_needs()
     {
-        var folder = Path.Combine(_root, "tiny");
-        using (var checkpoint = WhisperCheckpoint.Open(TestData.Require("models/whisper-tiny.en")))
+        var folder = Path.Combine(_root, "base");
+        using (var checkpoint = WhisperCheckpoint.Open(TestModels.WhisperBase))
         {
             var progress = new Recorder();
             WhisperExporter.Export(WhisperExportSource.From(checkpoint), folder, null, progress);
             Assert.Equal(progress.Fractions.Order(), progress.Fractions);
             Assert.Equal(1, progress.Fractions[^1]);
         }
-        Assert.Equal(["tiny"], Directory.GetFileSystemEntries(_root).Select(Path.GetFileName));
+        Assert.Equal(["base"], Directory.GetFileSystemEntries(_root).Select(Path.GetFileName));
         var model = ExportedModel.Open(folder);
-        Assert.Equal(384, model.Config.DModel);
+        Assert.Equal(512, model.Config.DModel);
         Assert.Equal(80, model.Preprocessor.FeatureSize);
-        Assert.Equal(" And so", model.Tokenizer.Decode([843, 523]));
-        Assert.Equal([(1, 0), (2, 0), (2, 5), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)], model.Generation.AlignmentHeads.Select(head => (head.Layer, head.Head)));
+        Assert.Equal(" And so", model.Tokenizer.Decode([400, 370]));
+        Assert.Equal([(3, 1), (4, 2), (4, 3), (4, 7), (5, 1), (5, 2), (5, 4), (5, 6)], model.Generation.AlignmentHeads.Select(head => (head.Layer, head.Head)));
         Assert.Equal(GraphPrecision.Float32, model.Manifest.Precision);
     }
 

@@ -5,34 +5,41 @@ using Earshot.Onnx.Tests.Export;
 
 namespace Earshot.Onnx.Tests.Runner;
 
-/// <summary>Greedy decoding without timestamps, with nothing but the suppressed tokens, as goldens/whisper-tiny.en/greedy.json was made.</summary>
+/// <summary>Greedy decoding without timestamps, with nothing but the suppressed tokens, as goldens/whisper-base/greedy.json was made.</summary>
 static class GreedyTokens
 {
-    const int EndOfText = 50256, StartOfTranscript = 50257, NoTimestamps = 50362;
+    const int EndOfText = 50257, NoTimestamps = 50363;
 
-    public static IReadOnlyDictionary<string, int[]> Golden()
+    // More than any golden used here has.
+    const int Most = 60;
+
+    /// <summary>A clip's prompt, and the reference's tokens after it without the end.</summary>
+    public static (int[] Prompt, int[] Tokens) Golden(string clip)
     {
-        using var golden = JsonDocument.Parse(File.ReadAllText(TestData.Require("goldens/whisper-tiny.en/greedy.json")));
-        return golden.RootElement.GetProperty("clips").EnumerateObject()
-            .ToDictionary(clip => clip.Name, clip => clip.Value.GetProperty("tokens").EnumerateArray().Select(token => token.GetInt32()).ToArray());
+        using var golden = JsonDocument.Parse(File.ReadAllText(TestData.Require("goldens/whisper-base/greedy.json")));
+        var entry = golden.RootElement.GetProperty("clips").GetProperty(clip);
+        return ([.. Integers(entry.GetProperty("prompt")), NoTimestamps], Integers(entry.GetProperty("no_timestamps").GetProperty("tokens")));
     }
 
-    /// <summary>Decodes a clip, at most so many tokens with the prompt.</summary>
-    public static int[] Of(WhisperRuntime runtime, string clip, int most)
+    /// <summary>Decodes a clip's first window after a prompt, up to the end of the text.</summary>
+    public static int[] Of(WhisperRuntime runtime, string clip, int[] prompt)
     {
-        using var audio = runtime.Encode(TinyEnglish.Features(clip, 3000), 3000);
+        using var audio = runtime.Encode(WhisperBase.Features(clip, 3000), 3000);
         using var decoder = runtime.CreateDecoder(audio, 1);
         var logits = new float[runtime.Config.VocabSize];
-        var tokens = new List<int> { StartOfTranscript, NoTimestamps };
-        decoder.Start([StartOfTranscript, NoTimestamps], [1], logits);
-        while (tokens.Count < most)
+        var tokens = new List<int>();
+        decoder.Start(prompt, [prompt.Length - 1], logits);
+        while (tokens.Count < Most)
         {
-            tokens.Add(Best(logits, runtime.Generation, first: tokens.Count == 2));
-            if (tokens[^1] == EndOfText) break;
-            decoder.Step([tokens[^1]], logits);
+            int best = Best(logits, runtime.Generation, first: tokens.Count == 0);
+            if (best == EndOfText) break;
+            tokens.Add(best);
+            decoder.Step([best], logits);
         }
         return [.. tokens];
     }
+
+    static int[] Integers(JsonElement array) => [.. array.EnumerateArray().Select(number => number.GetInt32())];
 
     static int Best(float[] logits, GenerationConfig generation, bool first)
     {

@@ -28,11 +28,11 @@ public sealed class OnnxWhisperRuntimeTests
     public void The_real_model_gives_what_the_cpu_backend_gives()
     {
         NativeRuntime.Require();
-        using var tiny = new TinyEnglish();
-        using var exported = ExportFolder.OfTinyEnglish(new GraphOptions());
-        using var expected = tiny.OpenRuntime();
+        using var real = new WhisperBase();
+        using var exported = ExportFolder.OfWhisperBase(new GraphOptions());
+        using var expected = real.OpenRuntime();
         using var actual = OnnxWhisperRuntime.Open(exported.Folder);
-        Compare(expected, actual, TinyEnglish.Features("jfk.wav", 1200), 1200);
+        Compare(expected, actual, WhisperBase.Features("jfk.wav", 1200), 1200);
     }
 
     static void Compare(WhisperRuntime expected, WhisperRuntime actual, float[] features, int frames)

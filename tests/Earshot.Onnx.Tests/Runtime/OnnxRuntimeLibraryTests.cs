@@ -13,7 +13,7 @@ public sealed class OnnxRuntimeLibraryTests
             var error = Assert.Throws<OnnxRuntimeException>(() => OnnxRuntimeLibrary.Load(folder.FullName, out _));
             Assert.Equal(OnnxErrorCode.NotFound, error.Code);
             Assert.Contains(folder.FullName, error.Message, StringComparison.Ordinal);
-            Assert.Contains("npm install onnxruntime-node@1.30.0 --ignore-scripts", error.Message, StringComparison.Ordinal);
+            Assert.Contains("Reference the package Microsoft.ML.OnnxRuntime, or Microsoft.ML.OnnxRuntime.Gpu.Linux", error.Message, StringComparison.Ordinal);
         }
         finally
         {
