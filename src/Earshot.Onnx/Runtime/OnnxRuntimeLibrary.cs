@@ -64,25 +64,6 @@ static class OnnxRuntimeLibrary
         // A build has the package's natives under runtimes/, a publish for one platform beside the program.
         foreach (var file in InFolder(Path.Combine(application, "runtimes", RuntimeIdentifier, "native"), looked)) yield return file;
         foreach (var file in InFolder(application, looked)) yield return file;
-        var visited = new HashSet<string>();
-        foreach (var start in (string[])[application, Environment.CurrentDirectory])
-        {
-            looked.Add($"node_modules/onnxruntime-node in {Path.TrimEndingDirectorySeparator(start)} and the folders above it");
-            for (var folder = new DirectoryInfo(start); folder is not null && visited.Add(folder.FullName.TrimEnd(Path.DirectorySeparatorChar)); folder = folder.Parent)
-            {
-                foreach (var file in InNodeModules(folder.FullName, looked)) yield return file;
-            }
-        }
-    }
-
-    static IEnumerable<string> InNodeModules(string folder, List<string> looked)
-    {
-        var bin = Path.Combine(folder, "node_modules", "onnxruntime-node", "bin");
-        if (!Directory.Exists(bin)) yield break;
-        foreach (var api in Directory.GetDirectories(bin, "napi-v*").OrderDescending(StringComparer.Ordinal))
-        {
-            foreach (var file in InFolder(Path.Combine(api, NodePlatform, Architecture), looked)) yield return file;
-        }
     }
 
     static string[] InFolder(string folder, List<string> looked, string prefix = "")
@@ -103,8 +84,6 @@ static class OnnxRuntimeLibrary
     static string FilePattern => OperatingSystem.IsWindows() ? "onnxruntime.dll" : OperatingSystem.IsMacOS() ? "libonnxruntime.*dylib" : "libonnxruntime.so*";
 
     static string[] SystemNames => OperatingSystem.IsWindows() ? ["onnxruntime"] : OperatingSystem.IsMacOS() ? ["libonnxruntime.dylib"] : ["libonnxruntime.so.1", "libonnxruntime.so"];
-
-    static string NodePlatform => OperatingSystem.IsWindows() ? "win32" : OperatingSystem.IsMacOS() ? "darwin" : "linux";
 
     static string Architecture => RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? "arm64" : "x64";
 
