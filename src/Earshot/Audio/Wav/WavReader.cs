@@ -1,37 +1,40 @@
-using System.Buffers.Binary;
+using System.Globalization;
 
 namespace Earshot.Audio;
 
 /// <summary>
-/// WAV, RF64 and BW64: PCM of 8 to 32 bits, float, A-law and mu-law. A data size that was never filled in
-/// (0, 0xFFFFFFFF) or that exceeds the file means "to the end of the stream", as recorders and pipes leave it.
+/// WAV in its forms RIFF, RIFX, RF64 and BW64: PCM of 8 to 32 bits, float, A-law and mu-law. A data size that was never filled in
+/// (0, 0xFFFFFFFF) means "to the end of the stream", as recorders and pipes leave it; one that exceeds the file is told of.
 /// </summary>
 public sealed class WavReader : AudioReader
 {
-    const uint UnknownSize = uint.MaxValue;
     const uint NearlyTwoGigabytes = 0x7FFF_0000;
     const long Absurd = 1L << 48;
-    const int MaxFormatBytes = 40;
+    const int SamplesLookedAt = 4096;
 
     readonly ByteSource _source;
     readonly WavFormat _format;
     readonly byte[] _bytes;
     long _bytesLeft;
+    long _framesRead;
 
     /// <summary>Reads the header from a stream, which the reader then owns.</summary>
     /// <exception cref="AudioFormatException">The stream is not WAV, or its header is damaged or unsupported.</exception>
-    public WavReader(Stream stream, string name) : this(new ByteSource(stream, name)) { }
+    public WavReader(Stream stream, string name, AudioReadOptions? options = null) : this(new ByteSource(stream, name), options) { }
 
-    internal WavReader(ByteSource source) : base(source.Name)
+    internal WavReader(ByteSource source, AudioReadOptions? options = null) : this(source, WavHeader.Read(source), options) { }
+
+    internal WavReader(ByteSource source, WavHeader header, AudioReadOptions? options) : base(source.Name, options)
     {
         _source = source;
-        var dataSize64 = ReadRiffHeader();
-        (_format, var declared) = FindData(dataSize64);
+        _format = header.Format ?? throw WavFormat.NotRead(header.Tag, source.Name);
+        if (_format.ContainerBytes > _format.BytesPerSample) _format = _format.Aligned(source.Peek(SamplesLookedAt));
         var remaining = source.Remaining;
-        _bytesLeft = DataLength(declared, remaining);
+        _bytesLeft = DataLength(header.DataSize, remaining);
         TotalFrames = _bytesLeft == long.MaxValue ? null : _bytesLeft / _format.BlockAlign;
         // Room for some thousand frames, always a whole number of them.
         _bytes = new byte[Math.Max(1, 32 * 1024 / _format.BlockAlign) * _format.BlockAlign];
+        if (remaining is { } there && header.DataSize > there && IsKnown(header.DataSize)) WarnTruncated(header.DataSize - there, there / _format.BlockAlign);
     }
 
     public override string Format => _format.ToString();
@@ -52,91 +55,40 @@ public sealed class WavReader : AudioReader
         if (over != 0) read += _source.Read(_bytes.AsSpan(read, align - over));
         var frames = read / align;
         if (_bytesLeft != long.MaxValue) _bytesLeft -= read;
+        _framesRead += frames;
+        if (frames == 0) WarnUnfinished();
         WavSamples.Decode(_format, _bytes.AsSpan(0, frames * align), interleaved[..(frames * Channels)]);
         return frames;
     }
 
     protected override void Dispose(bool disposing) => _source.Dispose();
 
-    /// <summary>Reads the outer header and, for RF64 and BW64, the 64-bit data size of the <c>ds64</c> chunk.</summary>
-    long? ReadRiffHeader()
-    {
-        Span<byte> header = stackalloc byte[12];
-        ReadHeader(header, "RIFF header");
-        var large = header.StartsWith("RF64"u8) || header.StartsWith("BW64"u8);
-        if ((!large && !header.StartsWith("RIFF"u8)) || !header[8..].SequenceEqual("WAVE"u8))
-            throw new AudioFormatException($"'{Name}': not a WAV file (it begins {Convert.ToHexString(header)}); expected RIFF, RF64 or BW64 and WAVE.");
-        if (!large || !_source.Peek(4).SequenceEqual("ds64"u8)) return null;
-
-        Span<byte> ds64 = stackalloc byte[8 + 24];
-        ReadHeader(ds64, "ds64 chunk");
-        long size = BinaryPrimitives.ReadUInt32LittleEndian(ds64[4..]);
-        if (size < 24) throw new AudioFormatException($"'{Name}': the ds64 chunk has {size} bytes; expected at least 24. The header is damaged: export the file again.");
-        SkipRest(size + (size & 1) - 24, "ds64 chunk");
-        var dataSize = BinaryPrimitives.ReadUInt64LittleEndian(ds64[16..]);
-        return dataSize > long.MaxValue ? long.MaxValue : (long)dataSize;
-    }
-
-    /// <summary>Walks the chunks up to the start of the samples.</summary>
-    (WavFormat Format, long DataSize) FindData(long? dataSize64)
-    {
-        WavFormat? format = null;
-        Span<byte> header = stackalloc byte[8];
-        while (true)
-        {
-            ReadHeader(header, format is null ? "format chunk" : "data chunk");
-            long size = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
-            if (header.StartsWith("data"u8))
-            {
-                if (format is null) throw new AudioFormatException($"'{Name}': the WAV data chunk at byte {_source.Position - 8} comes before any format chunk. The header is damaged: export the file again.");
-                return (format, size == UnknownSize && dataSize64 is { } large ? large : size);
-            }
-            if (header.StartsWith("fmt "u8)) format = ReadFormat(size);
-            else SkipRest(size + (size & 1), "chunk before the data");
-        }
-    }
-
-    WavFormat ReadFormat(long size)
-    {
-        Span<byte> chunk = stackalloc byte[(int)Math.Min(size, MaxFormatBytes)];
-        ReadHeader(chunk, "format chunk");
-        SkipRest(size + (size & 1) - chunk.Length, "format chunk");
-        return WavFormat.Parse(chunk, Name);
-    }
-
     /// <summary>Bytes of samples that follow; <see cref="long.MaxValue"/> where only the end of the stream will tell.</summary>
     long DataLength(long declared, long? remaining)
     {
-        if (declared == 0 && NextIsChunk()) return 0;
-        var unknown = declared is 0 or UnknownSize or long.MaxValue;
+        // An honest data size of 0 is followed by another chunk or nothing; one never filled in by samples.
+        if (declared == 0 && WavHeader.IsKnownChunk(_source.Peek(4))) return 0;
+        var unknown = declared is 0 or WavHeader.UnknownSize or long.MaxValue;
         if (remaining is { } there) return unknown ? there : Math.Min(declared, there);
-        // Writers to pipes also put the largest size they know of, and no pipe carries a quarter of a petabyte.
-        return unknown || declared is (>= NearlyTwoGigabytes and <= UnknownSize) or > Absurd ? long.MaxValue : declared;
+        return IsKnown(declared) ? declared : long.MaxValue;
     }
 
-    /// <summary>An honest data size of 0 is followed by another chunk or nothing; one never filled in by samples.</summary>
-    bool NextIsChunk()
+    // Writers to pipes also put the largest size they know of, and no recording has a quarter of a petabyte.
+    static bool IsKnown(long declared) => declared is not (0 or (>= NearlyTwoGigabytes and <= WavHeader.UnknownSize) or > Absurd);
+
+    /// <summary>At the end of a stream that could not tell its length.</summary>
+    void WarnUnfinished()
     {
-        var next = _source.Peek(4);
-        return next.SequenceEqual("LIST"u8) || next.SequenceEqual("fact"u8) || next.SequenceEqual("id3 "u8)
-            || next.SequenceEqual("bext"u8) || next.SequenceEqual("cue "u8) || next.SequenceEqual("JUNK"u8);
+        if (_bytesLeft is 0 or long.MaxValue) return;
+        var missing = _bytesLeft;
+        _bytesLeft = 0;
+        WarnTruncated(missing, _framesRead);
     }
 
-    void ReadHeader(Span<byte> destination, string what)
+    void WarnTruncated(long missing, long frames)
     {
-        var at = _source.Position;
-        var read = _source.Read(destination);
-        if (read < destination.Length) throw Truncated(what, at, destination.Length, read);
+        var seconds = (double)missing / _format.BlockAlign / SampleRate;
+        Warn(AudioWarningKind.Truncated, string.Create(CultureInfo.InvariantCulture,
+            $"the WAV file ends {seconds:0.0} s ({missing} bytes) before its header says. What is there is read; copy or record the file again for the rest."), TimeOf(frames));
     }
-
-    void SkipRest(long count, string what)
-    {
-        var at = _source.Position;
-        if (count <= 0) return;
-        var skipped = _source.Skip(count);
-        if (skipped < count) throw Truncated(what, at, count, skipped);
-    }
-
-    AudioFormatException Truncated(string what, long at, long expected, long got) =>
-        new($"'{Name}': the WAV file ends inside its {what} at byte {at}: expected {expected} bytes, got {got}. The file is truncated: copy or record it again.");
 }
