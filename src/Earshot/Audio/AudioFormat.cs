@@ -36,7 +36,8 @@ internal static class AudioFormat
         if (container == AudioContainer.Wav) return OpenWav(source, container, path, options);
         if (container == AudioContainer.Flac) return new FlacReader(source, options);
         if (container == AudioContainer.Ogg && OggReader.Open(source, options) is { } ogg) return ogg;
-        if (container == AudioContainer.Mp3 && Mp3Sync.Find(source) is { } start) return new Mp3Reader(source, start, options);
+        if (container == AudioContainer.Mp3 && Mp3Sync.Find(source) is { } start && (start.Header.IsDecodedRight || !FfmpegReader.IsAvailable))
+            return new Mp3Reader(source, start, options);
         return FfmpegReader.Open(source, container, path, options);
     }
 

@@ -61,6 +61,12 @@ internal readonly record struct Mp3Header(uint Bits)
     /// <summary>Bytes of layer III's side information, after the header and its check sum.</summary>
     public int SideInfoLength => (Version, Channels) switch { (1, 2) => 32, (1, _) or (_, 2) => 17, _ => 9 };
 
+    /// <summary>
+    /// Whether the decoder knows all that such frames hold. At MPEG 2.5's lowest rate the short blocks' first region has twice the usual
+    /// lines, which it does not know: sudden sounds come out wrong there.
+    /// </summary>
+    public bool IsDecodedRight => Version != 25 || Layer != 3 || SampleRate != 8_000;
+
     /// <summary>Reads a header; false where there is none. Frames of "free" bit rate are none: nothing tells their length.</summary>
     public static bool TryRead(ReadOnlySpan<byte> bytes, out Mp3Header header)
     {

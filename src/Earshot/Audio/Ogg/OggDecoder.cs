@@ -1,10 +1,5 @@
 namespace Earshot.Audio;
 
-/// <summary>What a packet holds, told without decoding it.</summary>
-/// <param name="Granules">How far it moves the stream's position.</param>
-/// <param name="Frames">Frames that decoding it gives.</param>
-internal readonly record struct OggPacketSize(int Granules, int Frames);
-
 /// <summary>One codec's packets to samples.</summary>
 internal abstract class OggDecoder : IDisposable
 {
@@ -27,15 +22,15 @@ internal abstract class OggDecoder : IDisposable
     /// <exception cref="AudioFormatException">The header is damaged, or of a kind that is not read here.</exception>
     public static OggDecoder? Create(ReadOnlySpan<byte> first, string name)
     {
-        if (VorbisHeader.IsHeader(first)) return new VorbisDecoder(VorbisHeader.Read(first, name), first, name);
+        if (VorbisHeader.IsHeader(first)) return new VorbisDecoder(VorbisHeader.Read(first, name), name);
         return OpusHead.IsHeader(first) && OpusHead.Read(first, name) is { IsPlain: true } head ? new OpusPacketDecoder(head) : null;
     }
 
     /// <summary>Takes the next header packet.</summary>
     public abstract void AddHeader(byte[] packet);
 
-    /// <summary>What the packet, the next in order, holds; null where it is none of sound.</summary>
-    public abstract OggPacketSize? Measure(ReadOnlySpan<byte> packet);
+    /// <summary>The frames that the packet, the next in order, gives; null where it is none of sound.</summary>
+    public abstract int? Measure(ReadOnlySpan<byte> packet);
 
     /// <summary>Decodes a packet that was measured, in order, into as many interleaved frames as were told.</summary>
     /// <exception cref="InvalidDataException">It cannot be decoded.</exception>

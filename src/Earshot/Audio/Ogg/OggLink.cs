@@ -47,20 +47,20 @@ internal sealed class OggLink : IDisposable
     {
         HasEnded = page.IsLast;
         var packets = new List<(byte[]? Packet, int Frames)>();
-        long granules = 0;
+        long added = 0;
         foreach (var packet in _packets.Add(page))
         {
             if (!Decoder.IsReady)
             {
                 Decoder.AddHeader(packet);
             }
-            else if (Decoder.Measure(packet) is { } size)
+            else if (Decoder.Measure(packet) is { } frames)
             {
-                packets.Add((packet, size.Frames));
-                granules += size.Granules;
+                packets.Add((packet, frames));
+                added += frames;
             }
         }
-        var gap = page.Granule < 0 || (packets.Count == 0 && Origin is null) ? Advance(granules) : Follow(page.Granule, granules);
+        var gap = page.Granule < 0 || (packets.Count == 0 && Origin is null) ? Advance(added) : Follow(page.Granule, added);
         return new OggPart(gap, packets);
     }
 
@@ -78,18 +78,18 @@ internal sealed class OggLink : IDisposable
 
     public void Dispose() => Decoder.Dispose();
 
-    long Advance(long granules)
+    long Advance(long frames)
     {
-        _position += granules;
-        _counted += granules;
+        _position += frames;
+        _counted += frames;
         return 0;
     }
 
     /// <summary>Compares the position that a page states with the frames that were there; returns the frames that are missing.</summary>
-    long Follow(long granule, long granules)
+    long Follow(long granule, long frames)
     {
-        var missing = granule - _position - granules;
-        Advance(granules);
+        var missing = granule - _position - frames;
+        Advance(frames);
         if (Origin is null) return Start(granule);
         _position = granule;
         if (HasEnded) _end = _counted + Math.Min(0, missing);

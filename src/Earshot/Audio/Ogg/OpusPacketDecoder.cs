@@ -37,11 +37,11 @@ internal sealed class OpusPacketDecoder : OggDecoder
 
     public override void AddHeader(byte[] packet) => _hasTags = true;
 
-    public override OggPacketSize? Measure(ReadOnlySpan<byte> packet)
+    public override int? Measure(ReadOnlySpan<byte> packet)
     {
         if (packet.IsEmpty) return null;
         var frames = CountOf(packet) * SizeOf(packet[0] >> 3);
-        return frames is > 0 and <= MaxFrames ? new OggPacketSize(frames, frames) : null;
+        return frames is > 0 and <= MaxFrames ? frames : null;
     }
 
     public override void Decode(byte[] packet, Span<float> interleaved)

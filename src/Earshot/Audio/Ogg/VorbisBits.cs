@@ -1,40 +1,33 @@
 namespace Earshot.Audio;
 
-/// <summary>Reads a Vorbis packet's bits, lowest first.</summary>
+/// <summary>Reads a Vorbis packet's bits, lowest first. Beyond its end are zeros, and <see cref="IsOver"/> says that one was asked for.</summary>
 internal ref struct VorbisBits(ReadOnlySpan<byte> packet)
 {
     readonly ReadOnlySpan<byte> _packet = packet;
     long _at;
 
-    public readonly long Left => (8L * _packet.Length) - _at;
+    /// <summary>Whether more was read than is there.</summary>
+    public readonly bool IsOver => _at > 8L * _packet.Length;
+
+    /// <summary>The next bits, up to 24, without consuming them.</summary>
+    public readonly uint Peek(int count)
+    {
+        var first = _at >> 3;
+        uint word = 0;
+        for (var i = 0; i < 4 && first + i < _packet.Length; i++) word |= (uint)_packet[(int)first + i] << (8 * i);
+        return (word >> (int)(_at & 7)) & ((1u << count) - 1);
+    }
 
     /// <summary>Reads up to 32 bits.</summary>
-    /// <exception cref="InvalidDataException">The packet ends before.</exception>
     public uint Read(int count)
     {
-        Require(count);
-        uint value = 0;
-        for (var done = 0; done < count;)
-        {
-            var inByte = (int)(_at & 7);
-            var take = Math.Min(count - done, 8 - inByte);
-            value |= (uint)((_packet[(int)(_at >> 3)] >> inByte) & ((1 << take) - 1)) << done;
-            _at += take;
-            done += take;
-        }
+        if (count > 24) return Read(16) | (Read(count - 16) << 16);
+        var value = Peek(count);
+        _at += count;
         return value;
     }
 
     public bool ReadFlag() => Read(1) != 0;
 
-    public void Skip(long count)
-    {
-        Require(count);
-        _at += count;
-    }
-
-    readonly void Require(long count)
-    {
-        if (count > Left) throw new InvalidDataException($"it ends at bit {8L * _packet.Length}, where {count} more are expected");
-    }
+    public void Skip(long count) => _at += count;
 }
