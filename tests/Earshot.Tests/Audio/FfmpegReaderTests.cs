@@ -101,8 +101,8 @@ public sealed class FfmpegReaderTests : IDisposable
     [InlineData("wv", "-c:a wavpack")]
     [InlineData("dts", "-ac 2 -strict -2 -c:a dca")]
     [InlineData("rm", "-ar 8000 -ac 1 -c:a real_144")]
-    [InlineData("sf", "-c:a pcm_s16be -f ircam")]
-    [InlineData("mxf", "-ar 48000 -c:a pcm_s16le -f mxf_opatom")]
+    [InlineData("sf", "-c:a pcm_s16le -f ircam")]
+    [InlineData("mxf", "-ar 48000 -ac 1 -c:a pcm_s16le -f mxf_opatom")]
     public void What_nothing_here_knows_is_asked_of_the_program(string extension, string options)
     {
         using var reader = AudioReader.Open(Encode(options, extension));

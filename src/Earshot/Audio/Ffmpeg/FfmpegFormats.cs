@@ -3,6 +3,15 @@ namespace Earshot.Audio;
 /// <summary>What ffmpeg may take an unknown file for.</summary>
 internal static class FfmpegFormats
 {
+    // What keeps times for each packet, since sound goes with pictures. The times of others are made up from sizes and rates, or
+    // wrong: RealMedia gives those of a block to all its packets, which are then cut away as if they stood in one place.
+    static readonly string[] s_timed = ["matroska", "mov", "mpegts", "mpeg", "flv", "asf"];
+
+    /// <summary>
+    /// Whether the times in such a container are followed: silence before sound that starts late, and where they leave a gap.
+    /// </summary>
+    public static bool HasTimes(string? demuxer) => s_timed.Contains(demuxer);
+
     /// <summary>
     /// Its demuxers of sound that lie in one file, without playlists, image sequences, scripts and descriptions, which open other
     /// files or addresses, and without headerless samples, which anything would be.

@@ -109,8 +109,7 @@ internal sealed class FfmpegProcess : IDisposable
         .. demuxer is null ? (string[])["-format_whitelist", FfmpegFormats.SingleFile] : ["-f", demuxer],
         "-i", input,
         "-map", "0:a:0", "-vn", "-sn", "-dn",
-        // Times are the container's: silence before sound that starts late, and where its timestamps leave a gap.
-        "-af", "aresample=async=1:first_pts=0",
+        .. FfmpegFormats.HasTimes(demuxer) ? (string[])["-af", "aresample=async=1:first_pts=0"] : [],
         "-c:a", "pcm_f32le", "-bitexact", "-f", "wav", "pipe:1",
     ];
 
