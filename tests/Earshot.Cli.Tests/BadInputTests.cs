@@ -41,6 +41,24 @@ public class BadInputTests
         var run = await TranscribeAsync(folder.Write("cut.wav", whole.AsSpan(0, whole.Length * 3 / 4)));
         Assert.Equal(ExitCode.Ok, run.ExitCode);
         Assert.Contains("ask not", run.Output.ToLowerInvariant());
+        Assert.Contains("the WAV file ends 2.8 s (88011 bytes) before its header says", run.Error);
+    }
+
+    [Fact]
+    public async Task A_damaged_recording_is_transcribed_with_one_warning_and_refused_with_strict()
+    {
+        var path = TestData.Require("cases/damaged-frame.flac");
+
+        string[] args = ["transcribe", path, "-m", TestData.Require("models/whisper-base"), "--language", "en", "--beam-size", "1", "--temperature", "0"];
+
+        var run = await CommandRun.OfAsync(args);
+        var strict = await CommandRun.OfAsync([.. args, "--strict"]);
+
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Contains("longer", run.Output);
+        Assert.Single(run.Error.Split('\n'), line => line.StartsWith($"earshot: '{path}' at 00:00:00.7: the FLAC frame at byte 18905 has check sum", StringComparison.Ordinal));
+        Assert.Contains("has check sum", strict.AssertOneLine(ExitCode.SomeFailed));
+        Assert.Empty(strict.Output);
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Earshot.Audio;
 using Earshot.Cli.Files;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
@@ -41,7 +42,7 @@ internal sealed class DetectLanguageCommand : EarshotCommand
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                var detection = await transcriber.DetectLanguageAsync(file.Path, cancellationToken).ConfigureAwait(false);
+                var detection = await transcriber.DetectLanguageAsync(file.Path, new AudioReadOptions { OnWarning = warning => Terminal.Warn(warning.Message) }, cancellationToken).ConfigureAwait(false);
                 Print(file, detection, parsed.GetValue(_top) ?? 1, parsed.GetValue(_json));
             }
             catch (Exception e) when (Failure.IsOfOneFile(e))

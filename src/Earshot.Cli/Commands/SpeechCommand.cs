@@ -14,7 +14,7 @@ internal abstract class SpeechCommand : EarshotCommand
     readonly Argument<string[]> _files = new("files")
     {
         HelpName = "FILES",
-        Description = "Recordings: paths, patterns in quotes ('talks/**/*.wav'), or - for standard input. WAV and FLAC are read directly, other formats with ffmpeg.",
+        Description = "Recordings: paths, patterns in quotes ('talks/**/*.wav'), or - for standard input. WAV, FLAC, MP3, Ogg Vorbis and Ogg Opus are read directly, other formats with ffmpeg.",
         Arity = ArgumentArity.ZeroOrMore,
     };
 
@@ -46,7 +46,7 @@ internal abstract class SpeechCommand : EarshotCommand
         if (modelOptions.Cpu.Draft is not null) Terminal.Detail("A draft model guesses ahead, so that decoding is greedy (--beam-size 1).");
         if (output.NeedsWords) options = options with { WordTimestamps = true };
 
-        var run = new TranscriptionRun(Terminal, output, options, _parts.ChannelOf(parsed));
+        var run = new TranscriptionRun(Terminal, output, options);
         // What is certain to fail, or is done already, is told before a model is loaded for it.
         var work = files.Where(run.IsWork).ToList();
         if (work.Count > 0)

@@ -32,8 +32,6 @@ internal sealed record EvalChoice
 
     public required TranscriptionOptions Transcription { get; init; }
 
-    public required int? Channel { get; init; }
-
     /// <summary>The options in a fixed order, by which a run knows whether it is the same.</summary>
     public required string Settings { get; init; }
 }
@@ -71,7 +69,6 @@ internal sealed class EvalOptionSet
             Model = set._model.NameOf(parsed),
             Loading = set._decoding.WithDraft(parsed, set._model.Of(parsed)),
             Transcription = set._parts.Apply(parsed, set._decoding.Of(parsed)),
-            Channel = set._parts.ChannelOf(parsed),
             Settings = string.Join(' ', settings.SelectMany(option => (string[])[option.Name, .. option.Values])),
         };
     }

@@ -66,7 +66,7 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
     async Task<SystemOutput> TranscribeAsync(Transcriber transcriber, EvalChoice choice, EvaluationClip clip, CancellationToken cancellationToken)
     {
         long started = Stopwatch.GetTimestamp();
-        using var samples = SampleStream.Open(clip.Audio, choice.Channel);
+        using var samples = SampleStream.Open(clip.Audio, choice.Transcription.Audio);
         var progress = new LatestInfo();
         var segments = new List<Segment>();
         TimeSpan? first = null;

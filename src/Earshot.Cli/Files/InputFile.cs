@@ -18,13 +18,13 @@ internal sealed record InputFile(string Path)
 
     /// <summary>Opens the recording for transcribing.</summary>
     /// <exception cref="AudioFormatException">It cannot be opened, or is no recording.</exception>
-    public SampleStream Open(Terminal terminal, int? channel)
+    public SampleStream Open(Terminal terminal, AudioReadOptions options)
     {
-        var reader = IsStandardInput ? AudioReader.Open(terminal.OpenInput(), Label) : AudioReader.Open(Path);
+        var reader = IsStandardInput ? AudioReader.Open(terminal.OpenInput(), Label, options) : AudioReader.Open(Path, options);
         try
         {
-            if (channel >= reader.Channels) throw new AudioFormatException($"'{Label}' has {reader.Channels} channels, counted from 0; --channel {channel} is not there.");
-            return new SampleStream(reader, channel);
+            if (options.Channel >= reader.Channels) throw new AudioFormatException($"'{Label}' has {reader.Channels} channels, counted from 0; --channel {options.Channel} is not there.");
+            return new SampleStream(reader);
         }
         catch
         {

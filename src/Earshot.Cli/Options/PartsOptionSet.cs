@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Earshot.Audio;
 using Earshot.Cli.Commands;
 using Earshot.Transcription;
 
@@ -30,9 +31,9 @@ internal sealed class PartsOptionSet
     readonly Option<double?> _maxSpeech = OptionKinds.Number("--vad-max-speech", "Longer speech is cut (default: no limit; in batches 30).", 1, 3600, "SECONDS");
     readonly Option<double?> _pad = OptionKinds.Number("--vad-pad", "Silence kept on both sides of speech (default 0.4).", 0, 60, "SECONDS");
 
-    public OptionGroup Group => new("Parts of the recording", [_clips, _channel, _batchSize, _vad, _threshold, _minSilence, _minSpeech, _maxSpeech, _pad]);
+    readonly Option<bool> _strict = OptionKinds.Flag("--strict", "Refuse a damaged or truncated recording, instead of reading what can be read of it with a warning.");
 
-    public int? ChannelOf(ParseResult parsed) => parsed.GetValue(_channel);
+    public OptionGroup Group => new("Parts of the recording", [_clips, _channel, _strict, _batchSize, _vad, _threshold, _minSilence, _minSpeech, _maxSpeech, _pad]);
 
     /// <exception cref="UsageException">Options that exclude each other.</exception>
     public TranscriptionOptions Apply(ParseResult parsed, TranscriptionOptions options)
@@ -42,7 +43,13 @@ internal sealed class PartsOptionSet
         var vad = VadOf(parsed, batch);
         if (clips.Length > 0 && (vad is not null || batch > 1))
             throw new UsageException("--clip cannot be used with --vad or a --batch-size above 1, which choose the parts themselves.");
-        return options with { ClipRanges = clips, BatchSize = batch, Vad = vad };
+        return options with
+        {
+            ClipRanges = clips,
+            BatchSize = batch,
+            Vad = vad,
+            Audio = new AudioReadOptions { Channel = parsed.GetValue(_channel), Strict = parsed.GetValue(_strict) },
+        };
     }
 
     VadOptions? VadOf(ParseResult parsed, int batch)

@@ -7,7 +7,7 @@ using Earshot.Transcription;
 namespace Earshot.Cli.Transcripts;
 
 /// <summary>Transcribes recordings one after the other; one that fails does not stop the others.</summary>
-internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, TranscriptionOptions options, int? channel)
+internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, TranscriptionOptions options)
 {
     /// <summary>Recordings that failed so far.</summary>
     public int Failures { get; private set; }
@@ -44,8 +44,8 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
 
     async Task RunAsync(InputFile file, Transcriber transcriber, CancellationToken cancellationToken)
     {
-        using var samples = file.Open(terminal, channel);
         using var status = new StatusLine(terminal);
+        using var samples = file.Open(terminal, options.Audio with { OnWarning = warning => status.Above(() => terminal.Warn(warning.Message)) });
         using var progress = new TranscriptProgress(status, file.Label, samples.Duration);
         var streamed = output.Plan.IsStandardOutput && !output.ShowsTimes ? TranscriptWriter.Create(output.Formats[0], terminal.Out, WriterOptions(file)) : null;
         var segments = await HearAsync(samples, transcriber, segment => status.Above(() => Show(segment, streamed)), progress, cancellationToken).ConfigureAwait(false);

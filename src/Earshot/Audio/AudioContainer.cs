@@ -10,6 +10,7 @@ internal sealed record AudioContainer(string Name, string Demuxer)
     public static readonly AudioContainer Wav = new("WAV", "wav");
     public static readonly AudioContainer Flac = new("FLAC", "flac");
     public static readonly AudioContainer Mp3 = new("MP3", "mp3");
+    public static readonly AudioContainer Ogg = new("Ogg", "ogg");
     public static readonly AudioContainer Mp4 = new("MP4/M4A", "mov");
 
     /// <summary>The length of an ID3v2 tag at the start of <paramref name="head"/>, 0 where there is none.</summary>
@@ -35,7 +36,7 @@ internal sealed record AudioContainer(string Name, string Demuxer)
             if (kind.SequenceEqual("WAVE"u8)) return Wav;
             if (kind.SequenceEqual("AVI "u8)) return new("AVI", "avi");
         }
-        if (head.StartsWith("RIFX"u8) && kind.SequenceEqual("WAVE"u8)) return new("big-endian WAV", "wav");
+        if (head.StartsWith("RIFX"u8) && kind.SequenceEqual("WAVE"u8)) return Wav;
         if (head.StartsWith("FORM"u8) && (kind.SequenceEqual("AIFF"u8) || kind.SequenceEqual("AIFC"u8))) return new("AIFF", "aiff");
         var box = head.Slice(4, 4);
         if (box.SequenceEqual("ftyp"u8)) return Mp4;
@@ -46,11 +47,14 @@ internal sealed record AudioContainer(string Name, string Demuxer)
     static AudioContainer? IdentifySigned(ReadOnlySpan<byte> head)
     {
         if (head.StartsWith("fLaC"u8)) return Flac;
-        if (head.StartsWith("OggS"u8)) return new(head.IndexOf("OpusHead"u8) >= 0 ? "Ogg Opus" : "Ogg", "ogg");
+        if (head.StartsWith("OggS"u8)) return Ogg;
         if (head.StartsWith((ReadOnlySpan<byte>)[0x1A, 0x45, 0xDF, 0xA3])) return new(head.IndexOf("webm"u8) >= 0 ? "WebM" : "Matroska", "matroska");
         if (head.StartsWith((ReadOnlySpan<byte>)[0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66, 0xCF, 0x11])) return new("WMA/ASF", "asf");
         if (head.StartsWith((ReadOnlySpan<byte>)[0x72, 0x69, 0x66, 0x66, 0x2E, 0x91, 0xCF, 0x11])) return new("Wave64", "w64");
         if (head.StartsWith("#!AMR"u8)) return new("AMR", "amr");
+        if (head.StartsWith("NIST_1A\n"u8)) return new("NIST SPHERE", "nistsphere");
+        if (head.StartsWith("Creative Voice File"u8)) return new("VOC", "voc");
+        if (head.StartsWith(".RMF"u8)) return new("RealMedia", "rm");
         if (head.StartsWith("caff"u8)) return new("CAF", "caf");
         if (head.StartsWith(".snd"u8)) return new("AU", "au");
         if (head.StartsWith("FLV\u0001"u8)) return new("FLV", "flv");
@@ -66,6 +70,8 @@ internal sealed record AudioContainer(string Name, string Demuxer)
     static AudioContainer? IdentifyFramed(ReadOnlySpan<byte> head)
     {
         if (head.Length > 188 && head[0] == 0x47 && head[188] == 0x47) return new("MPEG transport stream", "mpegts");
+        // Blu-ray and AVCHD put the time of arrival, four bytes, before each packet.
+        if (head.Length > 388 && head[4] == 0x47 && head[196] == 0x47 && head[388] == 0x47) return new("MPEG transport stream", "mpegts");
         if (head.Length < 4) return null;
         var sync = BinaryPrimitives.ReadUInt16BigEndian(head);
         if (sync == 0x0B77) return new("AC-3", "ac3");

@@ -5,20 +5,42 @@ public static class AudioFile
 {
     /// <summary>Reads a recording as one channel at 16 kHz; <c>-</c> is standard input.</summary>
     /// <param name="channel">The one channel to hear, counted from 0; the mean of all where null.</param>
-    /// <exception cref="AudioFormatException">The file cannot be opened, is no recording, is damaged, or is too long for memory.</exception>
-    public static float[] Load(string path, int? channel = null)
+    /// <exception cref="AudioFormatException">The file cannot be opened, is no recording, or is too long for memory.</exception>
+    public static float[] Load(string path, int? channel = null) => Load(path, new AudioReadOptions { Channel = channel });
+
+    /// <inheritdoc cref="Load(string, int?)"/>
+    public static float[] Load(string path, AudioReadOptions options)
     {
-        using var stream = SampleStream.Open(path, channel);
+        using var stream = SampleStream.Open(path, options);
         return ReadAll(stream, path);
     }
 
     /// <summary>Reads a recording from a stream, which is then closed, as one channel at 16 kHz.</summary>
     /// <exception cref="AudioFormatException">As <see cref="Load(string, int?)"/>.</exception>
-    public static float[] Load(Stream stream, string name, int? channel = null)
+    public static float[] Load(Stream stream, string name, int? channel = null) => Load(stream, name, new AudioReadOptions { Channel = channel });
+
+    /// <inheritdoc cref="Load(Stream, string, int?)"/>
+    public static float[] Load(Stream stream, string name, AudioReadOptions options)
     {
-        using var reader = AudioReader.Open(stream, name);
-        using var samples = new SampleStream(reader, channel);
+        using var samples = SampleStream.Open(stream, name, options);
         return ReadAll(samples, name);
+    }
+
+    /// <summary>Reads each channel of a recording by itself at 16 kHz, decoding once; <see cref="AudioReadOptions.Channel"/> is not looked at.</summary>
+    /// <returns>As many arrays as the recording has channels, of one length.</returns>
+    /// <exception cref="AudioFormatException">As <see cref="Load(string, int?)"/>.</exception>
+    public static float[][] LoadChannels(string path, AudioReadOptions? options = null)
+    {
+        using var reader = AudioReader.Open(path, options);
+        return ChannelSamples.ReadAll(reader);
+    }
+
+    /// <summary>Reads each channel of a recording from a stream, which is then closed.</summary>
+    /// <inheritdoc cref="LoadChannels(string, AudioReadOptions?)"/>
+    public static float[][] LoadChannels(Stream stream, string name, AudioReadOptions? options = null)
+    {
+        using var reader = AudioReader.Open(stream, name, options);
+        return ChannelSamples.ReadAll(reader);
     }
 
     static float[] ReadAll(SampleStream stream, string name)
@@ -37,7 +59,8 @@ public static class AudioFile
         return length == samples.Length ? samples : samples[..length];
     }
 
-    static float[] Grow(float[] samples, string name)
+    /// <summary>The samples with room for as many again.</summary>
+    internal static float[] Grow(float[] samples, string name)
     {
         if (samples.Length > Array.MaxLength / 2)
             throw new AudioFormatException($"'{name}': longer than {TimeSpan.FromSeconds((double)samples.Length / SampleStream.SampleRate):hh\\:mm\\:ss}, too long for memory. Read it in parts with {nameof(SampleStream)}.");

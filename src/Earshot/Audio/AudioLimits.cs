@@ -7,6 +7,9 @@ internal static class AudioLimits
     public const int MaxSampleRate = 768_000;
     public const int MaxChannels = 64;
 
+    /// <summary>A gap that a stream's own positions claim is filled with silence up to this; a longer one is taken for a wrong position.</summary>
+    public static readonly TimeSpan MaxGap = TimeSpan.FromHours(1);
+
     public static void CheckSampleRate(long rate, string name)
     {
         if (rate is < MinSampleRate or > MaxSampleRate)

@@ -78,13 +78,13 @@ public sealed class Transcriber : IDisposable
     }
 
     /// <summary>Transcribes a recording in a file (<c>-</c> is standard input); segments come in order, as soon as they are known.</summary>
-    /// <exception cref="AudioFormatException">The file is no recording, or a damaged one.</exception>
+    /// <exception cref="AudioFormatException">The file is no recording, or a damaged one that <see cref="TranscriptionOptions.Audio"/> asks to refuse.</exception>
     /// <exception cref="ArgumentException">An option is out of its range, or two exclude each other.</exception>
     /// <exception cref="ModelException">The model cannot do the task, or does not know the language.</exception>
     public IAsyncEnumerable<Segment> TranscribeAsync(string path, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return TranscribeAndCloseAsync(() => SampleStream.Open(path), options, progress, cancellationToken);
+        return TranscribeAndCloseAsync(() => SampleStream.Open(path, AudioOf(options)), options, progress, cancellationToken);
     }
 
     /// <summary>Transcribes a recording read from a stream, which is not closed; <paramref name="name"/> is what messages call it.</summary>
@@ -92,7 +92,7 @@ public sealed class Transcriber : IDisposable
     public IAsyncEnumerable<Segment> TranscribeAsync(Stream stream, string name, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        return TranscribeAndCloseAsync(() => new SampleStream(AudioReader.Open(new UnownedStream(stream), name)), options, progress, cancellationToken);
+        return TranscribeAndCloseAsync(() => SampleStream.Open(new UnownedStream(stream), name, AudioOf(options)), options, progress, cancellationToken);
     }
 
     /// <summary>Transcribes samples of one channel at 16 kHz.</summary>
@@ -107,9 +107,14 @@ public sealed class Transcriber : IDisposable
 
     /// <summary>Tells the language of a recording from its first 30 s.</summary>
     /// <exception cref="ModelException">The model is English-only.</exception>
-    public async Task<LanguageDetection> DetectLanguageAsync(string path, CancellationToken cancellationToken = default)
+    public Task<LanguageDetection> DetectLanguageAsync(string path, CancellationToken cancellationToken = default) =>
+        DetectLanguageAsync(path, new AudioReadOptions(), cancellationToken);
+
+    /// <inheritdoc cref="DetectLanguageAsync(string, CancellationToken)"/>
+    /// <param name="audio">How the recording is read.</param>
+    public async Task<LanguageDetection> DetectLanguageAsync(string path, AudioReadOptions audio, CancellationToken cancellationToken = default)
     {
-        using var stream = SampleStream.Open(path);
+        using var stream = SampleStream.Open(path, audio);
         return await Task.Run(() => DetectLanguage(new RecordedSamples(stream), cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
@@ -160,6 +165,8 @@ public sealed class Transcriber : IDisposable
         using var decoder = Runtime.CreateDecoder(audio, 1, cancellationToken);
         return LanguageDetector.Detect(decoder, Tokenizer, cancellationToken);
     }
+
+    static AudioReadOptions AudioOf(TranscriptionOptions? options) => options?.Audio ?? new AudioReadOptions();
 
     async IAsyncEnumerable<Segment> TranscribeAndCloseAsync(Func<SampleStream> open, TranscriptionOptions? options, IProgress<TranscriptionProgress>? progress, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using Earshot.Audio;
 using Earshot.Decoding;
 
 namespace Earshot.Transcription;
@@ -15,6 +16,9 @@ public sealed record TranscriptionOptions
     public string? Language { get; init; }
 
     public SpeechTask Task { get; init; }
+
+    /// <summary>How a file or stream is read that the transcriber opens itself: which channel, whether damage is refused, who is told of it.</summary>
+    public AudioReadOptions Audio { get; init; } = new();
 
     /// <summary>Beams at temperature 0; 1 is greedy.</summary>
     public int BeamSize { get; init; } = 5;

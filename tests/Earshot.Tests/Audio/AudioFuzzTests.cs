@@ -51,10 +51,12 @@ public class AudioFuzzTests
 
     static void ReadOrRefuse(Stream stream, int length, float[] buffer)
     {
+        // Damage is read around as often as it is refused.
+        var options = new AudioReadOptions { Strict = length % 2 == 0 };
         try
         {
             // The readers themselves: damage to the first bytes is not passed on to another program.
-            using var reader = AudioContainer.Identify(PeekHead(ref stream)) == AudioContainer.Flac ? new FlacReader(stream, "fuzz") : (AudioReader)new WavReader(stream, "fuzz");
+            using var reader = AudioContainer.Identify(PeekHead(ref stream)) == AudioContainer.Flac ? new FlacReader(stream, "fuzz", options) : (AudioReader)new WavReader(stream, "fuzz", options);
             Assert.True(reader.Duration is null || reader.Duration >= TimeSpan.Zero);
             long frames = 0;
             while (reader.Read(buffer) is > 0 and var read)
@@ -65,7 +67,7 @@ public class AudioFuzzTests
         }
         catch (AudioFormatException e)
         {
-            Assert.StartsWith("'fuzz': ", e.Message, StringComparison.Ordinal);
+            Assert.StartsWith("'fuzz'", e.Message, StringComparison.Ordinal);
             Assert.DoesNotContain('\n', e.Message);
         }
     }

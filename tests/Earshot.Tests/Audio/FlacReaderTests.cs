@@ -67,7 +67,7 @@ public class FlacReaderTests
     {
         var bytes = new FlacBytes().Build(Signal(1, 5000, 16, 4, 3));
         bytes[8 + 20] ^= 1;
-        using var reader = Readers.Open(bytes);
+        using var reader = AudioReader.Open(new MemoryStream(bytes), "test", new AudioReadOptions { Strict = true });
         var buffer = new float[5000];
         var frames = 0;
 

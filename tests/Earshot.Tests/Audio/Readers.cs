@@ -25,5 +25,24 @@ internal static class Readers
         return [.. samples];
     }
 
-    public static string MessageOf(byte[] bytes) => Assert.Throws<AudioFormatException>(() => ReadAll(bytes)).Message;
+    /// <summary>Why a recording is refused when it must be whole.</summary>
+    public static string MessageOf(byte[] bytes) => Assert.Throws<AudioFormatException>(() =>
+    {
+        using var reader = AudioReader.Open(new MemoryStream(bytes), "test", new AudioReadOptions { Strict = true });
+        ReadAll(reader);
+    }).Message;
+
+    /// <summary>What can be read of a damaged recording, and what is said of it.</summary>
+    public static (float[] Samples, List<AudioWarning> Warnings) ReadAround(byte[] bytes)
+    {
+        var warnings = new List<AudioWarning>();
+        using var reader = AudioReader.Open(new MemoryStream(bytes), "test", new AudioReadOptions { OnWarning = warnings.Add });
+        var samples = ReadAll(reader);
+        foreach (var warning in warnings)
+        {
+            Assert.StartsWith("'test'", warning.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', warning.Message);
+        }
+        return (samples, warnings);
+    }
 }

@@ -32,6 +32,53 @@ public class SampleStreamTests
     }
 
     [Fact]
+    public void Each_channel_can_be_had_by_itself()
+    {
+        var interleaved = Enumerable.Range(0, 3 * 9000).Select(n => (float)Math.Sin((n / 3) * 0.01 * ((n % 3) + 1))).ToArray();
+        var bytes = Floats(3, 24000, interleaved);
+        using var stream = SampleStream.Open(new MemoryStream(bytes), "test");
+
+        var channels = AudioFile.LoadChannels(new MemoryStream(bytes), "test");
+
+        Assert.Equal(3, stream.Channels);
+        Assert.Equal(3, channels.Length);
+        for (var channel = 0; channel < 3; channel++)
+        {
+            Assert.Equal(AudioFile.Load(new MemoryStream(bytes), "test", channel), channels[channel]);
+            Assert.Equal(AudioFile.Load(new MemoryStream(bytes), "test", new AudioReadOptions { Channel = channel }), channels[channel]);
+        }
+    }
+
+    [Theory]
+    [InlineData(1f)]
+    [InlineData(0.95f)]
+    public void Channels_that_cancel_are_heard_by_the_strongest(float second)
+    {
+        var tone = Enumerable.Range(0, 16000).Select(n => 0.3f * (float)Math.Sin(n * 0.1)).ToArray();
+        var warnings = new List<AudioWarning>();
+
+        var samples = AudioFile.Load(new MemoryStream(Floats(2, 16000, [.. tone.SelectMany(x => new[] { x, -second * x })])), "test", new AudioReadOptions { Strict = true, OnWarning = warnings.Add });
+
+        Assert.Equal(tone, samples);
+        var warning = Assert.Single(warnings);
+        Assert.Equal((AudioWarningKind.ChannelsCancel, TimeSpan.Zero), (warning.Kind, warning.Position));
+        Assert.Contains("channel 0 is heard alone", warning.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Channels_that_differ_or_are_silent_are_averaged()
+    {
+        var random = new Random(3);
+        float[] interleaved = [.. Enumerable.Range(0, 8 * 16000).Select(n => n % 8 == 3 ? (float)random.NextDouble() - 0.5f : 0f)];
+        var warnings = new List<AudioWarning>();
+
+        var samples = AudioFile.Load(new MemoryStream(Floats(8, 16000, interleaved)), "test", new AudioReadOptions { OnWarning = warnings.Add });
+
+        Assert.Equal([.. Enumerable.Range(0, 16000).Select(n => interleaved[(8 * n) + 3] / 8)], samples);
+        Assert.Empty(warnings);
+    }
+
+    [Fact]
     public void What_is_no_finite_number_becomes_silence()
     {
         var bytes = Floats(1, 16000, 0.5f, float.NaN, float.PositiveInfinity, float.NegativeInfinity, -0.5f);

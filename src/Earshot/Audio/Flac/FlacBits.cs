@@ -9,9 +9,15 @@ internal sealed class FlacBits
     // Beyond the data stand eight bytes, so that a whole word can be read anywhere.
     const int Slack = 8;
 
+    const int UsualLength = 32 * 1024;
+
+    // More than the longest frame: 65,535 samples of 8 channels and 32 bits, stored as they are.
+    const int MaxLength = 4 * 1024 * 1024;
+
     readonly ByteSource _source;
-    readonly byte[] _buffer = new byte[(32 * 1024) + Slack];
+    byte[] _buffer = new byte[UsualLength + Slack];
     long _base;
+    long _frame;
     int _length;
     int _bit;
     int _checkedTo;
@@ -21,13 +27,16 @@ internal sealed class FlacBits
     public FlacBits(ByteSource source)
     {
         _source = source;
-        _base = source.Position;
+        _frame = _base = source.Position;
     }
 
     /// <summary>The current byte's place in the source.</summary>
     public long Position => _base + (_bit >> 3);
 
-    /// <summary>The CRC-16 of the bytes since <see cref="StartCrc"/>; the reader must stand at a byte's start.</summary>
+    /// <summary>Bytes read since the frame's start.</summary>
+    public long FrameLength => Position - _frame;
+
+    /// <summary>The CRC-16 of the bytes since <see cref="StartFrame"/>; the reader must stand at a byte's start.</summary>
     public ushort Crc
     {
         get
@@ -37,11 +46,43 @@ internal sealed class FlacBits
         }
     }
 
-    /// <summary>Starts a frame's CRC-16 here.</summary>
-    public void StartCrc()
+    /// <summary>Starts a frame here: its CRC-16, and its bytes are kept until the next one starts.</summary>
+    public void StartFrame()
     {
         _crc = 0;
         _checkedTo = _bit >> 3;
+        _frame = Position;
+    }
+
+    /// <summary>
+    /// Goes back to the second byte of the frame that was started last and on from there to the next two bytes that may begin a
+    /// frame, or to the end; false at the end.
+    /// </summary>
+    public bool SeekSync()
+    {
+        // What an absurdly long frame has pushed out of the buffer is passed over.
+        _bit = (int)Math.Max(0, _frame + 1 - _base) << 3;
+        _frame = Position;
+        (_crc, _checkedTo) = (0, _bit >> 3);
+        while (true)
+        {
+            Fill();
+            var at = _bit >> 3;
+            if (_length - at < 2)
+            {
+                _bit = _length << 3;
+                return false;
+            }
+            var found = _buffer.AsSpan(at, _length - at).IndexOf((byte)0xFF);
+            if (found < 0) found = _length - at - 1;
+            _bit += found << 3;
+            _frame = Position;
+            Fill();
+            at = _bit >> 3;
+            if (_length - at >= 2 && _buffer[at] == 0xFF && (_buffer[at + 1] & 0xFE) == 0xF8) return true;
+            if (_length - at >= 1) _bit += 8;
+            _frame = Position;
+        }
     }
 
     /// <summary>The next whole bytes without consuming them, fewer at the end; at a byte's start, up to eight.</summary>
@@ -141,13 +182,16 @@ internal sealed class FlacBits
     {
         if (_length - (_bit >> 3) >= Slack || _ended) return;
         UpdateCrc();
-        var gone = _bit >> 3;
+        var gone = (int)Math.Min(_bit >> 3, Math.Max(0, _frame - _base));
+        // A frame that is longer than any can be is not kept whole.
+        if (_length - gone >= MaxLength) gone = _bit >> 3;
         _buffer.AsSpan(gone, _length - gone).CopyTo(_buffer);
         _length -= gone;
         _base += gone;
-        _bit &= 7;
-        _checkedTo = 0;
-        while (_length < Slack && !_ended)
+        _bit -= gone << 3;
+        _checkedTo -= gone;
+        if (_buffer.Length - Slack - _length < UsualLength / 2) Array.Resize(ref _buffer, 2 * _buffer.Length);
+        while (_length - (_bit >> 3) < Slack && !_ended)
         {
             var read = _source.ReadAtLeast(_buffer.AsSpan(_length, _buffer.Length - Slack - _length), 1);
             _ended = read == 0;

@@ -1,11 +1,13 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 
 namespace Earshot.Audio;
 
 /// <summary>
 /// FLAC (RFC 9639): every subframe type, 4 to 32 bits, up to 8 channels. Each frame's check sums are verified as it is
-/// read, the number of samples and the MD5 of them all at the end, where the header gives them.
+/// read, the number of samples and the MD5 of them all at the end, where the header gives them. A damaged frame becomes silence
+/// of its length, which the number in the next frame tells.
 /// </summary>
 public sealed class FlacReader : AudioReader
 {
@@ -19,17 +21,27 @@ public sealed class FlacReader : AudioReader
     byte[] _packed = [];
     int _from;
     int _to;
-    long _decoded;
+    long _silence;
     bool _ended;
+
+    // What the frames' own numbers are counted from, when one has been read; and the block size that their counts stand for.
+    long? _origin;
+    int _blockSize;
+
+    // Samples given or about to be, and whether some of them are silence that stands in for others.
+    long _decoded;
+    bool _damaged;
+    long _readInVain;
 
     /// <summary>Reads the metadata from a stream, which the reader then owns.</summary>
     /// <exception cref="AudioFormatException">The stream is not FLAC, or its metadata is damaged.</exception>
-    public FlacReader(Stream stream, string name) : this(new ByteSource(stream, name)) { }
+    public FlacReader(Stream stream, string name, AudioReadOptions? options = null) : this(new ByteSource(stream, name), options) { }
 
-    internal FlacReader(ByteSource source) : base(source.Name)
+    internal FlacReader(ByteSource source, AudioReadOptions? options = null) : base(source.Name, options)
     {
         _source = source;
         _info = FlacStreamInfo.Read(source);
+        _blockSize = _info.BlockSize;
         _bits = new FlacBits(source);
         _scale = 1f / (1L << (_info.BitsPerSample - 1));
         // An MD5 of zeros says that the encoder gave none. It is the format's own check of integrity, no matter of security.
@@ -46,7 +58,14 @@ public sealed class FlacReader : AudioReader
 
     protected override int ReadFrames(Span<float> interleaved)
     {
-        if (_from == _to && !ReadBlock()) return 0;
+        if (_silence == 0 && _from == _to && !ReadBlock()) return 0;
+        if (_silence > 0)
+        {
+            var silent = (int)Math.Min(interleaved.Length / Channels, _silence);
+            interleaved[..(silent * Channels)].Clear();
+            _silence -= silent;
+            return silent;
+        }
         var frames = Math.Min(interleaved.Length / Channels, _to - _from);
         _interleaved.AsSpan(_from * Channels, frames * Channels).CopyTo(interleaved);
         _from += frames;
@@ -59,18 +78,34 @@ public sealed class FlacReader : AudioReader
         _source.Dispose();
     }
 
-    /// <summary>Decodes the next frame; false at the end of the stream.</summary>
+    /// <summary>Decodes the next frame, passing over what cannot be decoded; false at the end of the stream.</summary>
     bool ReadBlock()
     {
         if (_ended) return false;
-        if (AtEnd())
+        if (AtEnd()) return End();
+        AudioFormatException? cause = null;
+        var from = _bits.Position;
+        while (true)
         {
-            _ended = true;
-            VerifyWhole();
-            return false;
+            try
+            {
+                var at = _bits.Position;
+                _bits.StartFrame();
+                Accept(ReadFrame(at), cause, at - from);
+                return true;
+            }
+            catch (AudioFormatException e) when (!Options.Strict)
+            {
+                cause ??= e;
+                RefuseHopeless();
+                if (!_bits.SeekSync()) return EndAfter(cause, from);
+            }
         }
-        var at = _bits.Position;
-        _bits.StartCrc();
+    }
+
+    /// <exception cref="AudioFormatException">The frame is damaged.</exception>
+    FlacFrameHeader ReadFrame(long at)
+    {
         var header = FlacFrameHeader.Read(_bits, _info, Name);
         Reserve(header.BlockSize);
         ReadSubframes(header);
@@ -80,18 +115,82 @@ public sealed class FlacReader : AudioReader
         if (stored != computed)
             throw new AudioFormatException($"'{Name}': the FLAC frame at byte {at} has check sum {computed:X4}; expected {stored:X4}. The file is damaged: copy or download it again.");
         Interleave(header.BlockSize, at);
-        Hash(header.BlockSize);
-        (_from, _to) = (0, header.BlockSize);
-        _decoded += header.BlockSize;
-        return true;
+        return header;
     }
 
-    /// <summary>Whether no frame follows: nothing does, or all samples are there, or an ID3v1 tag stands where a frame would.</summary>
+    /// <summary>Takes a frame that was read, after the silence that its number asks for.</summary>
+    /// <param name="cause">Why frames before it could not be read, where that is so.</param>
+    /// <param name="skipped">The bytes that were passed over.</param>
+    void Accept(FlacFrameHeader header, AudioFormatException? cause, long skipped)
+    {
+        if (_blockSize == 0) _blockSize = header.BlockSize;
+        var number = header.IsVariable ? header.Number : header.Number * _blockSize;
+        // A stream may be cut out of a longer one; where its own beginning is damaged, it begins at 0.
+        _origin ??= cause is null ? number : 0;
+        var gap = number - _origin.Value - _decoded;
+        if (gap < 0 || gap > MostFrames(cause is null, skipped)) (_origin, gap) = (number - _decoded, 0);
+        if (cause is not null || gap > 0) WarnLost(cause, gap);
+        _silence = gap;
+        Hash(header.BlockSize);
+        (_from, _to) = (0, header.BlockSize);
+        _decoded += gap + header.BlockSize;
+    }
+
+    /// <summary>The most samples that may have stood in a place: of frames that are missing altogether, or in bytes that were passed over.</summary>
+    long MostFrames(bool isClean, long skipped)
+    {
+        const int ShortestFrame = 10;
+        var most = (long)(AudioLimits.MaxGap.TotalSeconds * SampleRate);
+        if (!isClean) most = Math.Min(most, 65535 * ((skipped / ShortestFrame) + 1));
+        return _info.TotalFrames > 0 ? Math.Min(most, _info.TotalFrames - _decoded) : most;
+    }
+
+    void WarnLost(AudioFormatException? cause, long gap)
+    {
+        _damaged = true;
+        var why = cause is null ? "FLAC frames are missing." : Cause(cause);
+        Warn(AudioWarningKind.Damaged, string.Create(CultureInfo.InvariantCulture, $"{why} Silence of {(double)gap / SampleRate:0.00} s stands in for what is lost."), TimeOf(_decoded));
+    }
+
+    string Cause(AudioFormatException e) => e.Message[(Name.Length + "'': ".Length)..];
+
+    /// <summary>A hostile file could make every byte begin a long frame that proves wrong at its end.</summary>
+    void RefuseHopeless()
+    {
+        const long Patience = 64L * 1024 * 1024;
+        _readInVain += _bits.FrameLength;
+        if (_readInVain > Patience + (8 * _bits.Position))
+            throw new AudioFormatException($"'{Name}': the FLAC stream is damaged nearly everywhere before byte {_bits.Position}. Copy or download it again.");
+    }
+
+    /// <summary>Whether no frame follows: nothing does, or all samples are there, or a tag stands where a frame would.</summary>
     bool AtEnd()
     {
         if (_info.TotalFrames > 0 && _decoded >= _info.TotalFrames) return true;
-        var next = _bits.PeekBytes(3);
-        return next.IsEmpty || next.SequenceEqual("TAG"u8);
+        var next = _bits.PeekBytes(8);
+        return next.IsEmpty || next.StartsWith("TAG"u8) || next.StartsWith("ID3"u8) || next.SequenceEqual("APETAGEX"u8) || next.SequenceEqual("LYRICSBE"u8);
+    }
+
+    bool End()
+    {
+        _ended = true;
+        if (_info.TotalFrames > 0 && _decoded != _info.TotalFrames)
+            Warn(AudioWarningKind.Truncated, $"the FLAC stream ends after {_decoded} samples; expected {_info.TotalFrames}. The file is truncated: copy or download it again.", TimeOf(_decoded));
+        else
+            VerifyMd5();
+        return false;
+    }
+
+    /// <summary>The end of a stream in whose last bytes no frame was found.</summary>
+    bool EndAfter(AudioFormatException cause, long from)
+    {
+        _ended = true;
+        var missing = _info.TotalFrames - _decoded;
+        var lost = missing > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"The last {(double)missing / SampleRate:0.0} s are missing.")
+            : $"No frame follows in the {_bits.Position - from} bytes from there.";
+        Warn(AudioWarningKind.Truncated, $"{Cause(cause)} {lost}", TimeOf(_decoded));
+        return false;
     }
 
     void ReadSubframes(FlacFrameHeader header)
@@ -161,14 +260,12 @@ public sealed class FlacReader : AudioReader
         _md5.AppendData(_packed, 0, blockSize * Channels * width);
     }
 
-    void VerifyWhole()
+    void VerifyMd5()
     {
-        if (_info.TotalFrames > 0 && _decoded != _info.TotalFrames)
-            throw new AudioFormatException($"'{Name}': the FLAC stream ends after {_decoded} samples; expected {_info.TotalFrames}. The file is truncated: copy or download it again.");
-        if (_md5 is null) return;
+        if (_md5 is null || _damaged) return;
         var computed = _md5.GetHashAndReset();
         if (!computed.AsSpan().SequenceEqual(_info.Md5))
-            throw new AudioFormatException($"'{Name}': the decoded samples have MD5 {Convert.ToHexString(computed)}; expected {Convert.ToHexString(_info.Md5)}. The file is damaged: copy or download it again.");
+            Warn(AudioWarningKind.Damaged, $"the decoded samples have MD5 {Convert.ToHexString(computed)}; expected {Convert.ToHexString(_info.Md5)}. The file is not what was encoded: copy or download it again.", position: null);
     }
 
     void Reserve(int blockSize)

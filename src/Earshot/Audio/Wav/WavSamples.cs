@@ -9,9 +9,11 @@ internal static class WavSamples
     static readonly float[] ALawTable = [.. Enumerable.Range(0, 256).Select(code => ALaw((byte)code))];
     static readonly float[] MuLawTable = [.. Enumerable.Range(0, 256).Select(code => MuLaw((byte)code))];
 
-    /// <summary>Decodes <c>samples.Length</c> samples from as many stored ones.</summary>
-    public static void Decode(WavFormat format, ReadOnlySpan<byte> bytes, Span<float> samples)
+    /// <summary>Decodes <c>samples.Length</c> samples from as many stored ones, whose bytes may be put in order in place.</summary>
+    public static void Decode(WavFormat format, Span<byte> bytes, Span<float> samples)
     {
+        if (format.BigEndian && format.ContainerBytes > 1) Turn(bytes, format.ContainerBytes);
+        if (format.ContainerBytes > format.BytesPerSample) Pack(format, bytes, samples.Length);
         switch (format.Type, format.BytesPerSample)
         {
             case (WavSampleType.ALaw, _): Look(ALawTable, bytes, samples); break;
@@ -23,6 +25,19 @@ internal static class WavSamples
             case (_, 3): Pcm24(bytes, samples); break;
             default: Pcm32(bytes, samples); break;
         }
+    }
+
+    /// <summary>Turns samples of highest byte first around.</summary>
+    static void Turn(Span<byte> bytes, int width)
+    {
+        for (var at = 0; at < bytes.Length; at += width) bytes.Slice(at, width).Reverse();
+    }
+
+    /// <summary>Takes samples out of wider containers.</summary>
+    static void Pack(WavFormat format, Span<byte> bytes, int count)
+    {
+        var from = format.AtBottom ? 0 : format.ContainerBytes - format.BytesPerSample;
+        for (var i = 0; i < count; i++) bytes.Slice((i * format.ContainerBytes) + from, format.BytesPerSample).CopyTo(bytes[(i * format.BytesPerSample)..]);
     }
 
     static void Pcm8(ReadOnlySpan<byte> bytes, Span<float> samples)

@@ -10,7 +10,8 @@ internal enum FlacStereo
 }
 
 /// <summary>The header of one FLAC frame (RFC 9639, section 9.1).</summary>
-internal readonly record struct FlacFrameHeader(int BlockSize, int Channels, FlacStereo Stereo)
+/// <param name="Number">The number of the first sample where block sizes vary, of the frame where they are all one.</param>
+internal readonly record struct FlacFrameHeader(int BlockSize, int Channels, FlacStereo Stereo, bool IsVariable, long Number)
 {
     // Sync and flags 2, sizes and channels 2, number 7, block size 2, rate 2, CRC 1.
     const int MaxLength = 16;
@@ -41,7 +42,7 @@ internal readonly record struct FlacFrameHeader(int BlockSize, int Channels, Fla
         Require(depth == info.BitsPerSample, name, at, "bits a sample", depth, $"the stream's {info.BitsPerSample}");
         var (channels, stereo) = ChannelsOf(bytes[3] >> 4);
         Require(channels == info.Channels, name, at, "channels", channels, $"the stream's {info.Channels}");
-        return new FlacFrameHeader(blockSize, channels, stereo);
+        return new FlacFrameHeader(blockSize, channels, stereo, (bytes[1] & 1) != 0, NumberOf(bytes.Slice(4, numberLength)));
     }
 
     static void Require(bool condition, string name, long at, string what, int got, string expected)
@@ -63,6 +64,14 @@ internal readonly record struct FlacFrameHeader(int BlockSize, int Channels, Fla
         0xFE => 7,
         _ => 0,
     };
+
+    static long NumberOf(ReadOnlySpan<byte> coded)
+    {
+        // The first byte has as many ones before its bits as there are bytes, but none where it is the only one.
+        long number = coded.Length == 1 ? coded[0] : coded[0] & ((1 << (7 - coded.Length)) - 1);
+        foreach (var next in coded[1..]) number = (number << 6) | (next & 0x3FL);
+        return number;
+    }
 
     static int SizeLength(int code) => code switch { 6 => 1, 7 => 2, _ => 0 };
 

@@ -8,21 +8,38 @@ internal sealed class FfmpegProcess : IDisposable
 {
     static readonly TimeSpan ExitPatience = TimeSpan.FromSeconds(10);
 
+    // Its first messages say why, and there can be one for each packet.
+    const int MaxLines = 16;
+
     readonly Process _process;
     readonly ByteSource _source;
     readonly string? _spool;
+    readonly Lock _lock = new();
+    readonly List<string> _lines = [];
     volatile Exception? _feedFailure;
-    volatile string? _lastLine;
 
     FfmpegProcess(Process process, ByteSource source, string? spool) => (_process, _source, _spool) = (process, source, spool);
 
     /// <summary>The WAV.</summary>
     public Stream Output => _process.StandardOutput.BaseStream;
 
-    public static FfmpegProcess Start(string program, ByteSource source, AudioContainer container, string? path)
+    /// <summary>Why the source that the program was fed from could not be read; null where it could.</summary>
+    public Exception? FeedFailure => _feedFailure;
+
+    /// <summary>What the program complained of, its first lines.</summary>
+    public IReadOnlyList<string> Complaints
+    {
+        get
+        {
+            lock (_lock) return [.. _lines];
+        }
+    }
+
+    /// <param name="container">What to read it as; null to let the program find out, among the formats that open no other file.</param>
+    public static FfmpegProcess Start(string program, ByteSource source, AudioContainer? container, string? path)
     {
         // MP4 may keep its index at the end, where a pipe cannot seek to.
-        var spool = path is null && container.Demuxer == "mov" ? Spool(source) : null;
+        var spool = path is null && container?.Demuxer == "mov" ? Spool(source) : null;
         var input = path ?? spool;
         var start = new ProcessStartInfo(program)
         {
@@ -32,7 +49,7 @@ internal sealed class FfmpegProcess : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var argument in Arguments(container.Demuxer, input is null ? "pipe:0" : $"file:{input}")) start.ArgumentList.Add(argument);
+        foreach (var argument in Arguments(container?.Demuxer, input is null ? "pipe:0" : $"file:{input}")) start.ArgumentList.Add(argument);
         try
         {
             var process = new Process { StartInfo = start };
@@ -56,8 +73,14 @@ internal sealed class FfmpegProcess : IDisposable
         _process.WaitForExit();
         if (_feedFailure is not null) return _feedFailure.Message;
         if (_process.ExitCode == 0) return null;
-        var line = _lastLine ?? $"exit code {_process.ExitCode}";
-        return line.EndsWith('.') ? line : line + ".";
+        return Complaints is [.., var line] ? AsSentence(line) : $"exit code {_process.ExitCode}.";
+    }
+
+    /// <summary>A message of the program's without the part that names an object at an address.</summary>
+    public static string AsSentence(string line)
+    {
+        var text = line.StartsWith('[') && line.IndexOf("] ", StringComparison.Ordinal) is > 0 and var end ? line[(end + 2)..] : line;
+        return text.EndsWith('.') ? text : text + ".";
     }
 
     public void Dispose()
@@ -79,12 +102,14 @@ internal sealed class FfmpegProcess : IDisposable
         if (_spool is not null) File.Delete(_spool);
     }
 
-    static string[] Arguments(string demuxer, string input) =>
+    static string[] Arguments(string? demuxer, string input) =>
     [
         "-nostdin", "-hide_banner", "-loglevel", "error",
         "-protocol_whitelist", "file,pipe",
-        "-f", demuxer, "-i", input,
+        .. demuxer is null ? (string[])["-format_whitelist", FfmpegFormats.SingleFile] : ["-f", demuxer],
+        "-i", input,
         "-map", "0:a:0", "-vn", "-sn", "-dn",
+        .. FfmpegFormats.HasTimes(demuxer) ? (string[])["-af", "aresample=async=1:first_pts=0"] : [],
         "-c:a", "pcm_f32le", "-bitexact", "-f", "wav", "pipe:1",
     ];
 
@@ -92,7 +117,11 @@ internal sealed class FfmpegProcess : IDisposable
     {
         _process.ErrorDataReceived += (_, line) =>
         {
-            if (!string.IsNullOrWhiteSpace(line.Data)) _lastLine = line.Data.Trim();
+            if (string.IsNullOrWhiteSpace(line.Data)) return;
+            lock (_lock)
+            {
+                if (_lines.Count < MaxLines) _lines.Add(line.Data.Trim());
+            }
         };
         _process.BeginErrorReadLine();
         if (feed)

@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace Earshot.Audio;
 
 /// <summary>FLAC's first metadata block, STREAMINFO (RFC 9639, section 8.2).</summary>
-internal sealed record FlacStreamInfo(int SampleRate, int Channels, int BitsPerSample, long TotalFrames, byte[] Md5)
+/// <param name="BlockSize">Samples of every block but the last, where all have one size; else 0.</param>
+internal sealed record FlacStreamInfo(int SampleRate, int Channels, int BitsPerSample, long TotalFrames, byte[] Md5, int BlockSize)
 {
     const int Length = 34;
     const int StreamInfoType = 0;
@@ -47,7 +48,8 @@ internal sealed record FlacStreamInfo(int SampleRate, int Channels, int BitsPerS
         AudioLimits.CheckSampleRate(rate, source.Name);
         if (bits < 4)
             throw new AudioFormatException($"'{source.Name}': the FLAC header gives {bits} bits a sample; expected 4 to 32. The header is damaged: copy or download the file again.");
-        return new FlacStreamInfo(rate, channels, bits, frames, block[18..].ToArray());
+        var (least, most) = (BinaryPrimitives.ReadUInt16BigEndian(block), BinaryPrimitives.ReadUInt16BigEndian(block[2..]));
+        return new FlacStreamInfo(rate, channels, bits, frames, block[18..].ToArray(), least == most ? least : 0);
     }
 
     static AudioFormatException Truncated(ByteSource source, long at) =>
