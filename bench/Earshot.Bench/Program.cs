@@ -33,6 +33,9 @@ switch (args)
     case ["agreement", var model, var manifest, .. var systems]:
         Agreement.Run(model, manifest, systems);
         return 0;
+    case ["speakers", .. var more]:
+        SpeakerBench.Run(Number(more, 0, 15));
+        return 0;
     case ["losses", var run, var baseline]:
         Losses.Run(run, baseline);
         return 0;
@@ -40,7 +43,7 @@ switch (args)
         StartupBench.Run(recording, int.Parse(startRounds, CultureInfo.InvariantCulture), programs);
         return 0;
     default:
-        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | windows SHAPE | peer SHAPE [ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... (such as int8,fc2=bf16) | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM...");
+        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | windows SHAPE | peer SHAPE [ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... (such as int8,fc2=bf16) | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... | speakers [ROUNDS]");
         return 2;
 }
 

@@ -14,4 +14,10 @@ public enum Activation
     Relu,
 
     Sigmoid,
+
+    /// <summary>x where it is positive, else x / 100: PyTorch's default slope.</summary>
+    LeakyRelu,
+
+    /// <summary>The magnitude.</summary>
+    Abs,
 }

@@ -3,8 +3,8 @@ namespace Earshot.Compute;
 /// <summary>How a product is finished before it is stored: activation, then the residual added.</summary>
 public readonly record struct Epilogue(Activation Activation = Activation.None, Tensor? Residual = null);
 
-/// <summary>A convolution over time: x (batch, time, in), weight (out, in / groups, kernel).</summary>
-public readonly record struct Convolution(int Stride = 1, int PadLeft = 0, int PadRight = 0, bool Reflect = false, Activation Activation = Activation.None);
+/// <summary>A convolution over time: x (batch, time, in), weight (out, in, kernel), whose taps are <paramref name="Dilation"/> frames apart.</summary>
+public readonly record struct Convolution(int Stride = 1, int PadLeft = 0, int PadRight = 0, bool Reflect = false, Activation Activation = Activation.None, int Dilation = 1);
 
 /// <summary>How attention is split: query heads, key and value heads (equal unless grouped), and whether later positions are hidden.</summary>
 public readonly record struct Heads(int Query, int KeyValue, bool Causal = false)
@@ -17,7 +17,7 @@ public readonly record struct Heads(int Query, int KeyValue, bool Causal = false
 /// member, so a backend that lacks one does not compile. Activations are (…, size), row-major; a backend may compute in
 /// less than float32 where its options say so.
 /// </summary>
-public abstract class Backend
+public abstract partial class Backend
 {
     /// <summary>x·Wᵀ + b, then the epilogue: x (…, in), weight (out, in), bias (out) → (…, out).</summary>
     public abstract Tensor Linear(Tensor x, Parameter weight, Parameter? bias, Epilogue epilogue);
@@ -40,7 +40,7 @@ public abstract class Backend
     /// <summary>The table's first rows added to each sequence: x (batch, time, size), table (at least time, size).</summary>
     public abstract Tensor AddPositions(Tensor x, Parameter table);
 
-    /// <summary>Element by element; both have the same shape.</summary>
+    /// <summary>Element by element; <paramref name="right"/> has the same shape, or one frame, (batch, 1, size), that serves for all.</summary>
     public abstract Tensor Add(Tensor left, Tensor right);
 
     public abstract Tensor Activate(Tensor x, Activation activation);

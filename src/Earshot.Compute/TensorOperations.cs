@@ -1,7 +1,7 @@
 namespace Earshot.Compute;
 
 /// <summary>The operations as models write them: a scope names the parameters and their shapes are stated here.</summary>
-public static class TensorOperations
+public static partial class TensorOperations
 {
     /// <summary>A fully connected layer: parameters <c>weight</c> (size, in) and, where the checkpoint has it, <c>bias</c> (size).</summary>
     public static Tensor Linear(this Tensor x, Scope w, int size, Activation activation = Activation.None, Tensor? residual = null)

@@ -7,7 +7,7 @@ using System.Text.RegularExpressions;
 
 namespace Earshot.Testing;
 
-/// <summary>Reads NumPy's arrays of float32 or float16, as reference outputs are kept.</summary>
+/// <summary>Reads NumPy's arrays of float32, float16, int16 or uint8, as reference outputs are kept.</summary>
 internal static partial class NpyFile
 {
     public static (float[] Values, int[] Shape) Read(string path)
@@ -42,10 +42,12 @@ internal static partial class NpyFile
 
     static float[] Values(Stream stream, string header, int count)
     {
-        bool half = header.Contains("'<f2'", StringComparison.Ordinal);
-        if (!half) Assert.Contains("'<f4'", header, StringComparison.Ordinal);
-        var bytes = new byte[count * (half ? 2 : 4)];
+        bool half = header.Contains("'<f2'", StringComparison.Ordinal), shorts = header.Contains("'<i2'", StringComparison.Ordinal), small = header.Contains("'|u1'", StringComparison.Ordinal);
+        if (!half && !shorts && !small) Assert.Contains("'<f4'", header, StringComparison.Ordinal);
+        var bytes = new byte[count * (small ? 1 : half || shorts ? 2 : 4)];
         stream.ReadExactly(bytes);
+        if (small) return [.. bytes.Select(value => (float)value)];
+        if (shorts) return [.. MemoryMarshal.Cast<byte, short>(bytes).ToArray().Select(value => (float)value)];
         return half ? [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(value => (float)value)] : MemoryMarshal.Cast<byte, float>(bytes).ToArray();
     }
 

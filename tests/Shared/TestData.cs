@@ -19,6 +19,13 @@ internal static class TestData
         return path;
     }
 
+    /// <summary>The full path of a recording: the repository's own sample, or one of the test data's.</summary>
+    public static string Recording(string name)
+    {
+        var sample = Path.Combine(RepositoryRoot, "samples", "audio", name);
+        return File.Exists(sample) ? sample : Require($"audio/{name}");
+    }
+
     static string FindRepositoryRoot()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

@@ -19,6 +19,9 @@ internal unsafe struct LinearCall
 
     public float* X;
     public nint XStride;
+
+    /// <summary>Where the rows are gathered from, in place of <see cref="X"/>; null where they lie there whole.</summary>
+    public Kernels.PatchRows* Patches;
     public int Rows;
     public Activation Activation;
     public float* Residual;

@@ -7,7 +7,7 @@ namespace Earshot.Compute.Cpu;
 /// Computes now, on the processor. It holds the temporaries of one line of work, so each concurrent line has its own, over
 /// one shared <see cref="CpuDevice"/>. Not safe on several threads at once.
 /// </summary>
-public sealed unsafe class CpuBackend : Backend, IDisposable
+public sealed unsafe partial class CpuBackend : Backend, IDisposable
 {
     readonly CpuDevice _device;
     readonly Arena _arena = new();
@@ -93,6 +93,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
 
     public override Tensor Convolve(Tensor x, Parameter weight, Parameter? bias, Convolution convolution)
     {
+        if (convolution.Dilation > 1) return ConvolveDilated(x, new LinearWeights(weight, bias), convolution);
         var packed = _device.ConvolutionMatrix(weight);
         var input = Own(x);
         int batch = x.Shape[0], time = x.Shape[1], size = x.Shape[2], kernel = weight.Shape[2];
@@ -102,10 +103,10 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
         int outputs = (padded - kernel) / convolution.Stride + 1;
         var y = New(new Shape(batch, outputs, packed.Outputs));
         var mark = Mark();
-        var frames = New(new Shape(batch, padded, size));
+        var frames = padded == time ? input : New(new Shape(batch, padded, size));
         for (int b = 0; b < batch; b++)
         {
-            Pad(_device.Workers, input.Values.Slice(b * time * size, time * size), size, convolution, frames.Values.Slice(b * padded * size, padded * size));
+            if (padded > time) Pad(_device.Workers, input.Values.Slice(b * time * size, time * size), size, convolution, frames.Values.Slice(b * padded * size, padded * size));
             // Neighbouring frames are neighbours in memory: a row of the product is a window that moves by the stride.
             var call = new LinearCall { X = frames.Floats + (long)b * padded * size, XStride = (nint)convolution.Stride * size, Rows = outputs, Activation = convolution.Activation };
             call.Add(Target(packed, bias, y.Floats + (long)b * outputs * packed.Outputs));
@@ -161,7 +162,7 @@ public sealed unsafe class CpuBackend : Backend, IDisposable
 
     public override Tensor Add(Tensor left, Tensor right)
     {
-        if (left.Shape != right.Shape) throw new ModelException($"Shapes {left.Shape} and {right.Shape} cannot be added.");
+        if (left.Shape != right.Shape) return Combine(left, right, multiplies: false, Activation.None);
         var y = New(left.Shape);
         Elementwise.Add(_device.Workers, Own(left).Values, Own(right).Values, y.Values);
         return y;

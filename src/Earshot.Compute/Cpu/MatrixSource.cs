@@ -32,18 +32,18 @@ internal sealed class LinearSource(StoredTensor stored) : MatrixSource
     }
 }
 
-/// <summary>A weight of a convolution, (out, in, kernel), with rows ordered (kernel, in) so that neighbouring frames of the input form one row.</summary>
+/// <summary>A weight of a convolution, (out, in, kernel) or (out, in, kernel height, kernel width), with rows ordered (kernel, in) so that neighbours of the input form one row.</summary>
 internal sealed class ConvolutionSource(StoredTensor stored) : MatrixSource
 {
     public override int Rows => stored.Shape[0];
 
-    public override int Columns => stored.Shape[1] * stored.Shape[2];
+    public override int Columns => (int)(stored.Shape.Count / stored.Shape[0]);
 
     public override void ReadRow(int row, Span<float> destination)
     {
         var values = new float[Columns];
         stored.ReadFloats((long)row * Columns, values);
-        int inputs = stored.Shape[1], kernel = stored.Shape[2];
+        int inputs = stored.Shape[1], kernel = Columns / inputs;
         for (int i = 0; i < inputs; i++)
         {
             for (int k = 0; k < kernel; k++) destination[k * inputs + i] = values[i * kernel + k];

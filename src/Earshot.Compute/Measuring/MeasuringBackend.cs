@@ -4,7 +4,7 @@ namespace Earshot.Compute.Measuring;
 /// Computes shapes only, and adds up what computing would take: for <c>inspect</c>, device maps, and rooflines in benchmarks.
 /// Weights are counted at the bytes they have in the checkpoint unless <see cref="WeightBytesOf"/> says otherwise.
 /// </summary>
-public sealed class MeasuringBackend : Backend
+public sealed partial class MeasuringBackend : Backend
 {
     readonly List<Measurement> _measurements = [];
 
@@ -38,7 +38,7 @@ public sealed class MeasuringBackend : Backend
     public override Tensor Convolve(Tensor x, Parameter weight, Parameter? bias, Convolution convolution)
     {
         int kernel = weight.Shape[2];
-        int time = (x.Shape[1] + convolution.PadLeft + convolution.PadRight - kernel) / convolution.Stride + 1;
+        int time = (x.Shape[1] + convolution.PadLeft + convolution.PadRight - (kernel - 1) * convolution.Dilation - 1) / convolution.Stride + 1;
         var output = new Shape(x.Shape[0], time, weight.Shape[0]);
         return Record("Convolve", weight.Name, output, 2.0 * output.Count * weight.Shape[1] * kernel, Weight(weight) + Vector(bias), Bytes(x.Shape));
     }

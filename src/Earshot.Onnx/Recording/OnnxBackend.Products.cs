@@ -23,8 +23,8 @@ public sealed partial class OnnxBackend
     {
         var input = Own(x);
         var path = Parent(weight.Name);
-        int kernel = weight.Shape[2], padded = x.Shape[1] + convolution.PadLeft + convolution.PadRight;
-        if (padded < kernel) throw new ModelException($"{weight.Name}: {x.Shape[1]} frames are fewer than the kernel of {kernel} needs.");
+        int kernel = weight.Shape[2], padded = x.Shape[1] + convolution.PadLeft + convolution.PadRight, reach = (kernel - 1) * convolution.Dilation + 1;
+        if (padded < reach) throw new ModelException($"{weight.Name}: {x.Shape[1]} frames are fewer than the kernel of {kernel} needs.");
         var signal = input.ChannelMajor ??= Node(path, "Transpose", [input.Value], ("perm", new long[] { 0, 2, 1 }));
         var pads = new long[] { convolution.PadLeft, convolution.PadRight };
         if (convolution.Reflect)
@@ -33,9 +33,13 @@ public sealed partial class OnnxBackend
             pads = [0, 0];
         }
         var filters = Initializer(weight.Name, _weights.Plain(weight, ComputeType));
-        var y = Node(path, "Conv", bias is null ? [signal, filters] : [signal, filters, Vector(bias)],
-            ("kernel_shape", new long[] { kernel }), ("strides", new long[] { convolution.Stride }), ("pads", pads), ("group", (long)(x.Shape[2] / weight.Shape[1])));
-        var result = New(new Shape(x.Shape[0], (padded - kernel) / convolution.Stride + 1, weight.Shape[0]), path);
+        var attributes = new List<(string, OnnxAttribute)>
+        {
+            ("kernel_shape", new long[] { kernel }), ("strides", new long[] { convolution.Stride }), ("pads", pads), ("group", (long)(x.Shape[2] / weight.Shape[1])),
+        };
+        if (convolution.Dilation > 1) attributes.Add(("dilations", new long[] { convolution.Dilation }));
+        var y = Node(path, "Conv", bias is null ? [signal, filters] : [signal, filters, Vector(bias)], [.. attributes]);
+        var result = New(new Shape(x.Shape[0], (padded - reach) / convolution.Stride + 1, weight.Shape[0]), path);
         result.ChannelMajor = Activated(path, y, convolution.Activation);
         return result;
     }

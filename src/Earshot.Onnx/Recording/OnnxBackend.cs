@@ -105,13 +105,17 @@ public sealed partial class OnnxBackend : Backend
         return New(new Shape((int)indices.Shape.Count, x.Shape[^1]), input.Path).With(Node(input.Path, "Gather", [rows, Own(indices).Value]));
     }
 
-    /// <summary>The outermost dimension follows from the others, so that a batch of any size may be reshaped.</summary>
+    /// <summary>
+    /// The outermost dimension follows from the others, so that a batch of any size may be reshaped; where the first two stay what they
+    /// are, both may have any size.
+    /// </summary>
     public override Tensor Reshape(Tensor x, Shape shape)
     {
         if (x.Shape.Count != shape.Count) throw new ModelException($"Shape {x.Shape} cannot become {shape}: they hold different counts.");
         var input = Own(x);
         var dimensions = OnnxWeights.Dimensions(shape);
         if (dimensions.Length > 0) dimensions[0] = -1;
+        if (shape.Rank > 2 && x.Shape.Rank > 2 && shape[0] == x.Shape[0] && shape[1] == x.Shape[1]) (dimensions[0], dimensions[1]) = (0, 0);
         return New(shape, input.Path).With(Node(input.Path, "Reshape", [input.Value, Ints(dimensions)]));
     }
 
@@ -190,6 +194,8 @@ public sealed partial class OnnxBackend : Backend
         Activation.Silu => Node(path, "Mul", [x, Node(path, "Sigmoid", [x])]),
         Activation.Relu => Node(path, "Relu", [x]),
         Activation.Sigmoid => Node(path, "Sigmoid", [x]),
+        Activation.LeakyRelu => Node(path, "LeakyRelu", [x], ("alpha", 0.01f)),
+        Activation.Abs => Node(path, "Abs", [x]),
         _ => throw new ModelException($"The activation {activation} cannot be recorded."),
     };
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -9,12 +10,16 @@ sealed class SettingsFile : IDisposable
     const long MaxLength = 100_000_000;
 
     readonly JsonDocument _document;
+    readonly string _prefix;
 
-    SettingsFile(string path, JsonDocument document)
+    SettingsFile(string path, JsonDocument document) : this(path, document, document.RootElement, "") { }
+
+    SettingsFile(string path, JsonDocument document, JsonElement root, string prefix)
     {
         Path = path;
         _document = document;
-        Root = document.RootElement;
+        _prefix = prefix;
+        Root = root;
     }
 
     public string Path { get; }
@@ -99,6 +104,34 @@ sealed class SettingsFile : IDisposable
         return [.. Array(Root.GetProperty(key), key).Select(item => AsInteger(item, key, minimum, maximum))];
     }
 
+    /// <summary>A number that is finite.</summary>
+    public double Number(string key, double minimum, double maximum)
+    {
+        var expected = $"a number from {minimum} to {maximum}";
+        if (!Has(key)) throw Wrong(key, expected, "nothing");
+        var value = Root.GetProperty(key);
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || !(number >= minimum && number <= maximum))
+            throw Wrong(key, expected, value.GetRawText());
+        return number;
+    }
+
+    /// <summary>Refuses any value but one, so that nothing in the file is silently not obeyed.</summary>
+    public void Only(string key, string value)
+    {
+        var text = Has(key) ? Root.GetProperty(key).GetRawText() : "nothing";
+        bool same = double.TryParse(value, CultureInfo.InvariantCulture, out double expected) && Has(key) && Root.GetProperty(key) is { ValueKind: JsonValueKind.Number } number
+            ? number.TryGetDouble(out double got) && got == expected
+            : text == value;
+        if (!same) throw Wrong(key, $"{value}, the only value that is implemented", text);
+    }
+
+    /// <summary>The settings below a key, which speak of themselves with the key before their own.</summary>
+    public SettingsFile Section(string key) => AsSection(Has(key) ? Root.GetProperty(key) : throw Wrong(key, "an object of settings", "nothing"), key);
+
+    /// <summary>The settings of an object value; they end with the file that they are in.</summary>
+    public SettingsFile AsSection(JsonElement value, string key) =>
+        value.ValueKind == JsonValueKind.Object ? new SettingsFile(Path, _document, value, $"{_prefix}{key}.") : throw Wrong(key, "an object of settings", value.GetRawText());
+
     /// <summary>The items of an array value.</summary>
     public IEnumerable<JsonElement> Array(JsonElement value, string key) =>
         value.ValueKind == JsonValueKind.Array ? value.EnumerateArray() : throw Wrong(key, "an array", value.GetRawText());
@@ -116,7 +149,7 @@ sealed class SettingsFile : IDisposable
     }
 
     public CheckpointException Wrong(string key, string expected, string got) =>
-        new($"'{Path}': '{key}' should be {expected}; got {(got.Length > 100 ? got[..100] + "…" : got)}. Correct the file or download it again.");
+        new($"'{Path}': '{_prefix}{key}' should be {expected}; got {(got.Length > 100 ? got[..100] + "…" : got)}. Correct the file or download it again.");
 
     public void Dispose() => _document.Dispose();
 

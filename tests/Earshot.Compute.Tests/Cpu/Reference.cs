@@ -86,6 +86,8 @@ internal static class Reference
         Activation.Silu => x / (1 + Math.Exp(-x)),
         Activation.Relu => Math.Max(x, 0),
         Activation.Sigmoid => 1 / (1 + Math.Exp(-x)),
+        Activation.LeakyRelu => x > 0 ? x : 0.01 * x,
+        Activation.Abs => Math.Abs(x),
         _ => x,
     };
 

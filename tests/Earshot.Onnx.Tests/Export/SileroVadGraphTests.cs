@@ -16,7 +16,7 @@ public sealed class SileroVadGraphTests
     public void Streams_in_one_batch_get_the_probabilities_of_the_cpu_backend(GraphTarget target)
     {
         NativeRuntime.Require();
-        using var weights = SafetensorsFile.Open(TestData.Require("models/silero-vad/silero_vad_16k.safetensors"));
+        using var weights = SafetensorsFile.Open(Path.Combine(TestModels.InBox(BundledModels.SileroVad), "silero_vad_16k.safetensors"));
         float[][] streams = [Samples("jfk.wav", 0), Samples("jfk.wav", 40_000)];
         using var session = OnnxSession.FromBytes(SileroVadGraph.Record(weights, new GraphOptions { Target = target }).ToBytes());
         var actual = Run(session, streams);
@@ -62,7 +62,7 @@ public sealed class SileroVadGraphTests
 
     static float[] Samples(string clip, int from)
     {
-        var bytes = File.ReadAllBytes(TestData.Require("audio/" + clip));
+        var bytes = File.ReadAllBytes(TestData.Recording(clip));
         return [.. MemoryMarshal.Cast<byte, short>(bytes.AsSpan(44)).ToArray().Skip(from).Take(100_000).Select(sample => sample / 32768f)];
     }
 }

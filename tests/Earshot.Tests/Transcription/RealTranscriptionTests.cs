@@ -130,7 +130,7 @@ public sealed class RealTranscriptionTests : IClassFixture<RealTranscriptionTest
         WhisperTranscriber Open()
         {
             _runtime = TinyEnglish.Open();
-            _vad = SafetensorsFile.Open(TestData.Require("models/silero-vad/silero_vad_16k.safetensors"));
+            _vad = SafetensorsFile.Open(Path.Combine(TestModels.InBox(BundledModels.SileroVad), "silero_vad_16k.safetensors"));
             var tokenizer = WhisperTokenizer.Load(TestData.Require("models/whisper-tiny.en"), _runtime.Config.VocabSize);
             return new WhisperTranscriber(_runtime, tokenizer, () => new SileroSpeechDetector(new SileroVad(_vad, _runtime.Device)));
         }

@@ -1,4 +1,5 @@
 using Earshot.Audio;
+using Earshot.Checkpoints;
 using Earshot.Compute.Cpu;
 using Earshot.Transcription;
 using Microsoft.Extensions.AI;
@@ -14,7 +15,7 @@ public class TranscriberTests
 
     static Task<Transcriber> LoadAsync(TranscriberOptions? options = null) => Transcriber.LoadAsync(
         TestData.Require("models/whisper-tiny.en"),
-        (options ?? new TranscriberOptions()) with { SpeechDetectorFile = TestData.Require("models/silero-vad/silero_vad_16k.safetensors") },
+        (options ?? new TranscriberOptions()) with { SpeechDetectorFile = Path.Combine(TestModels.InBox(BundledModels.SileroVad), "silero_vad_16k.safetensors") },
         cancellationToken: TestContext.Current.CancellationToken);
 
     [Fact]

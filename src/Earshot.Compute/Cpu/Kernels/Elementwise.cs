@@ -24,6 +24,8 @@ internal static unsafe class Elementwise
             case Activation.Silu: Apply<TLanes, Silu<TLanes>>(pool, x, y); break;
             case Activation.Relu: Apply<TLanes, Relu<TLanes>>(pool, x, y); break;
             case Activation.Sigmoid: Apply<TLanes, Sigmoid<TLanes>>(pool, x, y); break;
+            case Activation.LeakyRelu: Apply<TLanes, LeakyRelu<TLanes>>(pool, x, y); break;
+            case Activation.Abs: Apply<TLanes, Abs<TLanes>>(pool, x, y); break;
             default: x.CopyTo(y); break;
         }
     }

@@ -72,6 +72,8 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
             case Activation.Silu: FinishRows<TSums, Silu<TLanes>>(sums, rows, units, operands); break;
             case Activation.Relu: FinishRows<TSums, Relu<TLanes>>(sums, rows, units, operands); break;
             case Activation.Sigmoid: FinishRows<TSums, Sigmoid<TLanes>>(sums, rows, units, operands); break;
+            case Activation.LeakyRelu: FinishRows<TSums, LeakyRelu<TLanes>>(sums, rows, units, operands); break;
+            case Activation.Abs: FinishRows<TSums, Abs<TLanes>>(sums, rows, units, operands); break;
             default: FinishRows<TSums, Identity<TLanes>>(sums, rows, units, operands); break;
         }
     }

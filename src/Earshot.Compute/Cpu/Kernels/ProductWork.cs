@@ -41,7 +41,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     /// <summary>Prepares the rows for all parts, on the calling thread.</summary>
     public void PrepareOnce()
     {
-        if (Kernel.RowType == PanelType.F32 && Steps * Kernel.StepInputs == Call.Weights.Inputs && Call.Rows <= 4)
+        if (Kernel.RowType == PanelType.F32 && Steps * Kernel.StepInputs == Call.Weights.Inputs && Call.Rows <= 4 && Call.Patches == null)
         {
             // So few rows are read where they are.
             _all = new RowBlock { Start = (byte*)Call.X, Stride = Call.XStride * sizeof(float) };
@@ -179,7 +179,8 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         if (Kernel.RowType != PanelType.Int8) return;
         for (int r = 0; r < rows; r++)
         {
-            block.Scales[r] = Rows<TLanes>.Largest(Call.X + (firstRow + r) * Call.XStride, Call.Weights.Inputs) / 127;
+            float largest = Call.Patches == null ? Rows<TLanes>.Largest(Call.X + (firstRow + r) * Call.XStride, Call.Weights.Inputs) : Call.Patches->Largest<TLanes>(firstRow + r);
+            block.Scales[r] = largest / 127;
         }
         new Span<int>(block.Sums, rows * Parts).Clear();
     }
@@ -187,14 +188,38 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     readonly void Convert(in RowBlock block, int firstRow, int rows, int firstStep, int steps)
     {
         int first = firstStep * Kernel.StepInputs, padded = steps * Kernel.StepInputs, count = Math.Clamp(Call.Weights.Inputs - first, 0, padded);
-        for (int r = 0; r < rows; r++)
+        if (Call.Patches != null)
         {
-            float* source = Call.X + (firstRow + r) * Call.XStride + first;
-            byte* destination = block.Start + r * Parts * block.Stride;
-            if (Kernel.RowType == PanelType.F32) Rows<TLanes>.ToF32(source, count, (float*)destination, padded);
-            else if (Kernel.RowType == PanelType.BF16) Rows<TLanes>.ToBF16(source, count, (ushort*)destination, padded);
-            else ToInt8(block, r, source, count, padded);
+            Gather(block, firstRow, rows, first, count, padded);
+            return;
         }
+        for (int r = 0; r < rows; r++) Convert(block, r, Call.X + (firstRow + r) * Call.XStride + first, count, padded);
+    }
+
+    readonly void Convert(in RowBlock block, int row, float* source, int count, int padded)
+    {
+        byte* destination = block.Start + row * Parts * block.Stride;
+        if (Kernel.RowType == PanelType.F32) Rows<TLanes>.ToF32(source, count, (float*)destination, padded);
+        else if (Kernel.RowType == PanelType.BF16) Rows<TLanes>.ToBF16(source, count, (ushort*)destination, padded);
+        else ToInt8(block, row, source, count, padded);
+    }
+
+    // float32 goes straight to its place, the others through a buffer.
+    readonly void Gather(in RowBlock block, int firstRow, int rows, int first, int count, int padded)
+    {
+        bool direct = Kernel.RowType == PanelType.F32;
+        var rented = direct ? null : System.Buffers.ArrayPool<float>.Shared.Rent(Math.Max(1, count));
+        fixed (float* buffer = rented)
+        {
+            for (int r = 0; r < rows; r++)
+            {
+                float* gathered = direct ? (float*)(block.Start + r * block.Stride) : buffer;
+                Call.Patches->Copy(firstRow + r, first, count, gathered);
+                if (direct) new Span<float>(gathered + count, padded - count).Clear();
+                else Convert(block, r, gathered, count, padded);
+            }
+        }
+        if (rented is not null) System.Buffers.ArrayPool<float>.Shared.Return(rented);
     }
 
     readonly void ToInt8(in RowBlock block, int row, float* source, int count, int padded)

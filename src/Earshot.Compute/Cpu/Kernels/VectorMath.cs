@@ -30,6 +30,10 @@ internal static class VectorMath<TLanes> where TLanes : struct, ILanes<TLanes>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Sigmoid(TLanes x) => TLanes.Create(1) / (TLanes.Create(1) + Exp(TLanes.Create(0) - x));
 
+    /// <summary>tanh x within 3e-7, as 2·sigmoid(2x) − 1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Tanh(TLanes x) => TLanes.MultiplyAdd(TLanes.Create(2), Sigmoid(x + x), TLanes.Create(-1));
+
     /// <summary>
     /// x·Φ(x) within 6e-7. Φ(x) − ½ is x times a polynomial of x², fitted for the least error of Φ on |x| ≤ 5.2, where it is
     /// 8.7e-8; beyond that Φ is 0 or 1 to as many digits.
@@ -95,4 +99,16 @@ internal readonly struct Sigmoid<TLanes> : IActivation<TLanes> where TLanes : st
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Apply(TLanes x) => VectorMath<TLanes>.Sigmoid(x);
+}
+
+internal readonly struct LeakyRelu<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Apply(TLanes x) => TLanes.Max(x * TLanes.Create(0.01f), x);
+}
+
+internal readonly struct Abs<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Apply(TLanes x) => TLanes.Abs(x);
 }
