@@ -7,7 +7,7 @@ using System.Text.RegularExpressions;
 
 namespace Earshot.Testing;
 
-/// <summary>Reads NumPy's arrays of float32 or float16, as reference outputs are kept.</summary>
+/// <summary>Reads NumPy's arrays of float32, float16 or int32, as reference outputs are kept.</summary>
 internal static partial class NpyFile
 {
     public static (float[] Values, int[] Shape) Read(string path)
@@ -33,19 +33,29 @@ internal static partial class NpyFile
         var header = new byte[size.Length == 2 ? BinaryPrimitives.ReadUInt16LittleEndian(size) : BinaryPrimitives.ReadInt32LittleEndian(size)];
         stream.ReadExactly(header);
         var text = Encoding.ASCII.GetString(header);
-        Assert.Contains("'fortran_order': False", text, StringComparison.Ordinal);
         var shape = ShapePattern().Match(text).Groups[1].Value
             .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(n => int.Parse(n, CultureInfo.InvariantCulture)).ToArray();
-        return (Values(stream, text, shape.Aggregate(1, (a, b) => a * b)), shape);
+        var values = Values(stream, text, shape.Aggregate(1, (a, b) => a * b));
+        return (text.Contains("'fortran_order': False", StringComparison.Ordinal) ? values : ByRow(values, shape), shape);
+    }
+
+    // Kept column by column, as transposed arrays are.
+    static float[] ByRow(float[] columns, int[] shape)
+    {
+        Assert.Equal(2, shape.Length);
+        var rows = new float[columns.Length];
+        for (int i = 0; i < rows.Length; i++) rows[i] = columns[i / shape[1] + (i % shape[1] * shape[0])];
+        return rows;
     }
 
     static float[] Values(Stream stream, string header, int count)
     {
-        bool half = header.Contains("'<f2'", StringComparison.Ordinal);
-        if (!half) Assert.Contains("'<f4'", header, StringComparison.Ordinal);
+        bool half = header.Contains("'<f2'", StringComparison.Ordinal), whole = header.Contains("'<i4'", StringComparison.Ordinal);
+        if (!half && !whole) Assert.Contains("'<f4'", header, StringComparison.Ordinal);
         var bytes = new byte[count * (half ? 2 : 4)];
         stream.ReadExactly(bytes);
+        if (whole) return [.. MemoryMarshal.Cast<byte, int>(bytes).ToArray().Select(value => (float)value)];
         return half ? [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(value => (float)value)] : MemoryMarshal.Cast<byte, float>(bytes).ToArray();
     }
 

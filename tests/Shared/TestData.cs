@@ -19,6 +19,9 @@ internal static class TestData
         return path;
     }
 
+    /// <summary>Whether the test data has a file or folder.</summary>
+    public static bool Has(string relativePath) => Path.Exists(Path.Combine(Root, relativePath));
+
     static string FindRepositoryRoot()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

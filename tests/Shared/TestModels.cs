@@ -12,4 +12,14 @@ internal static class TestModels
             return Directory.Exists(boxed) ? boxed : TestData.Require("models/whisper-base");
         }
     }
+
+    /// <summary>Silero's voice activity detector, in the box too.</summary>
+    public static string SileroVad
+    {
+        get
+        {
+            var boxed = Path.Combine(TestData.RepositoryRoot, "models", "silero-vad", "silero_vad_16k.safetensors");
+            return File.Exists(boxed) ? boxed : TestData.Require("models/silero-vad/silero_vad_16k.safetensors");
+        }
+    }
 }

@@ -87,7 +87,7 @@ public class BatchedTranscriptionTests
     {
         var utterances = Enumerable.Range(0, 40).Select(i => new Utterance(i * 20, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])).ToArray();
         var recording = new ScriptedRecording(s_tokenizer, 800, utterances);
-        using var runtime = recording.Runtime((window, _, logits) => logits.Fill(window[0] > 20000 ? float.NaN : 0));
+        using var runtime = recording.Runtime((window, _, logits) => logits.Fill(ScriptedRecording.FirstFrame(window) > 20000 ? float.NaN : 0));
         await Assert.ThrowsAsync<ModelException>(() => All(recording, runtime, utterances, s_options with { BatchSize = 3, MaxNewTokens = 4, Temperatures = [0] }));
         Assert.Equal((0, 0), (runtime.OpenWindows, runtime.OpenDecoders));
     }
