@@ -23,18 +23,21 @@ public sealed class CheckpointQuantizerTests : IDisposable
     }
 
     [Theory]
-    [InlineData(WeightFormat.Int8, 0.6)]
-    [InlineData(WeightFormat.Int4Group32, 0.36)]
-    [InlineData(WeightFormat.Int4Group128, 0.33)]
-    [InlineData(WeightFormat.Nf4, 0.33)]
+    [InlineData(WeightFormat.Int8, 0.52)]
+    [InlineData(WeightFormat.Int4Group32, 0.29)]
+    [InlineData(WeightFormat.Int4Group128, 0.27)]
+    [InlineData(WeightFormat.Nf4, 0.27)]
     public void Saved_weights_are_smaller_and_close(WeightFormat format, double most)
     {
         var target = Path.Combine(_folder.Path, "quantized");
         var result = CheckpointQuantizer.Run(Source, target, new QuantizationOptions { Format = format });
-        Assert.InRange((double)result.BytesAfter / result.BytesBefore, 0.25, most);
         Assert.Equal(format, CheckpointQuantizer.FormatOf(target));
         using var original = WhisperCheckpoint.Open(Source);
         using var quantized = WhisperCheckpoint.Open(target);
+        // Of the matrices alone: positions and convolutions, which stay as they are, are much of a small model.
+        long matrices = original.Weights.Names.Select(name => original.Weights.Find(name)!)
+            .Where(tensor => tensor.Shape.Rank == 2 && !tensor.Name.Contains("embed_positions", StringComparison.Ordinal)).Sum(tensor => tensor.ByteLength);
+        Assert.InRange((double)(result.BytesAfter - result.BytesBefore + matrices) / matrices, 0.25, most);
         Assert.Equal(original.Weights.Names.Order(StringComparer.Ordinal), quantized.Weights.Names.Order(StringComparer.Ordinal));
         foreach (var name in new[] { "model.encoder.layers.0.fc1.weight", "model.decoder.embed_tokens.weight" })
         {

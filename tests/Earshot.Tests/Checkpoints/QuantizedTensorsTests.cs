@@ -158,7 +158,7 @@ public sealed class QuantizedTensorsTests : IDisposable
         var random = new Random(7);
         using var audio = runtime.Encode([.. Enumerable.Range(0, 400 * 80).Select(_ => random.NextSingle() * 2 - 1)], 400);
         using var decoder = runtime.CreateDecoder(audio, 1);
-        int[] tokens = [257, 362, 104, 200, 30];
+        int[] tokens = [257, 362, 104, 200, 30]; // start, no timestamps, text
         var logits = new float[tokens.Length * decoder.VocabSize];
         decoder.Start(tokens, [0, 1, 2, 3, 4], logits);
         return logits;

@@ -5,7 +5,7 @@ using Earshot.Checkpoints;
 namespace Earshot.Tests.Models;
 
 /// <summary>
-/// A folder with an English-only Whisper of float16 random weights, small layers and a text token for each byte: a model of plain
+/// A folder with an English-only Whisper of float16 random weights, small layers and a text token a byte: a model of plain
 /// numbers, which the one in the box is not, and one that knows no languages.
 /// </summary>
 internal static class RandomModel
@@ -13,7 +13,7 @@ internal static class RandomModel
     // Rows long enough for all groups of the quantised formats.
     const int Size = 128;
 
-    // Beside the text: 8 special tokens, 99 languages and 1,501 timestamps.
+    // Beside the text: the end and seven more, 99 languages and 1,501 timestamps.
     const int SpecialTokens = 1608;
 
     static readonly JsonSerializerOptions s_asWritten = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -57,10 +57,12 @@ internal static class RandomModel
         return folder;
     }
 
-    // Bytes as GPT-2's vocabulary spells them.
+    // Bytes as GPT-2's vocabulary spells them, and the end, from which the other special tokens are counted.
     static Dictionary<string, int> Vocabulary()
     {
         char standIn = '\u0100';
-        return Enumerable.Range(0, 256).ToDictionary(b => (b is (> 32 and < 127) or (> 160 and not 173) ? (char)b : standIn++).ToString());
+        var tokens = Enumerable.Range(0, 256).ToDictionary(b => (b is (> 32 and < 127) or (> 160 and not 173) ? (char)b : standIn++).ToString());
+        tokens.Add("<|endoftext|>", 256);
+        return tokens;
     }
 }

@@ -64,8 +64,8 @@ internal sealed class ScriptedRecording : ISampleSource
         for (int f = 0; f < frameCount && f * SamplesPerFrame < samples.Length; f++) frames[f] = samples[f * SamplesPerFrame] * Unit;
     };
 
-    /// <summary>The frame, counted from 1, that a window's features begin with.</summary>
-    public static float FirstFrame(float[] window) => window[0] / Unit;
+    /// <summary>Which of the recording's frames, counted from 1, a frame of a window is; 0 where there is no audio.</summary>
+    public static float Frame(float[] window, int frame) => window[frame] / Unit;
 
     public WhisperTranscriber Transcriber(ScriptedRuntime runtime, Func<ISpeechDetector>? detector = null) =>
         new(runtime, _tokenizer, detector, Extraction);
@@ -127,7 +127,7 @@ internal sealed class ScriptedRecording : ISampleSource
     static (double Start, double End) Place(float[] window)
     {
         int frames = window.AsSpan().IndexOf(0f);
-        double start = (FirstFrame(window) - 1) / 100;
+        double start = (Frame(window, 0) - 1) / 100;
         return (start, start + ((frames < 0 ? window.Length : frames) / 100.0));
     }
 
