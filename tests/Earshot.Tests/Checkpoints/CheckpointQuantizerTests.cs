@@ -26,7 +26,7 @@ public sealed class CheckpointQuantizerTests : IDisposable
     [InlineData(WeightFormat.Int8, 0.52)]
     [InlineData(WeightFormat.Int4Group32, 0.29)]
     [InlineData(WeightFormat.Int4Group128, 0.27)]
-    [InlineData(WeightFormat.Nf4, 0.27)]
+    [InlineData(WeightFormat.Nf4, 0.29)]
     public void Saved_weights_are_smaller_and_close(WeightFormat format, double most)
     {
         var target = Path.Combine(_folder.Path, "quantized");
@@ -34,7 +34,7 @@ public sealed class CheckpointQuantizerTests : IDisposable
         Assert.Equal(format, CheckpointQuantizer.FormatOf(target));
         using var original = WhisperCheckpoint.Open(Source);
         using var quantized = WhisperCheckpoint.Open(target);
-        // Of the matrices alone: positions and convolutions, which stay as they are, are much of a small model.
+        // nf4 has the mean and range of its scales for each row, which tells in rows as short as these. Of the matrices alone: positions and convolutions, which stay as they are, are much of a small model.
         long matrices = original.Weights.Names.Select(name => original.Weights.Find(name)!)
             .Where(tensor => tensor.Shape.Rank == 2 && !tensor.Name.Contains("embed_positions", StringComparison.Ordinal)).Sum(tensor => tensor.ByteLength);
         Assert.InRange((double)(result.BytesAfter - result.BytesBefore + matrices) / matrices, 0.25, most);
