@@ -37,7 +37,7 @@ public class BadInputTests
     public async Task A_truncated_recording_is_transcribed_as_far_as_it_goes()
     {
         using var folder = new TemporaryFolder();
-        var whole = File.ReadAllBytes(TestData.Require("audio/jfk.wav"));
+        var whole = File.ReadAllBytes(TestRecordings.Jfk);
         var run = await TranscribeAsync(folder.Write("cut.wav", whole.AsSpan(0, whole.Length * 3 / 4)));
         Assert.Equal(ExitCode.Ok, run.ExitCode);
         Assert.Contains("ask not", run.Output.ToLowerInvariant());
@@ -63,13 +63,13 @@ public class BadInputTests
 
     [Theory]
     [InlineData("config.json")]
-    [InlineData("model.safetensors")]
+    [InlineData("safetensors")]
     [InlineData("tokenizer")]
     public async Task A_model_with_a_file_missing_is_one_line_that_names_it(string missing)
     {
         using var folder = new TemporaryFolder();
         LinkModel(folder, name => !name.Contains(missing, StringComparison.Ordinal) && !(missing == "tokenizer" && name is "vocab.json" or "merges.txt"));
-        var run = await CommandRun.OfAsync("transcribe", TestData.Require("audio/jfk.wav"), "-m", folder.Path);
+        var run = await CommandRun.OfAsync("transcribe", TestRecordings.Jfk, "-m", folder.Path);
         Assert.Contains(missing, run.AssertOneLine(ExitCode.Model));
         Assert.Empty(run.Output);
     }
@@ -79,31 +79,32 @@ public class BadInputTests
     {
         using var folder = new TemporaryFolder();
         var model = LinkModel(folder, name => name != "config.json");
-        File.WriteAllText(folder["config.json"], File.ReadAllText(Path.Combine(model, "config.json")).Replace("\"encoder_layers\": 4", "\"encoder_layers\": 6", StringComparison.Ordinal));
-        var run = await CommandRun.OfAsync("transcribe", TestData.Require("audio/jfk.wav"), "-m", folder.Path);
-        Assert.Contains("model.encoder.layers.4", run.AssertOneLine(ExitCode.Model));
+        File.WriteAllText(folder["config.json"], File.ReadAllText(Path.Combine(model, "config.json")).Replace("\"encoder_layers\": 6", "\"encoder_layers\": 8", StringComparison.Ordinal));
+        var run = await CommandRun.OfAsync("transcribe", TestRecordings.Jfk, "-m", folder.Path);
+        Assert.Contains("model.encoder.layers.6", run.AssertOneLine(ExitCode.Model));
     }
 
     [Fact]
     public async Task A_truncated_checkpoint_is_one_line()
     {
         using var folder = new TemporaryFolder();
-        var model = LinkModel(folder, name => name != "model.safetensors");
-        using (var source = File.OpenRead(Path.Combine(model, "model.safetensors")))
+        var file = Directory.GetFiles(TestModels.WhisperBase, "*.safetensors").Order(StringComparer.Ordinal).First();
+        LinkModel(folder, name => name != Path.GetFileName(file));
+        using (var source = File.OpenRead(file))
         {
             var part = new byte[1_000_000];
             source.ReadExactly(part);
-            folder.Write("model.safetensors", part);
+            folder.Write(Path.GetFileName(file), part);
         }
-        var run = await CommandRun.OfAsync("transcribe", TestData.Require("audio/jfk.wav"), "-m", folder.Path);
-        Assert.Contains("model.safetensors", run.AssertOneLine(ExitCode.Model));
+        var run = await CommandRun.OfAsync("transcribe", TestRecordings.Jfk, "-m", folder.Path);
+        Assert.Contains(Path.GetFileName(file), run.AssertOneLine(ExitCode.Model));
     }
 
     [Fact]
     public async Task A_full_disk_is_one_line()
     {
         Assert.SkipUnless(File.Exists("/dev/full"), "This system has no /dev/full.");
-        var run = await TranscribeAsync(TestData.Require("audio/jfk.wav"), "-o", "/dev/full");
+        var run = await TranscribeAsync(TestRecordings.Jfk, "-o", "/dev/full");
         Assert.Equal("earshot: cannot write '/dev/full': No space left on device", run.AssertOneLine(ExitCode.SomeFailed));
     }
 
@@ -112,18 +113,18 @@ public class BadInputTests
     {
         using var folder = new TemporaryFolder();
         var file = folder.Write("file", []);
-        var run = await TranscribeAsync(TestData.Require("audio/jfk.wav"), "-o", Path.Combine(file, "out.txt"));
+        var run = await TranscribeAsync(TestRecordings.Jfk, "-o", Path.Combine(file, "out.txt"));
         Assert.StartsWith($"earshot: cannot write '{Path.Combine(file, "out.txt")}': ", run.AssertOneLine(ExitCode.SomeFailed));
         Assert.Equal(["file"], folder.Files());
     }
 
     static string LinkModel(TemporaryFolder folder, Func<string, bool> wanted)
     {
-        var model = TestData.Require("models/whisper-tiny.en");
+        var model = TestModels.WhisperBase;
         foreach (var file in Directory.GetFiles(model).Where(file => wanted(Path.GetFileName(file)))) File.CreateSymbolicLink(folder[Path.GetFileName(file)], file);
         return model;
     }
 
     static Task<CommandRun> TranscribeAsync(params string[] args) =>
-        CommandRun.OfAsync(["transcribe", .. args, "-m", TestData.Require("models/whisper-tiny.en"), "--beam-size", "1", "--temperature", "0"]);
+        CommandRun.OfAsync(["transcribe", .. args, "-m", TestModels.WhisperBase, "--beam-size", "1", "--temperature", "0"]);
 }

@@ -4,14 +4,15 @@ using System.Text.Json;
 namespace Earshot.Cli.Tests;
 
 /// <summary>Models in ONNX Runtime, on the processor and on devices that are not here.</summary>
-public class DeviceTests
+public sealed class DeviceTests(DeviceTests.Export export) : IClassFixture<DeviceTests.Export>
 {
+    readonly Export _export = export;
+
     [Fact]
     public async Task An_exported_model_hears_the_same_words_on_any_device()
     {
         NativeRuntime.Require();
-        using var folder = new TemporaryFolder();
-        var exported = await ExportedAsync(folder);
+        var exported = await _export.FolderAsync();
         var own = await TranscribeAsync("-m", Model(), "--precision", "f32");
         var onnx = await TranscribeAsync("-m", exported, "--device", "onnx-cpu");
         Assert.Equal(ExitCode.Ok, onnx.ExitCode);
@@ -29,8 +30,7 @@ public class DeviceTests
     public async Task A_device_that_is_absent_is_an_error_alone_and_left_out_among_others()
     {
         NativeRuntime.Require();
-        using var folder = new TemporaryFolder();
-        var exported = await ExportedAsync(folder);
+        var exported = await _export.FolderAsync();
         // QNN is a telephone's device: ONNX Runtime's builds for x64 never have it, so that this holds on a machine with CUDA too.
         var alone = await TranscribeAsync("-m", exported, "--device", "qnn");
         Assert.Contains("None of the wished execution providers (qnn) can be used", alone.AssertOneLine(ExitCode.Model));
@@ -43,8 +43,7 @@ public class DeviceTests
     public async Task Graphics_cards_are_used_or_it_is_said_why_not()
     {
         NativeRuntime.Require();
-        using var folder = new TemporaryFolder();
-        var exported = await ExportedAsync(folder);
+        var exported = await _export.FolderAsync();
         var cuda = await TranscribeAsync("-m", exported, "--device", "cuda");
         if (cuda.ExitCode != ExitCode.Ok) Assert.Contains("None of the wished execution providers (cuda) can be used", cuda.AssertOneLine(ExitCode.Model));
         var any = await TranscribeAsync("-m", exported, "--device", "tensorrt,cuda,onnx-cpu", "--verbose");
@@ -75,8 +74,7 @@ public class DeviceTests
     public async Task An_exported_model_keeps_its_precision()
     {
         NativeRuntime.Require();
-        using var folder = new TemporaryFolder();
-        var exported = await ExportedAsync(folder);
+        var exported = await _export.FolderAsync();
         var run = await CommandRun.OfAsync("transcribe", Jfk(), "-m", exported, "--device", "onnx-cpu", "--quantize", "int8");
         Assert.Contains("was exported in Float32", run.AssertOneLine(ExitCode.Usage));
     }
@@ -180,8 +178,7 @@ public class DeviceTests
     [Fact]
     public async Task An_exported_folder_is_inspected_graph_by_graph()
     {
-        using var folder = new TemporaryFolder();
-        var exported = await ExportedAsync(folder);
+        var exported = await _export.FolderAsync();
         var run = await CommandRun.OfAsync("inspect", exported, "--json");
         Assert.Equal(ExitCode.Ok, run.ExitCode);
         using var json = JsonDocument.Parse(run.Output);
@@ -196,20 +193,31 @@ public class DeviceTests
         Assert.Equal(own.RootElement.GetProperty("parameters").GetInt64(), shown.RootElement.GetProperty("parameters").GetInt64());
     }
 
-    static async Task<string> ExportedAsync(TemporaryFolder folder)
-    {
-        var run = await CommandRun.OfAsync("export", Model(), "-o", folder["onnx"]);
-        Assert.True(run.ExitCode == ExitCode.Ok, run.Error);
-        return folder["onnx"];
-    }
-
     static Task<CommandRun> TranscribeAsync(params string[] args)
     {
         string[] greedy = args.Contains("--draft") ? [] : ["--beam-size", "1"];
         return CommandRun.OfAsync(["transcribe", Jfk(), "--temperature", "0", .. args.Contains("--beam-size") ? [] : greedy, .. args]);
     }
 
-    static string Jfk() => TestData.Require("audio/jfk.wav");
+    static string Jfk() => TestRecordings.Jfk;
 
-    static string Model() => TestData.Require("models/whisper-tiny.en");
+    static string Model() => TestModels.WhisperBase;
+
+    /// <summary>The model in the box as ONNX graphs, exported once for all tests, at the first that needs it.</summary>
+    public sealed class Export : IDisposable
+    {
+        readonly TemporaryFolder _folder = new();
+        Task<string>? _exported;
+
+        public void Dispose() => _folder.Dispose();
+
+        internal Task<string> FolderAsync() => _exported ??= ExportAsync();
+
+        async Task<string> ExportAsync()
+        {
+            var run = await CommandRun.OfAsync("export", Model(), "-o", _folder["onnx"]);
+            Assert.True(run.ExitCode == ExitCode.Ok, run.Error);
+            return _folder["onnx"];
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Earshot.Tests.Models;
 
 namespace Earshot.Cli.Tests;
 
@@ -48,40 +49,45 @@ public class InspectTests
     [Fact]
     public async Task The_real_model_is_all_used_and_agrees_with_its_shape()
     {
-        var folder = TestData.Require("models/whisper-tiny.en");
-        using var real = await JsonAsync("inspect", folder, "--json", "--tensors");
-        using var random = await JsonAsync("inspect", "--random", "tiny.en", "--json");
+        using var real = await JsonAsync("inspect", TestModels.WhisperBase, "--json", "--tensors");
+        using var random = await JsonAsync("inspect", "--random", "base", "--json");
         Assert.Equal(0, real.RootElement.GetProperty("unused_tensors").GetArrayLength());
-        Assert.Equal(167, real.RootElement.GetProperty("tensors").GetArrayLength());
-        Assert.Equal(random.RootElement.GetProperty("stages").GetRawText(), real.RootElement.GetProperty("stages").GetRawText());
+        Assert.Equal(245, real.RootElement.GetProperty("tensors").GetArrayLength());
+        Assert.Equal(random.RootElement.GetProperty("parameters").GetInt64(), real.RootElement.GetProperty("parameters").GetInt64());
+        Assert.Equal(Flops(random), Flops(real));
+
+        static IEnumerable<(string?, double)> Flops(JsonDocument json) =>
+            json.RootElement.GetProperty("stages").EnumerateArray().Select(stage => (stage.GetProperty("name").GetString(), stage.GetProperty("flops").GetDouble())).ToList();
+    }
+
+    [Fact]
+    public async Task A_model_of_plain_numbers_has_the_bytes_of_its_shape()
+    {
+        using var temporary = new TemporaryFolder();
+        using var json = await JsonAsync("inspect", RandomModel.WriteTo(temporary.Path), "--json");
+        Assert.Equal(2 * json.RootElement.GetProperty("parameters").GetInt64(), json.RootElement.GetProperty("weight_bytes").GetInt64());
+        Assert.DoesNotContain("int8", json.RootElement.GetProperty("parts").GetRawText());
     }
 
     [Fact]
     public async Task A_quantised_model_is_told_as_it_is_stored()
     {
-        var folder = TestData.Require("models/whisper-tiny.en");
-        using var temporary = new TemporaryFolder();
-        var quantized = await CommandRun.OfAsync("quantize", folder, "--to", "int8", "-o", temporary["int8"]);
-        Assert.True(quantized.ExitCode == ExitCode.Ok, quantized.Error);
-        using var plain = await JsonAsync("inspect", folder, "--json");
-        using var small = await JsonAsync("inspect", temporary["int8"], "--json");
-        Assert.Equal(plain.RootElement.GetProperty("parameters").GetInt64(), small.RootElement.GetProperty("parameters").GetInt64());
-        Assert.Equal(0, small.RootElement.GetProperty("unused_tensors").GetArrayLength());
-        // The file is these bytes and its header.
-        long file = new FileInfo(temporary["int8/model.safetensors"]).Length, told = small.RootElement.GetProperty("weight_bytes").GetInt64();
-        Assert.InRange(file - told, 1, 100_000);
+        using var small = await JsonAsync("inspect", TestModels.WhisperBase, "--json");
+        // The files are these bytes and their headers.
+        long files = Directory.GetFiles(TestModels.WhisperBase, "*.safetensors").Sum(file => new FileInfo(file).Length), told = small.RootElement.GetProperty("weight_bytes").GetInt64();
+        Assert.InRange(files - told, 1, 100_000);
         Assert.Contains("int8", small.RootElement.GetProperty("parts").GetRawText());
     }
 
     [Fact]
     public async Task A_config_that_disagrees_with_its_tensors_is_refused()
     {
-        var folder = TestData.Require("models/whisper-tiny.en");
+        var folder = TestModels.WhisperBase;
         using var temporary = new TemporaryFolder();
-        File.CreateSymbolicLink(temporary["model.safetensors"], Path.Combine(folder, "model.safetensors"));
-        File.WriteAllText(temporary["config.json"], File.ReadAllText(Path.Combine(folder, "config.json")).Replace("\"decoder_layers\": 4", "\"decoder_layers\": 5", StringComparison.Ordinal));
+        foreach (var file in Directory.GetFiles(folder).Where(file => file.Contains("safetensors", StringComparison.Ordinal))) File.CreateSymbolicLink(temporary[Path.GetFileName(file)], file);
+        File.WriteAllText(temporary["config.json"], File.ReadAllText(Path.Combine(folder, "config.json")).Replace("\"decoder_layers\": 6", "\"decoder_layers\": 7", StringComparison.Ordinal));
         var run = await CommandRun.OfAsync("inspect", temporary.Path);
-        Assert.Contains("model.decoder.layers.4", run.AssertOneLine(ExitCode.Model));
+        Assert.Contains("model.decoder.layers.6", run.AssertOneLine(ExitCode.Model));
         Assert.Empty(run.Output);
     }
 

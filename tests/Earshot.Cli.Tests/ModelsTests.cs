@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Earshot.Checkpoints;
 using Earshot.Cli.Models;
+using Earshot.Tests.Models;
 
 namespace Earshot.Cli.Tests;
 
@@ -69,14 +70,16 @@ public sealed class ModelsTests : IDisposable
     [Fact]
     public async Task A_model_is_shown_with_what_it_can_do()
     {
-        var folder = TestData.Require("models/whisper-tiny.en");
+        var folder = TestModels.WhisperBase;
         var run = await RunAsync("show", folder);
         Assert.Equal(ExitCode.Ok, run.ExitCode);
-        Assert.Contains("English only", run.Output);
-        Assert.Contains("37,760,256", run.Output);
-        Assert.Contains("75.5 MB  model.safetensors", run.Output);
+        Assert.Contains("99 languages", run.Output);
+        Assert.Contains("72,593,920", run.Output);
+        Assert.Contains(".safetensors", run.Output);
         using var json = JsonDocument.Parse((await RunAsync("show", folder, "--json")).Output);
-        Assert.Equal(1, json.RootElement.GetProperty("languages").GetInt32());
+        Assert.Equal(99, json.RootElement.GetProperty("languages").GetInt32());
+        using var temporary = new TemporaryFolder();
+        Assert.Contains("English only", (await RunAsync("show", RandomModel.WriteTo(temporary.Path))).Output);
     }
 
     [Fact]

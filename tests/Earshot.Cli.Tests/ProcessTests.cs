@@ -10,8 +10,8 @@ public class ProcessTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGTERM.");
         using var folder = new TemporaryFolder();
-        var recording = folder.Write("long.wav", Recordings.Repeat(TestData.Require("audio/jfk.wav"), times: 200));
-        using var process = Start("transcribe", recording, "-m", TestData.Require("models/whisper-tiny.en"), "-o", folder["out.txt"], "--verbose");
+        var recording = folder.Write("long.wav", Recordings.Repeat(TestRecordings.Jfk, times: 200));
+        using var process = Start("transcribe", recording, "-m", TestModels.WhisperBase, "-o", folder["out.txt"], "--verbose");
         // The first line of --verbose: the model is loaded, and work begins.
         Assert.StartsWith("Loaded ", await process.StandardError.ReadLineAsync());
         using (var kill = Process.Start("kill", ["-TERM", $"{process.Id}"])) await kill.WaitForExitAsync();

@@ -1,3 +1,5 @@
+using Earshot.Tests.Models;
+
 namespace Earshot.Cli.Tests;
 
 public class TranscribeTests
@@ -154,17 +156,30 @@ public class TranscribeTests
     [Fact]
     public async Task An_English_model_neither_translates_nor_tells_languages()
     {
-        var translate = await CommandRun.OfAsync("translate", Jfk(), "-m", Model());
+        using var folder = new TemporaryFolder();
+        var model = RandomModel.WriteTo(folder.Path);
+        var translate = await CommandRun.OfAsync("translate", Jfk(), "-m", model);
         Assert.Contains("cannot translate", translate.AssertOneLine(ExitCode.Model));
-        var detect = await CommandRun.OfAsync("detect-language", Jfk(), "-m", Model());
+        var detect = await CommandRun.OfAsync("detect-language", Jfk(), "-m", model);
         Assert.Contains("English-only", detect.AssertOneLine(ExitCode.Model));
-        var german = await CommandRun.OfAsync("transcribe", Jfk(), "-m", Model(), "-l", "German");
+        var german = await CommandRun.OfAsync("transcribe", Jfk(), "-m", model, "-l", "German");
         Assert.Contains("German", german.AssertOneLine(ExitCode.Model), StringComparison.OrdinalIgnoreCase);
     }
 
-    static string Jfk() => TestData.Require("audio/jfk.wav");
+    [Fact]
+    public async Task Another_language_is_told_written_and_translated()
+    {
+        var dutch = TestRecordings.Path("nathalie-nl_rhasspy_1151.flac");
+        var detect = await CommandRun.OfAsync("detect-language", dutch, "-m", Model());
+        Assert.Matches(@"\tnl\tdutch\t0\.\d{4}\n$", detect.Output);
+        Assert.Contains("Ja, vind je het gek", (await TranscribeAsync(dutch)).Output);
+        var translated = await CommandRun.OfAsync(["translate", dutch, "-l", "nl", .. Fast()]);
+        Assert.Contains("crazy", translated.Output);
+    }
 
-    static string Model() => TestData.Require("models/whisper-tiny.en");
+    static string Jfk() => TestRecordings.Jfk;
+
+    static string Model() => TestModels.WhisperBase;
 
     static string[] Fast() => ["-m", Model(), "--beam-size", "1", "--temperature", "0"];
 

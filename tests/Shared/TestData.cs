@@ -19,12 +19,8 @@ internal static class TestData
         return path;
     }
 
-    /// <summary>The full path of a recording: the repository's own sample, or one of the test data's.</summary>
-    public static string Recording(string name)
-    {
-        var sample = Path.Combine(RepositoryRoot, "samples", "audio", name);
-        return File.Exists(sample) ? sample : Require($"audio/{name}");
-    }
+    /// <summary>Whether the test data has a file or folder.</summary>
+    public static bool Has(string relativePath) => Path.Exists(Path.Combine(Root, relativePath));
 
     static string FindRepositoryRoot()
     {

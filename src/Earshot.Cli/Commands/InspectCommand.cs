@@ -28,7 +28,7 @@ internal sealed class InspectCommand : EarshotCommand
 
     public override IReadOnlyList<Example> Examples { get; } =
     [
-        new("earshot inspect models/whisper-tiny.en", "Parts and stages of a model in a folder."),
+        new("earshot inspect models/whisper-base", "Parts and stages of a model in a folder."),
         new("earshot inspect --random large-v3-turbo --rows 5", "What a beam of 5 would take with a model that is not even here."),
         new("earshot inspect model.onnx --operations", "A graph's inputs, outputs and every node."),
         new("earshot inspect openai/whisper-base --json | jq .stages", "The same figures for a program."),

@@ -8,7 +8,8 @@ namespace Earshot.Features;
 /// Whisper's log-mel features (openai/whisper, <c>log_mel_spectrogram</c>) of one window of up to 30 s: periodic Hann
 /// window of 400 samples every 160, centred frames, power spectrum, Slaney mel filters, log10 clamped at 1e-10 and at
 /// 8 below the window's maximum, then (x + 4) / 4. The reference clamps at 8 below the whole recording's maximum, which
-/// a stream cannot know; on a recording that fits one window the two agree. Keeps its scratch: not safe for use by
+/// a stream cannot know; on a recording that fits one window the two agree, and transcribing window after window goes by
+/// the loudest heard so far. Keeps its scratch: not safe for use by
 /// several threads at once, and allocates nothing after the first call of a size.
 /// </summary>
 public sealed class LogMelSpectrogram
@@ -30,6 +31,9 @@ public sealed class LogMelSpectrogram
 
     /// <summary>Samples after a window that its last frame reaches into.</summary>
     public const int SamplesAfter = (FftSize / 2) - HopLength;
+
+    /// <summary>How far below the loudest value the quietest may lie: 8 powers of ten, a quarter of it after scaling.</summary>
+    internal const float Range = 2;
 
     const int Bins = (FftSize / 2) + 1;
     const float Floor = 1e-10f;

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Earshot.Decoding;
 using Earshot.Features;
 using Earshot.Models;
@@ -32,6 +33,7 @@ sealed class SequentialTranscription : IDisposable
     int _clip;
     long _seek;
     double _lastSpeech;
+    float _loudest = float.NegativeInfinity;
     string? _language;
     bool _started;
 
@@ -115,11 +117,18 @@ sealed class SequentialTranscription : IDisposable
         long start = place.Seek * SamplesPerFrame;
         int count = place.Frames * SamplesPerFrame;
         var before = _samples.Slice(start - LogMelSpectrogram.SamplesBefore, (int)Math.Min(start, LogMelSpectrogram.SamplesBefore));
-        // Only what follows a full window is the next window's sound; behind a shorter one lies the silence that fills it up.
-        var after = place.Frames == _windowFrames ? _samples.Slice(start + count, LogMelSpectrogram.SamplesAfter) : default;
+        Span<float> after = stackalloc float[LogMelSpectrogram.SamplesAfter];
+        after.Clear();
+        _samples.Slice(start + count, LogMelSpectrogram.SamplesAfter).CopyTo(after);
         int frames = _options.FramesToEncode(place.Frames, _windowFrames);
         var features = _features.AsSpan(0, frames * _runtime.Config.NumMelBins);
-        _extract(_samples.Slice(start, count), features, frames, before, after);
+        var heard = features[..(place.Frames * _runtime.Config.NumMelBins)];
+        _extract(_samples.Slice(start, count), heard, place.Frames, before, after);
+        // The reference's quietest values lie below the whole recording's loudest: as far as it was heard, here too.
+        _loudest = Math.Max(_loudest, TensorPrimitives.Max<float>(heard));
+        TensorPrimitives.Max(heard, _loudest - LogMelSpectrogram.Range, heard);
+        // It fills a window that the recording ends in with the number 0, which is louder than silence's features.
+        features[heard.Length..].Clear();
         return _runtime.Encode(features, frames, cancellationToken);
     }
 

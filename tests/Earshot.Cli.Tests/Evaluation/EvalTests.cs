@@ -15,8 +15,8 @@ public class EvalTests
         var run = await CommandRun.OfAsync([.. command, "--limit", "1"]);
         Assert.Equal("", run.Error.Replace($"Report: {Path.Combine(folder["run"], "report.html")}\n", ""));
         Assert.Equal(ExitCode.Ok, run.ExitCode);
-        Assert.Contains("whisper-tiny.en/greedy", run.Output);
-        Assert.Contains("whisper-tiny.en/int8", run.Output);
+        Assert.Contains("whisper-base/greedy", run.Output);
+        Assert.Contains("whisper-base/int8", run.Output);
         Assert.Equal(["clips.csv", "report.html", "report.json", "report.md", "results.jsonl", "run.json", "run.lock", "systems.csv"], new DirectoryInfo(folder["run"]).EnumerateFiles().Select(file => file.Name).Order(StringComparer.Ordinal));
         var before = File.ReadAllLines(folder["run/results.jsonl"]);
         Assert.Equal(2, before.Length);
@@ -44,10 +44,10 @@ public class EvalTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("bad.wav", "this is no recording at all"u8);
-        folder.Copy(TestData.Require("audio/jfk.wav"), "jfk.wav");
+        folder.Copy(TestRecordings.Jfk, "jfk.wav");
         folder.Write("set.jsonl", "{\"audio\": \"bad.wav\", \"text\": \"x\"}\n{\"audio\": \"jfk.wav\"}"u8);
         var run = await CommandRun.OfAsync("eval", folder["set.jsonl"], "-m", Model(), "--beam-size", "1", "--temperature", "0", "-o", folder["run"], "--quiet");
-        Assert.Contains("whisper-tiny.en, bad.wav: '", run.AssertOneLine(ExitCode.SomeFailed));
+        Assert.Contains("whisper-base, bad.wav: '", run.AssertOneLine(ExitCode.SomeFailed));
         Assert.Equal(2, File.ReadAllLines(folder["run/results.jsonl"]).Length);
         Assert.Contains("failed", File.ReadAllText(folder["run/report.html"]));
     }
@@ -147,12 +147,12 @@ public class EvalTests
         Assert.Contains("nothing in common to score", run.AssertOneLine(ExitCode.Usage));
     }
 
-    static string Model() => TestData.Require("models/whisper-tiny.en");
+    static string Model() => TestModels.WhisperBase;
 
     /// <summary>The president's words, and two seconds of silence.</summary>
     static string Manifest(TemporaryFolder folder)
     {
-        folder.Copy(TestData.Require("audio/jfk.wav"), "jfk.wav");
+        folder.Copy(TestRecordings.Jfk, "jfk.wav");
         var silence = new byte[44 + 64_000];
         "RIFF"u8.CopyTo(silence);
         BitConverter.TryWriteBytes(silence.AsSpan(4), silence.Length - 8);

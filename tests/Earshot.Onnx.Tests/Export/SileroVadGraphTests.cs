@@ -62,7 +62,7 @@ public sealed class SileroVadGraphTests
 
     static float[] Samples(string clip, int from)
     {
-        var bytes = File.ReadAllBytes(TestData.Recording(clip));
+        var bytes = File.ReadAllBytes(TestRecordings.Path(clip));
         return [.. MemoryMarshal.Cast<byte, short>(bytes.AsSpan(44)).ToArray().Skip(from).Take(100_000).Select(sample => sample / 32768f)];
     }
 }

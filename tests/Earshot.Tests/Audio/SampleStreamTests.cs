@@ -5,7 +5,7 @@ public class SampleStreamTests
     [Fact]
     public void Speech_at_16_kilohertz_comes_as_it_is()
     {
-        var path = TestData.Require("audio/jfk.wav");
+        var path = TestRecordings.Jfk;
         using var reader = AudioReader.Open(path);
 
         var samples = AudioFile.Load(path);

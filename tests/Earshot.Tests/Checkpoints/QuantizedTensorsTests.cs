@@ -21,7 +21,7 @@ public sealed class QuantizedTensorsTests : IDisposable
     [Theory, MemberData(nameof(Formats))]
     public void A_saved_model_gives_the_logits_of_quantising_at_load_bit_for_bit(WeightFormat format)
     {
-        var source = TestData.Require("models/whisper-tiny.en");
+        var source = RandomModel.WriteTo(_folder.Path);
         var target = Path.Combine(_folder.Path, "quantized");
         CheckpointQuantizer.Run(source, target, new QuantizationOptions { Format = format });
         using var original = WhisperCheckpoint.Open(source);
@@ -185,9 +185,10 @@ public sealed class QuantizedTensorsTests : IDisposable
     static float[] Logits(ITensorStore weights, WhisperCheckpoint checkpoint, CpuOptions options)
     {
         using var runtime = new CpuWhisperRuntime(weights, checkpoint.Config, checkpoint.Generation, new CpuDevice(options));
-        using var audio = runtime.Encode(TinyEnglish.ReferenceFeatures(), 3000);
+        var random = new Random(7);
+        using var audio = runtime.Encode([.. Enumerable.Range(0, 400 * 80).Select(_ => random.NextSingle() * 2 - 1)], 400);
         using var decoder = runtime.CreateDecoder(audio, 1);
-        int[] tokens = [50257, 50362, 843, 523, 616];
+        int[] tokens = [257, 362, 104, 200, 30]; // start, no timestamps, text
         var logits = new float[tokens.Length * decoder.VocabSize];
         decoder.Start(tokens, [0, 1, 2, 3, 4], logits);
         return logits;

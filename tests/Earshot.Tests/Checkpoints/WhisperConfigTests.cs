@@ -133,7 +133,7 @@ public sealed class WhisperConfigTests : IDisposable
     [Fact]
     public void Published_alignment_heads_are_those_of_the_real_checkpoint()
     {
-        var folder = TestData.Require("models/whisper-tiny.en");
+        var folder = TestModels.WhisperBase;
         var config = WhisperConfig.Load(folder);
         Assert.Equal(GenerationConfig.Load(folder, config).AlignmentHeads, AlignmentHeads.For(config));
     }

@@ -13,7 +13,7 @@ public class SileroVadTests
     [InlineData("two-speakers.wav")]
     public void Probabilities_match_plain_double_precision(string clip)
     {
-        using var weights = SafetensorsFile.Open(Path.Combine(TestModels.InBox(BundledModels.SileroVad), "silero_vad_16k.safetensors"));
+        using var weights = SafetensorsFile.Open(TestModels.SileroVad);
         var samples = Samples(clip);
         var expected = new PlainSileroVad(weights).Run(samples);
         var probabilities = Probabilities(weights, samples, 1000);
@@ -24,7 +24,7 @@ public class SileroVadTests
     [Fact]
     public void Pieces_of_any_size_give_the_same_probabilities()
     {
-        using var weights = SafetensorsFile.Open(Path.Combine(TestModels.InBox(BundledModels.SileroVad), "silero_vad_16k.safetensors"));
+        using var weights = SafetensorsFile.Open(TestModels.SileroVad);
         var samples = Samples("jfk.wav");
         Assert.Equal(Probabilities(weights, samples, samples.Length), Probabilities(weights, samples, 317));
     }
@@ -35,7 +35,7 @@ public class SileroVadTests
     [InlineData("two-speakers.wav")]
     public void Decisions_agree_with_another_release_of_the_model(string clip)
     {
-        using var weights = SafetensorsFile.Open(Path.Combine(TestModels.InBox(BundledModels.SileroVad), "silero_vad_16k.safetensors"));
+        using var weights = SafetensorsFile.Open(TestModels.SileroVad);
         var probabilities = Probabilities(weights, Samples(clip), 4096);
         using var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.RepositoryRoot, "tests/goldens/silero-vad-probabilities.json")));
         float[] other = [.. golden.RootElement.GetProperty(clip).EnumerateArray().Select(value => value.GetSingle())];
@@ -56,7 +56,7 @@ public class SileroVadTests
 
     static float[] Samples(string clip)
     {
-        var bytes = File.ReadAllBytes(TestData.Recording(clip));
+        var bytes = File.ReadAllBytes(TestRecordings.Path(clip));
         return [.. MemoryMarshal.Cast<byte, short>(bytes.AsSpan(44)).ToArray().Select(sample => sample / 32768f)];
     }
 }

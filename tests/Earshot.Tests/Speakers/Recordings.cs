@@ -8,7 +8,7 @@ internal static class Recordings
 {
     /// <summary>The samples of a 16-bit WAV file with the plainest header.</summary>
     public static float[] Read(string clip) =>
-        [.. MemoryMarshal.Cast<byte, short>(File.ReadAllBytes(TestData.Recording(clip)).AsSpan(44)).ToArray().Select(sample => sample / 32768f)];
+        [.. MemoryMarshal.Cast<byte, short>(File.ReadAllBytes(TestRecordings.Path(clip)).AsSpan(44)).ToArray().Select(sample => sample / 32768f)];
 
     public static float[] Jfk(int offset, int samples) => Read("jfk.wav")[offset..(offset + samples)];
 

@@ -87,7 +87,7 @@ public class BatchedTranscriptionTests
     {
         var utterances = Enumerable.Range(0, 40).Select(i => new Utterance(i * 20, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])).ToArray();
         var recording = new ScriptedRecording(s_tokenizer, 800, utterances);
-        using var runtime = recording.Runtime((window, _, logits) => logits.Fill(window[0] > 20000 ? float.NaN : 0));
+        using var runtime = recording.Runtime((window, _, logits) => logits.Fill(ScriptedRecording.Frame(window, 0) > 20000 ? float.NaN : 0));
         await Assert.ThrowsAsync<ModelException>(() => All(recording, runtime, utterances, s_options with { BatchSize = 3, MaxNewTokens = 4, Temperatures = [0] }));
         Assert.Equal((0, 0), (runtime.OpenWindows, runtime.OpenDecoders));
     }
@@ -120,8 +120,8 @@ public class BatchedTranscriptionTests
         for (int frame = 0; frame < window.Length && window[frame] > 0;)
         {
             int end = frame + 1;
-            while (end < window.Length && window[end] == window[end - 1] + 1) end++;
-            tokens.AddRange([s_tokenizer.TimestampBegin + (frame / 2), SmallTokenizer.Word((int)(window[frame] / 500) % 20), s_tokenizer.TimestampBegin + (end / 2)]);
+            while (end < window.Length && ScriptedRecording.Frame(window, end) == ScriptedRecording.Frame(window, end - 1) + 1) end++;
+            tokens.AddRange([s_tokenizer.TimestampBegin + (frame / 2), SmallTokenizer.Word((int)(ScriptedRecording.Frame(window, frame) / 500) % 20), s_tokenizer.TimestampBegin + (end / 2)]);
             frame = end;
         }
         return tokens;

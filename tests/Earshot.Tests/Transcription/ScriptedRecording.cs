@@ -21,6 +21,9 @@ internal sealed class ScriptedRecording : ISampleSource
 {
     const int SamplesPerFrame = 160;
 
+    // A power of two: products are exact.
+    const float Unit = 1f / (1 << 20);
+
     readonly WhisperTokenizer _tokenizer;
     readonly IReadOnlyList<Utterance> _utterances;
     readonly ConditionalWeakTable<float[], int[]> _heard = [];
@@ -51,12 +54,18 @@ internal sealed class ScriptedRecording : ISampleSource
         return count;
     }
 
-    /// <summary>Each frame's feature is its place in the recording, counted from 1; 0 where there is no audio.</summary>
+    /// <summary>
+    /// Each frame's feature is its place in the recording, counted from 1, in units small enough for the range of real features;
+    /// 0 where there is no audio.
+    /// </summary>
     public static FeatureExtraction Extraction() => (samples, frames, frameCount, _, _) =>
     {
         frames.Clear();
-        for (int f = 0; f < frameCount && f * SamplesPerFrame < samples.Length; f++) frames[f] = samples[f * SamplesPerFrame];
+        for (int f = 0; f < frameCount && f * SamplesPerFrame < samples.Length; f++) frames[f] = samples[f * SamplesPerFrame] * Unit;
     };
+
+    /// <summary>Which of the recording's frames, counted from 1, a frame of a window is; 0 where there is no audio.</summary>
+    public static float Frame(float[] window, int frame) => window[frame] / Unit;
 
     public WhisperTranscriber Transcriber(ScriptedRuntime runtime, Func<ISpeechDetector>? detector = null) =>
         new(runtime, _tokenizer, detector, Extraction);
@@ -118,7 +127,7 @@ internal sealed class ScriptedRecording : ISampleSource
     static (double Start, double End) Place(float[] window)
     {
         int frames = window.AsSpan().IndexOf(0f);
-        double start = (window[0] - 1) / 100;
+        double start = (Frame(window, 0) - 1) / 100;
         return (start, start + ((frames < 0 ? window.Length : frames) / 100.0));
     }
 

@@ -1,6 +1,7 @@
 using Earshot.Audio;
 using Earshot.Checkpoints;
 using Earshot.Compute.Cpu;
+using Earshot.Tests.Models;
 using Earshot.Transcription;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
@@ -8,23 +9,18 @@ using TranscriptionOptions = Earshot.Transcription.TranscriptionOptions;
 
 namespace Earshot.Tests.Transcription;
 
-/// <summary>The whole way, from a file to text, with the real tiny.en.</summary>
+/// <summary>The whole way, from a file to text, with the model in the box.</summary>
 public class TranscriberTests
 {
     const string Jfk = "And so, my fellow Americans, ask not what your country can do for you";
 
-    static Task<Transcriber> LoadAsync(TranscriberOptions? options = null) => Transcriber.LoadAsync(
-        TestData.Require("models/whisper-tiny.en"),
-        (options ?? new TranscriberOptions()) with { SpeechDetectorFile = Path.Combine(TestModels.InBox(BundledModels.SileroVad), "silero_vad_16k.safetensors") },
-        cancellationToken: TestContext.Current.CancellationToken);
+    static readonly TranscriptionOptions s_greedy = new() { BeamSize = 1, Temperatures = [0] };
 
     [Fact]
     public async Task A_file_becomes_segments()
     {
-        using var transcriber = await LoadAsync();
-        var text = "";
-        await foreach (var segment in transcriber.TranscribeAsync(TestData.Require("audio/jfk.wav"), cancellationToken: TestContext.Current.CancellationToken)) text += segment.Text;
-        Assert.StartsWith(Words(Jfk), Words(text), StringComparison.Ordinal);
+        var transcriber = await WhisperBase.ShippedAsync();
+        Assert.StartsWith(Words(Jfk), Words(await TextAsync(transcriber, TestRecordings.Jfk, new TranscriptionOptions())), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -33,24 +29,32 @@ public class TranscriberTests
     [InlineData(WeightFormat.Int8)]
     public async Task Every_weight_format_hears_the_same_words(WeightFormat format)
     {
-        using var transcriber = await LoadAsync(new TranscriberOptions { Weights = format });
-        var text = "";
-        await foreach (var segment in transcriber.TranscribeAsync(TestData.Require("audio/jfk.wav"), cancellationToken: TestContext.Current.CancellationToken)) text += segment.Text;
-        Assert.StartsWith(Words(Jfk), Words(text), StringComparison.Ordinal);
+        using var transcriber = await WhisperBase.LoadAsync(new TranscriberOptions { Weights = format });
+        Assert.StartsWith(Words(Jfk), Words(await TextAsync(transcriber, TestRecordings.Jfk, s_greedy)), StringComparison.Ordinal);
     }
 
-    // The draft is the same model in int4: it guesses well, but not always right.
+    [Theory]
+    [InlineData("kerstin-de_rhasspy-0773.flac", "de", "Auch den bei der Kopfjagd")]
+    [InlineData("nathalie-nl_rhasspy_1151.flac", "nl", "Ja, vind je het gek")]
+    public async Task Languages_are_heard_and_written(string clip, string language, string begins)
+    {
+        var transcriber = await WhisperBase.ShippedAsync();
+        var detection = await transcriber.DetectLanguageAsync(TestRecordings.Path(clip));
+        Assert.Equal(language, detection.Language);
+        double expected = WhisperGoldens.Clip("languages.json", "kerstin-de_rhasspy-0773.flac").GetProperty("up_to_30s").GetProperty("p_best").GetDouble();
+        if (language == "de") Assert.Equal(expected, detection.Probability, 0.01);
+        Assert.StartsWith(Words(begins), Words(await TextAsync(transcriber, TestRecordings.Path(clip), s_greedy)), StringComparison.Ordinal);
+    }
+
+    // A draft of other weights guesses well, but not always right.
     [Theory]
     [InlineData("jfk.wav")]
-    [InlineData("librispeech-train-clean-2136-5140-0000.wav")]
+    [InlineData("kerstin-de_rhasspy-0773.flac")]
     public async Task A_draft_changes_no_token(string clip)
     {
-        var options = new TranscriptionOptions { BeamSize = 1, Temperatures = [0], ConditionOnPreviousText = false };
-        using var alone = await LoadAsync(new TranscriberOptions { Weights = WeightFormat.F32 });
-        using var temporary = new Earshot.Checkpoints.TemporaryFolder();
-        var draft = Path.Combine(temporary.Path, "draft");
-        Earshot.Checkpoints.CheckpointQuantizer.Run(TestData.Require("models/whisper-tiny.en"), draft, new() { Format = WeightFormat.Int4Group32 });
-        using var drafted = await LoadAsync(new TranscriberOptions { Weights = WeightFormat.F32, Draft = draft });
+        var options = s_greedy with { ConditionOnPreviousText = false };
+        using var alone = await WhisperBase.LoadAsync(new TranscriberOptions { Weights = WeightFormat.F32 });
+        using var drafted = await WhisperBase.LoadAsync(new TranscriberOptions { Weights = WeightFormat.F32, Draft = TestModels.WhisperBase });
         var expected = await TokensAsync(alone, clip, options);
         Assert.NotEmpty(expected);
         Assert.Equal(expected, await TokensAsync(drafted, clip, options));
@@ -59,7 +63,7 @@ public class TranscriberTests
     static async Task<List<int>> TokensAsync(Transcriber transcriber, string clip, TranscriptionOptions options)
     {
         var tokens = new List<int>();
-        await foreach (var segment in transcriber.TranscribeAsync(TestData.Require($"audio/{clip}"), options)) tokens.AddRange(segment.Tokens);
+        await foreach (var segment in transcriber.TranscribeAsync(TestRecordings.Path(clip), options)) tokens.AddRange(segment.Tokens);
         return tokens;
     }
 
@@ -70,32 +74,32 @@ public class TranscriberTests
     [InlineData("tones")]
     public async Task No_speech_in_no_words_out(string kind)
     {
-        using var transcriber = await LoadAsync();
+        var transcriber = await WhisperBase.ShippedAsync();
         var source = new MemorySamples(NonSpeech(kind, seconds: 20));
         var segments = new List<Segment>();
-        await foreach (var segment in transcriber.TranscribeAsync(source, new TranscriptionOptions { Vad = new VadOptions() }, cancellationToken: TestContext.Current.CancellationToken)) segments.Add(segment);
+        await foreach (var segment in transcriber.TranscribeAsync(source, s_greedy with { Vad = new VadOptions() }, cancellationToken: TestContext.Current.CancellationToken)) segments.Add(segment);
         Assert.Empty(segments);
     }
 
     [Fact]
     public async Task Batched_and_sequential_hear_the_same_speech()
     {
-        using var transcriber = await LoadAsync();
-        var samples = AudioFile.Load(TestData.Require("audio/jfk.wav"));
+        var transcriber = await WhisperBase.ShippedAsync();
+        var samples = AudioFile.Load(TestRecordings.Jfk);
         var twice = new float[samples.Length * 2 + 16000 * 3];
         samples.CopyTo(twice, 0);
         samples.CopyTo(twice, samples.Length + 16000 * 3);
         var batched = "";
-        await foreach (var segment in transcriber.TranscribeAsync(new MemorySamples(twice), new TranscriptionOptions { BatchSize = 4 }, cancellationToken: TestContext.Current.CancellationToken)) batched += segment.Text;
+        await foreach (var segment in transcriber.TranscribeAsync(new MemorySamples(twice), s_greedy with { BatchSize = 4 }, cancellationToken: TestContext.Current.CancellationToken)) batched += segment.Text;
         Assert.Equal(2, Words(batched).Split("fellow americans").Length - 1);
     }
 
     [Fact]
     public async Task It_serves_as_the_dotnet_abstraction()
     {
-        using var transcriber = await LoadAsync();
-        using var client = transcriber.AsSpeechToTextClient();
-        using var stream = File.OpenRead(TestData.Require("audio/jfk.wav"));
+        var transcriber = await WhisperBase.ShippedAsync();
+        var client = transcriber.AsSpeechToTextClient();
+        using var stream = File.OpenRead(TestRecordings.Jfk);
         var response = await client.GetTextAsync(stream, new SpeechToTextOptions { SpeechLanguage = "en-US" }, TestContext.Current.CancellationToken);
         Assert.StartsWith(Words(Jfk), Words(response.Text), StringComparison.Ordinal);
         Assert.Equal(11, response.EndTime!.Value.TotalSeconds, 0.1);
@@ -111,13 +115,13 @@ public class TranscriberTests
     [Fact]
     public async Task It_serves_behind_the_builder_and_in_dependency_injection()
     {
-        using var transcriber = await LoadAsync();
+        var transcriber = await WhisperBase.ShippedAsync();
         var asked = new List<string?>();
         var services = new ServiceCollection();
         services.AddSpeechToTextClient(transcriber.AsSpeechToTextClient()).ConfigureOptions(options => asked.Add(options.SpeechLanguage));
         await using var provider = services.BuildServiceProvider();
         var client = provider.GetRequiredService<ISpeechToTextClient>();
-        using var stream = File.OpenRead(TestData.Require("audio/jfk.wav"));
+        using var stream = File.OpenRead(TestRecordings.Jfk);
         var response = await client.GetTextAsync(stream, new SpeechToTextOptions { SpeechLanguage = "en" }, TestContext.Current.CancellationToken);
         Assert.StartsWith(Words(Jfk), Words(response.Text), StringComparison.Ordinal);
         Assert.Equal(["en"], asked);
@@ -127,9 +131,9 @@ public class TranscriberTests
     [Fact]
     public async Task Streaming_updates_open_tell_and_close()
     {
-        using var transcriber = await LoadAsync();
-        using var client = transcriber.AsSpeechToTextClient();
-        using var stream = File.OpenRead(TestData.Require("audio/jfk.wav"));
+        var transcriber = await WhisperBase.ShippedAsync();
+        var client = transcriber.AsSpeechToTextClient();
+        using var stream = File.OpenRead(TestRecordings.Jfk);
         var updates = new List<SpeechToTextResponseUpdate>();
         await foreach (var update in client.GetStreamingTextAsync(stream, cancellationToken: TestContext.Current.CancellationToken)) updates.Add(update);
         Assert.Equal(SpeechToTextResponseUpdateKind.SessionOpen, updates[0].Kind);
@@ -140,14 +144,31 @@ public class TranscriberTests
     }
 
     [Fact]
-    public async Task What_the_model_cannot_do_is_refused()
+    public async Task What_an_English_model_cannot_do_is_refused()
     {
-        using var transcriber = await LoadAsync();
+        using var temporary = new Earshot.Checkpoints.TemporaryFolder();
+        using var transcriber = await Transcriber.LoadAsync(RandomModel.WriteTo(temporary.Path));
         using var client = transcriber.AsSpeechToTextClient();
-        using var stream = File.OpenRead(TestData.Require("audio/jfk.wav"));
+        using var stream = File.OpenRead(TestRecordings.Jfk);
         await Assert.ThrowsAsync<ModelException>(() => client.GetTextAsync(stream, new SpeechToTextOptions { SpeechLanguage = "de", TextLanguage = "en" }, TestContext.Current.CancellationToken));
         await Assert.ThrowsAsync<ModelException>(() => client.GetTextAsync(stream, new SpeechToTextOptions { ModelId = "another" }, TestContext.Current.CancellationToken));
-        await Assert.ThrowsAsync<ModelException>(() => transcriber.DetectLanguageAsync(TestData.Require("audio/jfk.wav"), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<ModelException>(() => transcriber.DetectLanguageAsync(TestRecordings.Jfk, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Speech_of_another_language_is_translated()
+    {
+        var client = (await WhisperBase.ShippedAsync()).AsSpeechToTextClient();
+        using var stream = File.OpenRead(TestRecordings.Path("nathalie-nl_rhasspy_1151.flac"));
+        var response = await client.GetTextAsync(stream, new SpeechToTextOptions { SpeechLanguage = "nl", TextLanguage = "en" }, TestContext.Current.CancellationToken);
+        Assert.Contains("crazy", response.Text, StringComparison.OrdinalIgnoreCase);
+    }
+
+    static async Task<string> TextAsync(Transcriber transcriber, string recording, TranscriptionOptions options)
+    {
+        var text = "";
+        await foreach (var segment in transcriber.TranscribeAsync(recording, options, cancellationToken: TestContext.Current.CancellationToken)) text += segment.Text;
+        return text;
     }
 
     static string Words(string text) =>
