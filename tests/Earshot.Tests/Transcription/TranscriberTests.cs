@@ -1,5 +1,4 @@
 using Earshot.Audio;
-using Earshot.Checkpoints;
 using Earshot.Compute.Cpu;
 using Earshot.Tests.Models;
 using Earshot.Transcription;
