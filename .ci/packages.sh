@@ -105,6 +105,8 @@ for model in "$root"/models/*/; do
 done
 ok "publishing brings the models along"
 
+[[ $(dotnet dnx "Earshot.Tool@$version" --yes -- --version 2> "$work/log") == *"$version"* ]] || { cat "$work/log" >&2; fail "dnx does not run the tool"; }
+ok "dnx runs the tool"
 quiet dotnet tool install Earshot.Tool --version "$version" --tool-path tools
 models=$(find "$work/tools" -type d -path '*/models/whisper-base')
 transcribes "the tool" tools/earshot transcribe "$audio" -m "$models"

@@ -35,7 +35,7 @@ runtime_notices() {
   local rid=$1 folder=$2 pack file
   for pack in "$packages/microsoft.netcore.app.runtime.nativeaot.$rid/$runtime" "$packages/microsoft.netcore.app.runtime.$rid/$runtime"; do
     [ -d "$pack" ] || continue
-    for file in LICENSE.TXT THIRD-PARTY-NOTICES.TXT; do cp "$pack/$file" "$folder/dotnet-runtime-$file"; done
+    for file in LICENSE.TXT THIRD-PARTY-NOTICES.TXT; do install -m 644 "$pack/$file" "$folder/dotnet-runtime-$file"; done
     return
   done
   echo "The notices of the .NET runtime $runtime for $rid are not in $packages." >&2
