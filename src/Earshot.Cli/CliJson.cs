@@ -1,7 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Earshot.Checkpoints;
 using Earshot.Cli.Commands;
 using Earshot.Cli.Inspection;
 using Earshot.Cli.Models;
@@ -15,7 +14,7 @@ namespace Earshot.Cli;
 [JsonSerializable(typeof(ExportReport))]
 [JsonSerializable(typeof(ModelSummary))]
 [JsonSerializable(typeof(LanguageReport))]
-[JsonSerializable(typeof(IReadOnlyList<CachedModel>))]
+[JsonSerializable(typeof(IReadOnlyList<ModelLine>))]
 [JsonSerializable(typeof(TextScores))]
 [JsonSerializable(typeof(IReadOnlyList<SpeakerRate>))]
 internal sealed partial class CliJson : JsonSerializerContext

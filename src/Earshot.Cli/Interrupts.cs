@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Earshot.Cli.Files;
+using Earshot.Cli.Transcripts;
 
 namespace Earshot.Cli;
 
@@ -54,9 +55,11 @@ internal sealed class Interrupts : IDisposable
 
     void End(int exitCode)
     {
+        var kept = PartialTranscript.SaveAll();
         OutputFile.AbandonAll();
         // Displays hide the cursor while they move.
         if (_terminal.ErrorIsTerminal) _terminal.Error.Write("\r\e[K\e[?25h");
+        foreach (var message in kept) _terminal.Say(message);
         _terminal.Fail("cancelled.");
         Environment.Exit(exitCode);
     }

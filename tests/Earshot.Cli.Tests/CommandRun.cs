@@ -15,10 +15,13 @@ internal sealed record CommandRun(int ExitCode, string Output, string Error)
     public static Task<CommandRun> OfAsync(params string[] args) => OfAsync((IReadOnlyList<string>)args);
 
     /// <summary>Checks that the run failed with a code, and said why in one line that begins with the program's name.</summary>
-    public string AssertOneLine(int exitCode)
+    public string AssertOneLine(int exitCode) => AssertOneLineAfter("Try '", exitCode);
+
+    /// <summary>The same, beside lines with a text that were said on the way.</summary>
+    public string AssertOneLineAfter(string said, int exitCode)
     {
         Assert.Equal(exitCode, ExitCode);
-        var lines = Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.StartsWith("Try '", StringComparison.Ordinal)).ToList();
+        var lines = Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.Contains(said, StringComparison.Ordinal)).ToList();
         Assert.True(lines.Count == 1, Error);
         Assert.StartsWith("earshot: ", lines[0]);
         return lines[0];

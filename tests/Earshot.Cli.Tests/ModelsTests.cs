@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Earshot.Checkpoints;
-using Earshot.Cli.Models;
 using Earshot.Tests.Models;
 
 namespace Earshot.Cli.Tests;
@@ -36,8 +35,9 @@ public sealed class ModelsTests : IDisposable
 
         using (var list = JsonDocument.Parse((await RunAsync("list", "--json")).Output))
         {
-            var model = Assert.Single(list.RootElement.EnumerateArray());
+            var model = Assert.Single(list.RootElement.EnumerateArray(), model => model.GetProperty("where").GetString() == "cache");
             Assert.Equal("org/model", model.GetProperty("name").GetString());
+            Assert.Equal("ready", model.GetProperty("state").GetString());
             Assert.True(model.GetProperty("is_complete").GetBoolean());
         }
         Assert.Contains("org/model", (await RunAsync("list")).Output);
@@ -51,13 +51,34 @@ public sealed class ModelsTests : IDisposable
     }
 
     [Fact]
-    public async Task An_empty_cache_is_said_and_is_no_failure()
+    public async Task The_box_and_the_hub_are_listed_beside_an_empty_cache()
     {
         var run = await RunAsync("list");
         Assert.Equal(ExitCode.Ok, run.ExitCode);
-        Assert.Empty(run.Output);
+        Assert.Matches(@"base .*in the box .*MB .*ready", run.Output);
+        Assert.Matches(@"openai/whisper-large-v3-turbo .*turbo.* on the hub .*≈ 1.62 GB .*can be pulled", run.Output);
         Assert.Contains("earshot models pull", run.Error);
-        Assert.Equal("[]", (await RunAsync("list", "--json")).Output.Trim());
+        using var json = JsonDocument.Parse((await RunAsync("list", "--json")).Output);
+        Assert.All(json.RootElement.EnumerateArray(), model => Assert.NotEqual("cache", model.GetProperty("where").GetString()));
+        var boxed = Assert.Single(json.RootElement.EnumerateArray(), model => model.GetProperty("name").GetString() == "base");
+        Assert.Equal(("box", "ready"), (boxed.GetProperty("where").GetString(), boxed.GetProperty("state").GetString()));
+        Assert.True(Directory.Exists(boxed.GetProperty("folder").GetString()));
+        Assert.Contains(json.RootElement.EnumerateArray(), model => model.GetProperty("short_names").EnumerateArray().Any(name => name.GetString() == "tiny"));
+    }
+
+    [Fact]
+    public async Task The_model_in_the_box_needs_no_pulling_and_is_not_removed()
+    {
+        // Nothing is there to answer.
+        Environment.SetEnvironmentVariable(EndpointVariable, "http://127.0.0.1:1");
+        var pull = await RunAsync("pull", "base");
+        Assert.Equal(ExitCode.Ok, pull.ExitCode);
+        Assert.True(Directory.Exists(pull.Output.Trim()));
+        Assert.Contains("is the model in the box: there is nothing to download", pull.Error);
+        var show = await RunAsync("show", "base");
+        Assert.Equal(ExitCode.Ok, show.ExitCode);
+        Assert.Contains("99", show.Output);
+        Assert.Contains("came with the program", (await RunAsync("remove", "base", "--yes")).AssertOneLine(ExitCode.Model));
     }
 
     [Theory]
@@ -86,7 +107,8 @@ public sealed class ModelsTests : IDisposable
     public void Short_names_stand_for_names_on_the_hub()
     {
         Assert.Equal("openai/whisper-large-v3-turbo", ModelNames.Full("turbo"));
-        Assert.Equal("openai/whisper-base", ModelNames.Full("BASE"));
+        Assert.Equal("openai/whisper-small", ModelNames.Full("SMALL"));
+        Assert.Equal("base", ModelNames.Full("base"));
         Assert.Equal("somebody/model", ModelNames.Full("somebody/model"));
     }
 

@@ -7,6 +7,9 @@ internal static class Recordings
 {
     public const int HeaderLength = 44;
 
+    /// <summary>The recording that comes with the repository: 11 s of one speaker.</summary>
+    public static string Jfk { get; } = Path.Combine(TestData.RepositoryRoot, "samples", "audio", "jfk.wav");
+
     /// <summary>The same recording several times over.</summary>
     public static byte[] Repeat(string path, int times)
     {
@@ -23,6 +26,15 @@ internal static class Recordings
         var spread = new byte[samples.Length * channels * times];
         for (int i = 0; i < spread.Length; i += 2) samples.AsSpan(i / 2 / (channels * times) * 2, 2).CopyTo(spread.AsSpan(i));
         return [.. Header(spread.Length, channels, 16_000 * times), .. spread];
+    }
+
+    /// <summary>The same recording as a call: the left channel has it up to a time, the right one from then on.</summary>
+    public static byte[] TwoChannels(string path, TimeSpan switchAt)
+    {
+        var samples = Samples(path);
+        var both = new byte[samples.Length * 2];
+        for (int i = 0; i < samples.Length; i += 2) samples.AsSpan(i, 2).CopyTo(both.AsSpan((2 * i) + (i < switchAt.TotalSeconds * 32_000 ? 0 : 2)));
+        return [.. Header(both.Length, channels: 2, 16_000), .. both];
     }
 
     /// <summary>The header of 16-bit samples.</summary>

@@ -1,4 +1,5 @@
 using Earshot.Tests.Models;
+using System.Text.Json;
 
 namespace Earshot.Cli.Tests;
 
@@ -104,6 +105,53 @@ public class TranscribeTests
     }
 
     [Fact]
+    public async Task The_model_in_the_box_is_taken_where_none_is_named()
+    {
+        var run = await CommandRun.OfAsync("transcribe", Jfk(), "--beam-size", "1", "--temperature", "0", "--word-timestamps", "-f", "json", "--clip", "0-11,100-200");
+        Assert.Equal("is 11.0 s long: the clip from 1:40 on lies after its end, and nothing is transcribed for it.", run.AssertOneLine(ExitCode.Ok).Split("' ")[1]);
+        using var json = JsonDocument.Parse(run.Output);
+        Assert.Equal("en", json.RootElement.GetProperty("language").GetString());
+        var segments = json.RootElement.GetProperty("segments").EnumerateArray().ToList();
+        var words = segments.SelectMany(segment => segment.GetProperty("words").EnumerateArray()).ToList();
+        Assert.Equal(22, words.Count);
+        Assert.All(words, word => Assert.InRange(word.GetProperty("end").GetDouble(), word.GetProperty("start").GetDouble(), 11));
+        Assert.InRange(segments[^1].GetProperty("end").GetDouble(), 9, 11);
+    }
+
+    [Fact]
+    public async Task The_language_is_told_by_the_model_in_the_box()
+    {
+        var run = await CommandRun.OfAsync("detect-language", Jfk());
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.StartsWith($"{Jfk()}\ten\tenglish\t0.", run.Output);
+    }
+
+    [Fact]
+    public async Task Channels_are_told_apart()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("call.wav", Recordings.TwoChannels(Jfk(), switchAt: TimeSpan.FromSeconds(7.9)));
+        var run = await TranscribeAsync(path, "--channel", "all", "-f", "vtt,json", "-o", folder["out/"]);
+        Assert.True(run.ExitCode == ExitCode.Ok, run.Error);
+        var vtt = File.ReadAllText(folder["out/call.vtt"]).ToLowerInvariant();
+        Assert.Matches(@"<v channel 0>and so,? my fellow americans", vtt);
+        Assert.Matches(@"<v channel 1>.*what you can do for your country", vtt);
+        using var json = JsonDocument.Parse(File.ReadAllText(folder["out/call.json"]));
+        Assert.Equal([0, 1], json.RootElement.GetProperty("segments").EnumerateArray().Select(segment => segment.GetProperty("channel").GetInt32()).Distinct());
+        var right = await TranscribeAsync(path, "--channel", "right");
+        Assert.DoesNotContain("americans", right.Output.ToLowerInvariant());
+        Assert.DoesNotContain("channel", right.Output.ToLowerInvariant());
+    }
+
+    [Fact]
+    public async Task A_place_that_takes_no_files_is_told_before_anything_is_transcribed()
+    {
+        Assert.SkipUnless(Directory.Exists("/proc/self"), "This system has no /proc.");
+        var run = await CommandRun.OfAsync("transcribe", Jfk(), "-o", "/proc/x.srt", "-m", "no-such-model-anywhere");
+        Assert.Equal("earshot: cannot write '/proc/x.srt': the folder '/proc' takes no new files.", run.AssertOneLine(ExitCode.SomeFailed));
+    }
+
+    [Fact]
     public async Task Many_channels_at_a_high_rate_are_heard()
     {
         using var folder = new TemporaryFolder();
@@ -127,7 +175,7 @@ public class TranscribeTests
     {
         using var folder = new TemporaryFolder();
         var recording = folder.Write("long.wav", Recordings.Repeat(Jfk(), times: 60));
-        using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(1500));
+        using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(1));
         var run = await CommandRun.OfAsync(["transcribe", recording, "-o", folder["out.txt"], .. Fast()], cancellationToken: cancellation.Token);
         Assert.Equal("earshot: cancelled.", run.AssertOneLine(ExitCode.Cancelled));
         Assert.Equal(["long.wav"], folder.Files());
@@ -145,6 +193,8 @@ public class TranscribeTests
     [InlineData("transcribe a.wav --max-line-count 2", "--max-line-count needs --max-line-width")]
     [InlineData("transcribe a.wav --logprob-threshold high", "or none")]
     [InlineData("transcribe a.wav --beam-size 0", "--beam-size is '0'; expected a whole number from 1 to 64")]
+    [InlineData("transcribe a.wav --channel both", "--channel is 'both'; expected a number from 0 to 63, left, right, all or mix")]
+    [InlineData("transcribe a.wav --resume", "--resume goes on with files")]
     [InlineData("transcribe a.wav --isa sse2", "--isa is 'sse2'; expected one of portable")]
     [InlineData("transcribe a.wav --wrod-timestamps", "Did you mean '--word-timestamps'?")]
     public async Task Options_that_cannot_be_meant_are_refused(string commandLine, string expected)
@@ -181,7 +231,7 @@ public class TranscribeTests
 
     static string Model() => TestModels.WhisperBase;
 
-    static string[] Fast() => ["-m", Model(), "--beam-size", "1", "--temperature", "0"];
+    static string[] Fast() => ["-m", TestModels.WhisperBase, "--beam-size", "1", "--temperature", "0", "-l", "en"];
 
     static Task<CommandRun> TranscribeAsync(params string[] args) => CommandRun.OfAsync(["transcribe", .. args, .. Fast()]);
 

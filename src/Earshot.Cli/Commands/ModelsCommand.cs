@@ -1,10 +1,8 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json;
 using Earshot.Checkpoints;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
-using Spectre.Console;
 
 namespace Earshot.Cli.Commands;
 
@@ -22,7 +20,7 @@ internal sealed class ModelsCommand : EarshotCommand
     public override IReadOnlyList<Example> Examples { get; } =
     [
         new("earshot models pull large-v3-turbo", "Download a model by its short name, or by its name on the hub."),
-        new("earshot models list", "What is here, and how large."),
+        new("earshot models list", "What is in the box, what is downloaded, and what can be."),
     ];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -48,44 +46,9 @@ internal abstract class CacheCommand : EarshotCommand
     protected static Argument<string> ModelArgument(string description) => new("model") { HelpName = "MODEL", Description = description };
 }
 
-internal sealed class ModelsListCommand : CacheCommand
-{
-    readonly Option<bool> _json = OptionKinds.Flag("--json", "Print JSON for programs instead of a table.");
-
-    public ModelsListCommand(Terminal terminal) : base("list", "List the models on this machine, their sizes, and where they are.", terminal) => Add(_json);
-
-    public override IReadOnlyList<Example> Examples { get; } = [new("earshot models list --json | jq -r '.[].name'", "The names alone.")];
-
-    protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
-    {
-        var options = HubOptionsOf(parsed);
-        using var hub = new ModelHub(options);
-        var models = hub.ListCached();
-        if (parsed.GetValue(_json)) Terminal.Out.WriteLine(JsonSerializer.Serialize(models, CliJson.Readable.IReadOnlyListCachedModel));
-        else if (models.Count == 0) Terminal.Say($"There are no models in '{options.CacheFolder}'. Download one with: earshot models pull {ModelNames.Default}");
-        else WriteTable(models, options.CacheFolder);
-        return Task.FromResult(ExitCode.Ok);
-    }
-
-    void WriteTable(IReadOnlyList<CachedModel> models, string folder)
-    {
-        var table = new Table { Border = TableBorder.Rounded };
-        table.AddColumns(new TableColumn("Model"), new TableColumn("Revisions"), new TableColumn("Size").RightAligned(), new TableColumn("State"));
-        foreach (var model in models)
-        {
-            table.AddRow(new Text(model.Name), new Text(string.Join(", ", model.Revisions.Select(Brief))), new Text(Units.Bytes(model.Bytes)), new Text(model.IsComplete ? "ready" : "incomplete"));
-        }
-        var console = Terminal.OutConsole();
-        console.Write(table);
-        console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Units.Bytes(models.Sum(model => model.Bytes))} in {folder}"));
-    }
-
-    static string Brief(string revision) => revision.Length == 40 ? revision[..8] : revision;
-}
-
 internal sealed class ModelsPullCommand : CacheCommand
 {
-    readonly Argument<string> _model = ModelArgument($"A name on the hub, with @REVISION for a branch, tag or commit; or a short name: {string.Join(", ", ModelNames.Short)}.");
+    readonly Argument<string> _model = ModelArgument($"A name on the hub, with @REVISION for a branch, tag or commit; or a short name: {string.Join(", ", ModelNames.Hub.SelectMany(model => model.ShortNames))}.");
     readonly Option<bool> _update = OptionKinds.Flag("--update", "Look for a newer commit even where the model is here.");
 
     public ModelsPullCommand(Terminal terminal) : base("pull", "Download a model. What is here already is not downloaded again, and a download that broke off goes on where it was.", terminal)
@@ -103,11 +66,12 @@ internal sealed class ModelsPullCommand : CacheCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         using var hub = new ModelHub(HubOptionsOf(parsed));
-        var name = ModelNames.Full(parsed.GetRequiredValue(_model));
-        var folder = parsed.GetValue(_update) ? null : hub.TryResolve(name);
+        var name = parsed.GetRequiredValue(_model);
+        bool inBox = ModelNames.IsInBox(name);
+        var folder = parsed.GetValue(_update) && !inBox ? null : hub.TryResolve(name);
         if (folder is not null)
         {
-            Terminal.Say($"'{name}' is here already.");
+            Terminal.Say(inBox ? $"'{name}' is the model in the box: there is nothing to download. (The hub's is openai/whisper-base.)" : $"'{ModelNames.Full(name)}' is here already.");
         }
         else
         {
@@ -122,7 +86,7 @@ internal sealed class ModelsPullCommand : CacheCommand
 
 internal sealed class ModelsShowCommand : CacheCommand
 {
-    readonly Argument<string> _model = ModelArgument("A model's folder, or its name on the hub where it is downloaded already.");
+    readonly Argument<string> _model = ModelArgument("base, the model in the box; a model's folder; or its name on the hub where it is downloaded already.");
     readonly Option<bool> _json = OptionKinds.Flag("--json", "Print JSON for programs.");
 
     public ModelsShowCommand(Terminal terminal) : base("show", "Show what a model is, what it can do, and which files it has.", terminal)
@@ -131,12 +95,12 @@ internal sealed class ModelsShowCommand : CacheCommand
         Add(_json);
     }
 
-    public override IReadOnlyList<Example> Examples { get; } = [new("earshot models show openai/whisper-base", "Sizes, languages, files.")];
+    public override IReadOnlyList<Example> Examples { get; } = [new("earshot models show base", "Sizes, languages, files of the model in the box.")];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         using var hub = new ModelHub(HubOptionsOf(parsed));
-        var summary = ModelSummary.Of(hub.Resolve(ModelNames.Full(parsed.GetRequiredValue(_model))));
+        var summary = ModelSummary.Of(hub.Resolve(parsed.GetRequiredValue(_model)));
         if (parsed.GetValue(_json)) Terminal.Out.WriteLine(JsonSerializer.Serialize(summary, CliJson.Readable.ModelSummary));
         else Write(summary);
         return Task.FromResult(ExitCode.Ok);
@@ -173,7 +137,7 @@ internal sealed class ModelsRemoveCommand : CacheCommand
         var options = HubOptionsOf(parsed);
         using var hub = new ModelHub(options);
         var name = ModelNames.Full(parsed.GetRequiredValue(_model));
-        bool isHere = hub.ListCached().Any(model => model.Name == name.Split('@')[0]);
+        bool isHere = !ModelNames.IsInBox(name) && hub.ListCached().Any(model => model.Name == name.Split('@')[0]);
         if (isHere && !parsed.GetValue(_yes) && !Confirm(name, options.CacheFolder)) return Task.FromResult(ExitCode.SomeFailed);
         Terminal.Say($"Removed {name}: {Units.Bytes(hub.Remove(name))} freed.");
         return Task.FromResult(ExitCode.Ok);

@@ -53,6 +53,7 @@ internal abstract class SpeechCommand : EarshotCommand
         {
             using var transcriber = await ModelLoading.LoadAsync(_model.NameOf(parsed), modelOptions, Terminal, cancellationToken).ConfigureAwait(false);
             if (options.Vad is not null || options.BatchSize > 1) await ModelLoading.LoadSpeechDetectorAsync(transcriber, Terminal, cancellationToken).ConfigureAwait(false);
+            if (!output.Plan.IsStandardOutput) run.Settings = ResumeSettings.Of(ModelFolders.Find(_model.NameOf(parsed)), modelOptions, options);
             foreach (var file in work) await run.TranscribeAsync(file, transcriber, cancellationToken).ConfigureAwait(false);
             if (transcriber.Runtime.Times is { } times) Terminal.Detail(string.Create(CultureInfo.InvariantCulture, $"Encoder {times.Encoding.TotalSeconds:0.000} s ({times.Windows} windows), decoder {times.Decoding.TotalSeconds:0.000} s ({times.Steps} steps){PrivateMemory.Note()}."));
         }

@@ -64,11 +64,13 @@ internal sealed class EvalOptionSet
         string[] inherited = [.. common.Where(option => !own.Contains(option.Name)).SelectMany(option => (string[])[option.Name, .. option.Values])];
         var parsed = Parsed(command, setting, [.. inherited, .. setting.Arguments]);
         var settings = set.Given(parsed).Where(option => option.Name != "--model").OrderBy(option => option.Name, StringComparer.Ordinal);
+        var transcription = set._parts.Apply(parsed, set._decoding.Of(parsed));
+        if (transcription.EachChannel) throw new UsageException($"the setting '{setting.Name}' has --channel all; a clip is scored as one text, so choose a channel or their mix.");
         return new EvalChoice
         {
             Model = set._model.NameOf(parsed),
             Loading = set._decoding.WithDraft(parsed, set._model.Of(parsed)),
-            Transcription = set._parts.Apply(parsed, set._decoding.Of(parsed)),
+            Transcription = transcription,
             Settings = string.Join(' ', settings.SelectMany(option => (string[])[option.Name, .. option.Values])),
         };
     }

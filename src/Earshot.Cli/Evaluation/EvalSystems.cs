@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Earshot.Audio;
+using Earshot.Checkpoints;
 using Earshot.Cli.Models;
 using Earshot.Compute.Cpu;
 using Earshot.Evaluation;

@@ -81,6 +81,41 @@ internal sealed class OutputFile : IDisposable
         return !OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(full);
     }
 
+    /// <summary>Why a file cannot be made at a path, found out before work is done for it; null where it can. Nothing is left behind.</summary>
+    public static string? WhyNotWritable(string path)
+    {
+        if (IsDevice(path)) return null;
+        var full = System.IO.Path.GetFullPath(path);
+        var folder = System.IO.Path.GetDirectoryName(full) ?? full;
+        // A folder that is not there yet will be made in the nearest that is.
+        var probe = Directory.Exists(folder) ? full : folder;
+        while (!Directory.Exists(folder) && System.IO.Path.GetDirectoryName(folder) is { } parent) (probe, folder) = (folder, parent);
+        if (File.Exists(probe) && probe != full) return $"'{probe}' is a file; expected a folder.";
+        probe = $"{probe}.{Environment.ProcessId}.partial";
+        try
+        {
+            new FileStream(probe, FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose).Dispose();
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Reason(e, probe);
+        }
+    }
+
+    /// <summary>Why writing failed, without the name of the file beside, which nobody knows of.</summary>
+    public static string Reason(Exception exception, string path)
+    {
+        var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path));
+        return exception switch
+        {
+            // Some of the system's folders say that the new file is not there.
+            FileNotFoundException => $"the folder '{folder}' takes no new files.",
+            UnauthorizedAccessException => $"access to the folder '{folder}' is denied.",
+            _ => exception.Message.Split(" : '")[0],
+        };
+    }
+
     /// <summary>Removes every file that was begun and not completed, for a process about to end.</summary>
     public static void AbandonAll()
     {

@@ -10,10 +10,10 @@ internal static class ModelFolders
     public static async Task<string> GetAsync(string name, Terminal terminal, CancellationToken cancellationToken)
     {
         using var hub = new ModelHub();
-        var full = ModelNames.Full(name);
-        if (hub.TryResolve(full) is { } folder) return folder;
-        terminal.Say($"Downloading {full}; it is kept for the next time.");
-        return await DownloadDisplay.RunAsync(terminal, progress => hub.GetAsync(full, progress, cancellationToken)).ConfigureAwait(false);
+        if (hub.TryResolve(name) is { } folder) return folder;
+        if (!ModelHub.IsHubName(name)) return hub.Resolve(name);
+        terminal.Say($"Downloading {ModelNames.Full(name)}; it is kept for the next time.");
+        return await DownloadDisplay.RunAsync(terminal, progress => hub.GetAsync(name, progress, cancellationToken)).ConfigureAwait(false);
     }
 
     /// <summary>The folder of a model that is here already.</summary>
@@ -21,8 +21,7 @@ internal static class ModelFolders
     public static string Find(string name)
     {
         using var hub = new ModelHub();
-        var full = ModelNames.Full(name);
-        return hub.TryResolve(full) ?? throw Missing(full, hub);
+        return hub.TryResolve(name) ?? throw Missing(name, hub);
     }
 
     static CheckpointException Missing(string name, ModelHub hub)
@@ -34,7 +33,7 @@ internal static class ModelFolders
         catch (CheckpointException e)
         {
             // Only what looks like a name on the hub can be downloaded.
-            bool isName = name[0] is not ('.' or '~' or '/') && !Path.IsPathRooted(name) && name.Count(c => c == '/') == 1;
+            bool isName = ModelHub.IsHubName(name) && ModelNames.Full(name).Contains('/', StringComparison.Ordinal);
             return isName ? new CheckpointException($"{e.Message} (To download: earshot models pull {name})") : e;
         }
         throw new InvalidOperationException($"'{name}' appeared while it was looked for.");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Earshot.Checkpoints;
 using Earshot.Cli.Commands;
 using Earshot.Cli.Models;
 using Earshot.Compute.Cpu;
@@ -11,9 +12,11 @@ namespace Earshot.Cli.Options;
 /// <summary>Which model runs, where, and how: options of every command that computes.</summary>
 internal sealed class ModelOptions
 {
+    const string Variable = "EARSHOT_MODEL";
+
     readonly Option<string?> _model = new("--model", "-m")
     {
-        Description = $"A folder, a name on the hub, or a short name such as tiny, base, small, medium, turbo (default: {ModelNames.Variable}, else {ModelNames.Default}). Downloaded when first used.",
+        Description = $"base, the model in the box; a folder; or a name on the hub, short as tiny, small, medium, turbo or whole as openai/whisper-base, downloaded when first used (default: {Variable}, else {ModelNames.Default}).",
         HelpName = "MODEL",
         Arity = ArgumentArity.ExactlyOne,
     };
@@ -26,7 +29,7 @@ internal sealed class ModelOptions
 
     public OptionGroup Group => new("Model", [_model, _device, _threads, _precision, _quantize, _isa]);
 
-    public string NameOf(ParseResult parsed) => First(parsed.GetValue(_model), Environment.GetEnvironmentVariable(ModelNames.Variable), ModelNames.Default);
+    public string NameOf(ParseResult parsed) => First(parsed.GetValue(_model), Environment.GetEnvironmentVariable(Variable), ModelNames.Default);
 
     /// <exception cref="UsageException">Options that exclude each other.</exception>
     public LoadOptions Of(ParseResult parsed)

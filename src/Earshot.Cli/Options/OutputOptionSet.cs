@@ -25,6 +25,7 @@ internal sealed class OutputOptionSet
     };
 
     readonly Option<bool> _overwrite = OptionKinds.Flag("--overwrite", "Replace files that are there already; they are kept otherwise.");
+    readonly Option<bool> _resume = OptionKinds.Flag("--resume", "Go on where a run that was stopped had come to, with what it left in {name}.partial.resume; where there is nothing, begin.");
     readonly Option<int?> _maxLineWidth = OptionKinds.Whole("--max-line-width", "Most characters of a subtitle's line.", 1, 1000);
     readonly Option<int?> _maxLineCount = OptionKinds.Whole("--max-line-count", "Most lines of a subtitle; needs --max-line-width.", 1, 100);
     readonly Option<int?> _maxWordsPerLine = OptionKinds.Whole("--max-words-per-line", "Most words of a subtitle's line; not together with --max-line-count.", 1, 1000);
@@ -32,7 +33,7 @@ internal sealed class OutputOptionSet
 
     public IReadOnlyList<OptionGroup> Groups =>
     [
-        new("Output", [_formats, _output, _overwrite]),
+        new("Output", [_formats, _output, _overwrite, _resume]),
         new("Lines of subtitles (each of these turns word timestamps on)", [_maxLineWidth, _maxLineCount, _maxWordsPerLine, _highlightWords]),
     ];
 
@@ -53,7 +54,9 @@ internal sealed class OutputOptionSet
         var choice = new OutputChoice(formats, parsed.GetValue(_overwrite), lines);
         var plan = OutputPlan.For(output, files, [.. formats.Select(choice.ExtensionOf)]);
         bool plain = parsed.GetResult(_formats) is null && formats[0] == TranscriptFormat.Text;
-        return choice with { Plan = plan, ShowsTimes = plain && plan.IsStandardOutput && terminal.OutIsTerminal };
+        bool resume = parsed.GetValue(_resume);
+        if (resume && plan.IsStandardOutput) throw new UsageException("--resume goes on with files; give --output a file, a folder or a template.");
+        return choice with { Plan = plan, Resume = resume, ShowsTimes = plain && plan.IsStandardOutput && terminal.OutIsTerminal };
     }
 
     List<TranscriptFormat> FormatsOf(ParseResult parsed, string? output)

@@ -8,6 +8,8 @@ namespace Earshot.Cli.Options;
 /// <summary>Which parts of a recording are transcribed, and how many at once: clips, speech detection, batches, channels.</summary>
 internal sealed class PartsOptionSet
 {
+    const int MostChannels = 64;
+
     readonly Option<ClipRange[]?> _clips = new("--clip")
     {
         Description = "Transcribe only these parts, such as 1:30-2:00,5:00- (to the end).",
@@ -22,7 +24,19 @@ internal sealed class PartsOptionSet
         },
     };
 
-    readonly Option<int?> _channel = OptionKinds.Whole("--channel", "Hear one channel alone, counted from 0 (default: the mean of all).", 0, 63);
+    readonly Option<ChannelChoice?> _channel = new("--channel")
+    {
+        Description = "Hear one channel alone, by its number from 0 or as left or right; or all, each by itself and told apart in the transcript, as in a call with one speaker a channel (turns --vad on, unless there are clips); or their mix (default).",
+        HelpName = "N|left|right|all|mix",
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result =>
+        {
+            if (ChannelChoice.TryParse(result.Tokens[^1].Value) is { } choice and not { Index: >= MostChannels }) return choice;
+            result.AddError($"--channel is '{result.Tokens[^1].Value}'; expected a number from 0 to {MostChannels - 1}, left, right, all or mix.");
+            return null;
+        },
+    };
+
     readonly Option<int?> _batchSize = OptionKinds.Whole("--batch-size", "Windows decoded at once; above 1, speech is cut at pauses into windows that know nothing of each other: faster for long recordings (default 1).", 1, 1024);
     readonly Option<bool> _vad = OptionKinds.Flag("--vad", "Leave silence out, as a speech detector hears it; any --vad-... option turns it on too.");
     readonly Option<double?> _threshold = OptionKinds.Number("--vad-threshold", "Speech begins at this probability (default 0.5).", 0.01, 1);
@@ -40,15 +54,19 @@ internal sealed class PartsOptionSet
     {
         var clips = parsed.GetValue(_clips) ?? [];
         int batch = parsed.GetValue(_batchSize) ?? 1;
+        var channel = parsed.GetValue(_channel) ?? default;
         var vad = VadOf(parsed, batch);
         if (clips.Length > 0 && (vad is not null || batch > 1))
             throw new UsageException("--clip cannot be used with --vad or a --batch-size above 1, which choose the parts themselves.");
+        // While one channel speaks the others are silent, and silence is what models make words up for.
+        if (channel.IsEach && clips.Length == 0) vad ??= batch > 1 ? VadOptions.Batched : new VadOptions();
         return options with
         {
             ClipRanges = clips,
             BatchSize = batch,
             Vad = vad,
-            Audio = new AudioReadOptions { Channel = parsed.GetValue(_channel), Strict = parsed.GetValue(_strict) },
+            EachChannel = channel.IsEach,
+            Audio = new AudioReadOptions { Channel = channel.Index, Strict = parsed.GetValue(_strict) },
         };
     }
 

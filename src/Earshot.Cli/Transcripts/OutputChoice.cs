@@ -8,6 +8,9 @@ internal sealed record OutputChoice(IReadOnlyList<TranscriptFormat> Formats, boo
 {
     public OutputPlan Plan { get; init; } = OutputPlan.StandardOutput;
 
+    /// <summary>Whether to go on with what an earlier run finished.</summary>
+    public bool Resume { get; init; }
+
     /// <summary>Whether times stand before the lines on standard output: on a terminal, unless a format was asked for.</summary>
     public bool ShowsTimes { get; init; }
 

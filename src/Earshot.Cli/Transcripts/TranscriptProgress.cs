@@ -16,12 +16,16 @@ internal sealed class TranscriptProgress : IProgress<TranscriptionProgress>, IDi
     readonly StatusLine _status;
     readonly string _label;
     readonly Timer _timer;
+    readonly TimeSpan _before;
     TimeSpan? _total;
     int _turn;
 
     /// <param name="total">The recording's length, when it can tell.</param>
-    public TranscriptProgress(StatusLine status, string label, TimeSpan? total)
+    /// <param name="before">What was done with before, by another run.</param>
+    public TranscriptProgress(StatusLine status, string label, TimeSpan? total, TimeSpan before = default)
     {
+        _before = before;
+        Processed = before;
         _status = status;
         _label = label;
         _total = total;
@@ -33,6 +37,9 @@ internal sealed class TranscriptProgress : IProgress<TranscriptionProgress>, IDi
 
     /// <summary>Audio done with.</summary>
     public TimeSpan Processed { get; private set; }
+
+    /// <summary>How many times faster than real time this run is.</summary>
+    public double Speed => Processed > _before ? (Processed - _before) / Elapsed : 0;
 
     public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_started);
 
@@ -54,13 +61,13 @@ internal sealed class TranscriptProgress : IProgress<TranscriptionProgress>, IDi
     void Draw() => _status.Show(width =>
     {
         _turn = (_turn + 1) % Spinner.Length;
-        return $"{Spinner[_turn]} {Line(Processed, _total, Elapsed, _label, width - 2)}";
+        return $"{Spinner[_turn]} {Line(Processed, _total, Elapsed, _label, width - 2, _before)}";
     });
 
     /// <summary>The line for a state; the label gives way on narrow terminals.</summary>
-    internal static string Line(TimeSpan processed, TimeSpan? total, TimeSpan elapsed, string label, int width)
+    internal static string Line(TimeSpan processed, TimeSpan? total, TimeSpan elapsed, string label, int width, TimeSpan before = default)
     {
-        double speed = elapsed > TimeSpan.Zero ? processed / elapsed : 0;
+        double speed = elapsed > TimeSpan.Zero ? (processed - before) / elapsed : 0;
         var rate = speed > 0 ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"  {speed:0.0}× real time") : "";
         if (total is not { } length || length <= TimeSpan.Zero) return Fit(label, $"  {Units.Clock(processed)} done{rate}", width);
         double part = Math.Clamp(processed / length, 0, 1);

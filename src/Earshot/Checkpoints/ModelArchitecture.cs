@@ -13,6 +13,8 @@ public static class ModelArchitecture
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         if (!Directory.Exists(folder)) throw new CheckpointException($"There is no folder '{folder}', which should hold a model. Check the path.");
+        // Formats of other programs have no config.json, or another one: they are told by their weights.
+        if (!Directory.EnumerateFiles(folder, "*.safetensors*").Any() && !File.Exists(Path.Combine(folder, "earshot.json")) && ForeignWeights.InFolder(folder) is { } foreign) throw foreign;
         using var settings = SettingsFile.Open(Path.Combine(folder, WhisperConfig.FileName), "tells the model's kind and its sizes");
         var type = settings.OptionalText("model_type") ?? throw settings.Wrong("model_type", $"the model's kind, such as \"{Whisper}\"", "nothing");
         return type == Whisper ? type : throw new ModelException($"'{settings.Path}' describes a model of type '{type}'; supported: {Whisper}. Choose a Whisper model, such as openai/whisper-large-v3-turbo.");

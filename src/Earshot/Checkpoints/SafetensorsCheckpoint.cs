@@ -39,12 +39,6 @@ public sealed class SafetensorsCheckpoint : ITensorStore, IDisposable
 
     public void Dispose() => ((IDisposable)_store).Dispose();
 
-    static CheckpointException NoWeights(string folder)
-    {
-        var pickle = Directory.EnumerateFiles(folder, "*.bin").Concat(Directory.EnumerateFiles(folder, "*.pt")).FirstOrDefault();
-        return new CheckpointException(pickle is null
-            ? $"'{folder}' holds neither '{FileName}' nor '{IndexName}'. Point to a model's folder in Hugging Face format, with its weights as safetensors."
-            : $"'{folder}' holds its weights as '{Path.GetFileName(pickle)}' only: a Python pickle, which can run any code and is never opened here. " +
-              $"Convert it once, where you trust it: in Python, `model.save_pretrained(folder, safe_serialization=True)` with transformers writes '{FileName}'.");
-    }
+    static CheckpointException NoWeights(string folder) => ForeignWeights.InFolder(folder) ?? new CheckpointException(
+        $"'{folder}' holds neither '{FileName}' nor '{IndexName}'. Point to a model's folder in Hugging Face format, with its weights as safetensors.");
 }

@@ -47,7 +47,7 @@ public static class VadWeights
         {
             bytes = await DownloadAsync(new Uri(address), options, progress, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException or UriFormatException)
+        catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException or UriFormatException || e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
             throw new CheckpointException($"The voice activity detector could not be downloaded from {address}: {e.Message} Put {FileName} into '{Path.GetDirectoryName(CachedPath(options))}', name it in {FileVariable}, or transcribe without voice activity detection.", e);
         }
@@ -61,7 +61,7 @@ public static class VadWeights
 
     static async Task<byte[]> DownloadAsync(Uri address, HubOptions options, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
-        using var client = new HttpClient { Timeout = options.StallTimeout };
+        using var client = new HttpClient { Timeout = options.ContactTimeout };
         using var response = await client.GetAsync(address, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
         if (response.StatusCode != HttpStatusCode.OK) throw new HttpRequestException($"the server answered {(int)response.StatusCode}.");
         using var content = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using Earshot.Audio;
 using Earshot.Decoding;
 using Earshot.Features;
 using Earshot.Models;
@@ -24,15 +25,19 @@ sealed class BatchedTranscription : IDisposable
     readonly int _windowFrames;
     readonly ReadOnlyMemory<int> _prompt;
     string? _language;
+    readonly int _skipped;
     int _index;
+    int _written;
 
     public BatchedTranscription(WhisperRuntime runtime, WhisperTokenizer tokenizer, FeatureExtraction extract, SpeechReader speech, SequentialInput input)
     {
         (_runtime, _tokenizer, _extract, _options, _language) = (runtime, tokenizer, extract, input.Options, input.Language);
         _windowFrames = 2 * runtime.Config.MaxSourcePositions;
         _chunks = new SpeechChunker(speech, _windowFrames * LogMelSpectrogram.HopLength);
-        _writer = new SegmentWriter(tokenizer, _options.WordTimestamps);
+        _writer = new SegmentWriter(tokenizer, _options.WordTimestamps, _options.Resume?.Segments ?? 0);
         _running = new SemaphoreSlim(_options.BatchSize);
+        _written = _skipped = _options.Resume?.Windows ?? 0;
+        if (_options.Resume is { } position) (Detection, _language) = (position.Detection, position.Language ?? _language);
         _prompt = string.IsNullOrWhiteSpace(_options.InitialPrompt) ? default(ReadOnlyMemory<int>) : tokenizer.Encode(" " + _options.InitialPrompt.Trim());
     }
 
@@ -43,11 +48,13 @@ sealed class BatchedTranscription : IDisposable
     /// <summary>Speech handed out so far, in samples.</summary>
     public long SpeechSamples { get; private set; }
 
+    /// <summary>From where it could go on after the windows written.</summary>
+    public TranscriptionPosition Position => new() { Windows = _written, Segments = _writer.Count, Language = _language, Detection = Detection };
+
     /// <summary>Starts decoding the next window; false when there is none. Not to be called again before it returns.</summary>
     public bool StartNext(Queue<Task<TranscribedChunk>> started, CancellationToken cancellationToken)
     {
-        if (_chunks.Next() is not { } chunk) return false;
-        SpeechSamples += chunk.Samples.Length;
+        if (NextChunk() is not { } chunk) return false;
         int frames = _options.FramesToEncode(chunk.Samples.Length / LogMelSpectrogram.HopLength, _windowFrames);
         var features = new float[frames * _runtime.Config.NumMelBins];
         _extract(chunk.Samples.AsSpan(0, Math.Min(chunk.Samples.Length, frames * LogMelSpectrogram.HopLength)), features, frames, default, default);
@@ -63,15 +70,27 @@ sealed class BatchedTranscription : IDisposable
     public void Write(TranscribedChunk transcribed, List<Segment> output)
     {
         var (chunk, window) = transcribed;
+        _written++;
         if (window.Silent) return;
-        foreach (var segment in window.Split.Segments)
-        {
-            if (!_writer.IsEmpty(segment)) output.Add(_writer.Write(segment, window.Result, 0, chunk.Timeline));
-        }
+        var said = window.Split.Segments.Where(segment => !_writer.IsEmpty(segment)).ToList();
+        AudioEnd.Clamp(said, 0, (double)chunk.Samples.Length / SampleStream.SampleRate);
+        foreach (var segment in said) output.Add(_writer.Write(segment, window.Result, 0, chunk.Timeline));
     }
 
     /// <summary>To be called when all windows have ended.</summary>
     public void Dispose() => _running.Dispose();
+
+    /// <summary>The next window that is not done with already.</summary>
+    SpeechChunk? NextChunk()
+    {
+        while (_chunks.Next() is { } chunk)
+        {
+            SpeechSamples += chunk.Samples.Length;
+            if (_index >= _skipped) return chunk;
+            _index++;
+        }
+        return null;
+    }
 
     TranscribedChunk Transcribe(SpeechChunk chunk, float[] features, int index, CancellationToken cancellationToken)
     {

@@ -5,6 +5,9 @@ sealed class ContextTokens(int[] initialPrompt, bool carryInitialPrompt, int mos
 {
     readonly List<int> _tokens = carryInitialPrompt ? [] : [.. initialPrompt];
 
+    /// <summary>What was said before, without an initial prompt that is carried.</summary>
+    public int[] Said => [.. _tokens];
+
     public int[] Prompt => carryInitialPrompt
         ? [.. initialPrompt, .. _tokens[^Math.Min(_tokens.Count, Math.Max(0, most - initialPrompt.Length))..]]
         : [.. _tokens];
@@ -13,6 +16,13 @@ sealed class ContextTokens(int[] initialPrompt, bool carryInitialPrompt, int mos
     {
         _tokens.AddRange(tokens);
         if (_tokens.Count > most) _tokens.RemoveRange(0, _tokens.Count - most);
+    }
+
+    /// <summary>Goes on with what was said before, as <see cref="Said"/> gave it.</summary>
+    public void Restore(IReadOnlyList<int> said)
+    {
+        _tokens.Clear();
+        Add(said);
     }
 
     public void Reset() => _tokens.Clear();

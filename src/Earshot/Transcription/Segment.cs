@@ -36,6 +36,9 @@ public sealed record Segment
 
     /// <summary>The language's code.</summary>
     public string? Language { get; init; }
+
+    /// <summary>The channel it was said in, counted from 0, where each was transcribed by itself; null otherwise.</summary>
+    public int? Channel { get; init; }
 }
 
 /// <summary>A word: its text with the space before it and its punctuation, its times, and how sure the model is.</summary>
@@ -63,7 +66,11 @@ public sealed record TranscriptionInfo
 /// <param name="Processed">Audio done with.</param>
 /// <param name="Total">The recording's length, when it can tell.</param>
 /// <param name="Info">What is known so far.</param>
-public sealed record TranscriptionProgress(TimeSpan Processed, TimeSpan? Total, TranscriptionInfo Info);
+public sealed record TranscriptionProgress(TimeSpan Processed, TimeSpan? Total, TranscriptionInfo Info)
+{
+    /// <summary>From where the transcription could go on after the segments of this window, which follow this report.</summary>
+    public TranscriptionPosition? Position { get; init; }
+}
 
 /// <summary>A whole transcription.</summary>
 public sealed record Transcript

@@ -4,9 +4,12 @@ using Earshot.Tokenizers;
 namespace Earshot.Transcription;
 
 /// <summary>Numbers segments and puts them into their final form, where asked for on another time line.</summary>
-sealed class SegmentWriter(WhisperTokenizer tokenizer, bool words)
+sealed class SegmentWriter(WhisperTokenizer tokenizer, bool words, int next = 0)
 {
-    int _next;
+    int _next = next;
+
+    /// <summary>Segments written so far.</summary>
+    public int Count => _next;
 
     /// <summary>Whether a segment says anything.</summary>
     public bool IsEmpty(SegmentDraft segment) =>
@@ -16,11 +19,13 @@ sealed class SegmentWriter(WhisperTokenizer tokenizer, bool words)
     public Segment Write(SegmentDraft draft, DecodingResult result, double seek, SpeechTimeline? timeline = null)
     {
         var (start, end) = (draft.Start, draft.End);
+        // Samples are finer than milliseconds: rounding must not lead beyond the end.
+        var last = timeline is null ? TimeSpan.MaxValue : Time(AudioEnd.FloorToMilliseconds(timeline.RecordingEnd));
         var restored = new List<Word>(draft.Words.Count);
         foreach (var word in draft.Words)
         {
             var (wordStart, wordEnd) = timeline?.RestoreWord(word.Start, word.End) ?? (word.Start, word.End);
-            restored.Add(new Word(word.Text, Time(wordStart), Time(wordEnd), word.Probability));
+            restored.Add(new Word(word.Text, Time(wordStart), Earlier(Time(wordEnd), last), word.Probability));
         }
         if (timeline is not null) (start, end) = timeline.RestoreSegment(start, end);
         var (offset, length) = draft.Range.GetOffsetAndLength(result.Tokens.Count);
@@ -29,7 +34,7 @@ sealed class SegmentWriter(WhisperTokenizer tokenizer, bool words)
             Id = _next++,
             Seek = Time(timeline?.Restore(seek) ?? seek),
             Start = restored.Count > 0 && timeline is not null ? restored[0].Start : Time(start),
-            End = restored.Count > 0 && timeline is not null ? restored[^1].End : Time(end),
+            End = restored.Count > 0 && timeline is not null ? restored[^1].End : Earlier(Time(end), last),
             Text = tokenizer.Decode(draft.Tokens),
             Tokens = draft.Tokens,
             TokenLogprobs = [.. result.TokenLogprobs.Skip(offset).Take(length)],
@@ -41,6 +46,8 @@ sealed class SegmentWriter(WhisperTokenizer tokenizer, bool words)
             Language = result.Language,
         };
     }
+
+    static TimeSpan Earlier(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     static TimeSpan Time(double seconds) => TimeSpan.FromMilliseconds((long)Math.Round(seconds * 1000));
 }

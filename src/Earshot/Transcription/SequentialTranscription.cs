@@ -35,7 +35,7 @@ sealed class SequentialTranscription : IDisposable
     double _lastSpeech;
     float _loudest = float.NegativeInfinity;
     string? _language;
-    bool _started;
+    int _windows;
 
     public SequentialTranscription(WhisperRuntime runtime, WhisperTokenizer tokenizer, FeatureExtraction extract, SequentialInput input)
     {
@@ -44,12 +44,13 @@ sealed class SequentialTranscription : IDisposable
         _samples = new SampleWindow(input.Source, _windowFrames * SamplesPerFrame, LogMelSpectrogram.SamplesBefore, LogMelSpectrogram.SamplesAfter);
         _features = new float[_windowFrames * runtime.Config.NumMelBins];
         _transcriber = new WindowTranscriber(runtime, tokenizer, _options);
-        _writer = new SegmentWriter(tokenizer, _options.WordTimestamps);
+        _writer = new SegmentWriter(tokenizer, _options.WordTimestamps, _options.Resume?.Segments ?? 0);
         int[] initial = string.IsNullOrWhiteSpace(_options.InitialPrompt) ? [] : tokenizer.Encode(" " + _options.InitialPrompt.Trim());
         _context = new ContextTokens(initial, _options.CarryInitialPrompt, (runtime.Config.MaxTargetPositions / 2) - 1);
         _hallucinations = _options.HallucinationSilenceThreshold is { } threshold ? new HallucinationSkip(threshold.TotalSeconds) : null;
         _clips = Clips(_options.ClipRanges);
         _seek = _clips[0].Start;
+        if (_options.Resume is { } position) GoOn(position);
     }
 
     /// <summary>The language detected in the first window; null where it was given.</summary>
@@ -62,6 +63,18 @@ sealed class SequentialTranscription : IDisposable
 
     /// <summary>Audio done with, in samples.</summary>
     public long SamplesProcessed => Math.Min(_seek * SamplesPerFrame, _samples.End ?? long.MaxValue);
+
+    /// <summary>From where it could go on.</summary>
+    public TranscriptionPosition Position => new()
+    {
+        Windows = _windows,
+        Seek = _seek,
+        Segments = _writer.Count,
+        Context = _context.Said,
+        LastSpeech = _lastSpeech,
+        Language = _language,
+        Detection = Detection,
+    };
 
     long? ContentFrames => _samples.End / SamplesPerFrame;
 
@@ -76,11 +89,11 @@ sealed class SequentialTranscription : IDisposable
             Place = place,
             Language = _language,
             Prompt = _context.Prompt,
-            Prefix = _started ? null : _options.Prefix,
+            Prefix = _windows > 0 ? null : _options.Prefix,
             SeedSeries = place.Seek,
             LastSpeech = _lastSpeech,
         }, cancellationToken);
-        _started = true;
+        _windows++;
 
         // A window that would not move on is done with: nothing else would come of it.
         long next = window.Silent ? place.Seek + place.Frames : Finish(window, place, segments);
@@ -89,6 +102,13 @@ sealed class SequentialTranscription : IDisposable
     }
 
     public void Dispose() => _transcriber.Dispose();
+
+    void GoOn(TranscriptionPosition position)
+    {
+        (_windows, _seek, _lastSpeech) = (position.Windows, Math.Max(_seek, position.Seek), position.LastSpeech);
+        (Detection, _language) = (position.Detection, position.Language ?? _language);
+        _context.Restore(position.Context);
+    }
 
     static List<(long Start, long End)> Clips(IReadOnlyList<ClipRange> ranges) => ranges.Count == 0
         ? [(0, long.MaxValue)]
@@ -155,9 +175,10 @@ sealed class SequentialTranscription : IDisposable
             }
             _lastSpeech = SegmentDraft.EndOf(segments) ?? _lastSpeech;
         }
-        foreach (var segment in segments)
+        var said = segments.Where(segment => !_writer.IsEmpty(segment)).ToList();
+        AudioEnd.Clamp(said, place.StartTime, (_samples.End ?? _samples.Read) / (FramesPerSecond * SamplesPerFrame));
+        foreach (var segment in said)
         {
-            if (_writer.IsEmpty(segment)) continue;
             output.Add(_writer.Write(segment, window.Result, place.StartTime, _timeline));
             _context.Add(segment.Tokens);
         }

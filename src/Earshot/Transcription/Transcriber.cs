@@ -14,7 +14,7 @@ namespace Earshot.Transcription;
 /// together share the weights and are computed together.
 /// </summary>
 /// <example><code>
-/// using var transcriber = await Transcriber.LoadAsync("openai/whisper-base");
+/// using var transcriber = await Transcriber.LoadAsync();
 /// await foreach (var segment in transcriber.TranscribeAsync("talk.wav"))
 ///     Console.WriteLine($"{segment.Start:mm\\:ss} {segment.Text}");
 /// </code></example>
@@ -46,7 +46,15 @@ public sealed class Transcriber : IDisposable
 
     public WhisperTokenizer Tokenizer { get; }
 
-    /// <summary>Loads a model by local folder or hub name (<c>openai/whisper-base</c>), downloading it where it is not here yet.</summary>
+    /// <summary>Loads the model in the box, Whisper base, which the package Earshot.Models.Base puts beside the program; nothing is downloaded.</summary>
+    /// <exception cref="CheckpointException">It did not come with this program; the message says what to add, or to give instead.</exception>
+    public static Task<Transcriber> LoadAsync(TranscriberOptions? options = null, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        LoadAsync(ModelNames.Default, options, progress, cancellationToken);
+
+    /// <summary>
+    /// Loads a model by local folder, by its name on the hub (<c>openai/whisper-small</c>) or a short name (<c>turbo</c>; <c>base</c> is the model in
+    /// the box), downloading it where it is not here yet.
+    /// </summary>
     /// <exception cref="CheckpointException">The model cannot be had, is damaged, or its files contradict each other.</exception>
     /// <exception cref="ModelException">The model is of another kind.</exception>
     public static async Task<Transcriber> LoadAsync(string model, TranscriberOptions? options = null, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -84,7 +92,9 @@ public sealed class Transcriber : IDisposable
     public IAsyncEnumerable<Segment> TranscribeAsync(string path, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return TranscribeAndCloseAsync(() => SampleStream.Open(path, AudioOf(options)), options, progress, cancellationToken);
+        if (options is not { EachChannel: true }) return TranscribeAndCloseAsync(() => SampleStream.Open(path, AudioOf(options)), options, progress, cancellationToken);
+        if (path == "-") return TranscribeAsync(Console.OpenStandardInput(), "standard input", options, progress, cancellationToken);
+        return TranscribeEachAsync(() => ChannelRecording.Open(audio => AudioReader.Open(path, audio), options.Audio), options, progress, cancellationToken);
     }
 
     /// <summary>Transcribes a recording read from a stream, which is not closed; <paramref name="name"/> is what messages call it.</summary>
@@ -92,7 +102,8 @@ public sealed class Transcriber : IDisposable
     public IAsyncEnumerable<Segment> TranscribeAsync(Stream stream, string name, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        return TranscribeAndCloseAsync(() => SampleStream.Open(new UnownedStream(stream), name, AudioOf(options)), options, progress, cancellationToken);
+        if (options is not { EachChannel: true }) return TranscribeAndCloseAsync(() => SampleStream.Open(new UnownedStream(stream), name, AudioOf(options)), options, progress, cancellationToken);
+        return TranscribeEachAsync(() => SpooledRecording.OpenChannels(stream, name, options.Audio), options, progress, cancellationToken);
     }
 
     /// <summary>Transcribes samples of one channel at 16 kHz.</summary>
@@ -172,6 +183,20 @@ public sealed class Transcriber : IDisposable
     {
         using var stream = open();
         await foreach (var segment in TranscribeAsync(new RecordedSamples(stream), options, progress, cancellationToken).ConfigureAwait(false)) yield return segment;
+    }
+
+    async IAsyncEnumerable<Segment> TranscribeEachAsync(Func<ChannelRecording> open, TranscriptionOptions options, IProgress<TranscriptionProgress>? progress, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        options.Validate();
+        using var recording = await Task.Run(open, cancellationToken).ConfigureAwait(false);
+        var shared = new ChannelProgress(recording.Channels.Count, progress);
+        var channels = recording.Channels.Select((channel, i) => ChannelAsync(recording.Streams[i], channel, options with { EachChannel = false }, shared.Of(i), cancellationToken)).ToList();
+        await foreach (var segment in ChannelMerge.InTime(channels, cancellationToken).ConfigureAwait(false)) yield return segment;
+    }
+
+    async IAsyncEnumerable<Segment> ChannelAsync(SampleStream stream, int channel, TranscriptionOptions options, IProgress<TranscriptionProgress> progress, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var segment in TranscribeAsync(new RecordedSamples(stream), options, progress, cancellationToken).ConfigureAwait(false)) yield return segment with { Channel = channel };
     }
 
     SileroSpeechDetector CreateDetector() => new(new SileroVad(

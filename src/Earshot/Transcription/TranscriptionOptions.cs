@@ -117,6 +117,15 @@ public sealed record TranscriptionOptions
     /// <summary>Windows decoded at once. Above 1, speech is cut at pauses into windows that know nothing of each other.</summary>
     public int BatchSize { get; init; } = 1;
 
+    /// <summary>
+    /// Whether each channel of a file or stream is transcribed by itself, as of a call with one speaker a channel: segments say which, and come in the
+    /// order of time. Channels that sound alike count once. Give <see cref="Vad"/> too: one is silent while another speaks.
+    /// </summary>
+    public bool EachChannel { get; init; }
+
+    /// <summary>Where an earlier transcription of the same recording, with the same options, stood; null to begin at the start.</summary>
+    public TranscriptionPosition? Resume { get; init; }
+
     /// <summary>Draws at temperatures above 0 are a function of it.</summary>
     public ulong Seed { get; init; }
 
@@ -162,6 +171,9 @@ public sealed record TranscriptionOptions
         Require(HallucinationSilenceThreshold is null || WordTimestamps, nameof(HallucinationSilenceThreshold), $"needs {nameof(WordTimestamps)}; set it too");
         Require(HallucinationSilenceThreshold is null || HallucinationSilenceThreshold >= TimeSpan.Zero, nameof(HallucinationSilenceThreshold), "is negative");
         Require(ClipRanges.Count == 0 || (Vad is null && BatchSize == 1), nameof(ClipRanges), $"cannot be used together with {nameof(Vad)} or a {nameof(BatchSize)} above 1, which choose the parts themselves");
+        Require(Resume is null || !EachChannel, nameof(Resume), $"is one channel's; it cannot be used with {nameof(EachChannel)}");
+        Require(Audio.Channel is null || !EachChannel, nameof(EachChannel), $"and the one channel of {nameof(Audio)} exclude each other");
+        Require(Resume is null or { Windows: >= 0, Seek: >= 0, Segments: >= 0 }, nameof(Resume), "has negative numbers; expected those of a progress report");
         ValidateClips();
         Vad?.Validate();
     }

@@ -47,6 +47,8 @@ public sealed class WhisperTranscriber
         options.Validate();
         if ((options.Vad is not null || options.BatchSize > 1) && _createDetector is null)
             throw new ArgumentException($"The options ask for speech detection ({nameof(options.Vad)}, or a {nameof(options.BatchSize)} above 1), but this transcriber was made without a detector. Give it one.", nameof(options));
+        if (options.EachChannel)
+            throw new ArgumentException($"The transcription option {nameof(options.EachChannel)} is set, and a source of samples has one channel. Give a file or a stream.", nameof(options));
         var language = ModelCapabilities.Require(_runtime.Config, _tokenizer, options.Task, options.Language);
         var input = new SequentialInput(source, options, language);
         return options.BatchSize > 1 ? Batched(input, progress, cancellationToken) : Sequential(input, progress, cancellationToken);
@@ -111,11 +113,11 @@ public sealed class WhisperTranscriber
                 var chunk = await waiting.Peek().ConfigureAwait(false);
                 _ = waiting.Dequeue();
                 transcription.Write(chunk, segments);
-                progress?.Report(new TranscriptionProgress(chunk.Chunk.End, Time(total), Info(transcription.Language, transcription.Detection, speech.SamplesRead, transcription.SpeechSamples)));
+                progress?.Report(new TranscriptionProgress(chunk.Chunk.End, Time(total), Info(transcription.Language, transcription.Detection, speech.SamplesRead, transcription.SpeechSamples)) { Position = transcription.Position });
                 foreach (var segment in segments) yield return segment;
                 segments.Clear();
             }
-            progress?.Report(new TranscriptionProgress(Time(speech.SamplesRead), Time(speech.SamplesRead), Info(transcription.Language, transcription.Detection, speech.SamplesRead, transcription.SpeechSamples)));
+            progress?.Report(new TranscriptionProgress(Time(speech.SamplesRead), Time(speech.SamplesRead), Info(transcription.Language, transcription.Detection, speech.SamplesRead, transcription.SpeechSamples)) { Position = transcription.Position });
         }
         finally
         {
@@ -138,7 +140,7 @@ public sealed class WhisperTranscriber
         long processed = transcription.SamplesProcessed;
         if (input.Timeline is { } timeline) processed = (long)(timeline.Restore(processed / 16_000.0) * 16_000);
         var info = Info(transcription.Language, transcription.Detection, read, input.Timeline?.Length ?? read);
-        return new TranscriptionProgress(Time(processed), Time(total), info);
+        return new TranscriptionProgress(Time(processed), Time(total), info) { Position = transcription.Position };
     }
 
     static TranscriptionInfo Info(string? language, LanguageDetection? detection, long read, long speech) => new()

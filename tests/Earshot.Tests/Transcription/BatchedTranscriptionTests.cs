@@ -114,7 +114,7 @@ public class BatchedTranscriptionTests
     }
 
     /// <summary>Writes a segment for each stretch of audio that runs on in the window.</summary>
-    static LanguageModel Model() => LanguageModels.Script(s_tokenizer, window =>
+    internal static LanguageModel Model() => LanguageModels.Script(s_tokenizer, window =>
     {
         var tokens = new List<int>();
         for (int frame = 0; frame < window.Length && window[frame] > 0;)
@@ -135,7 +135,7 @@ public class BatchedTranscriptionTests
     }
 
     /// <summary>Knows when somebody speaks.</summary>
-    sealed class ScriptedDetector(Utterance[] utterances) : ISpeechDetector
+    internal sealed class ScriptedDetector(Utterance[] utterances) : ISpeechDetector
     {
         long _samples;
         int _windows;

@@ -113,6 +113,20 @@ public class TranscriptWriterTests
     public void Json_is_the_text_alone() => Snapshot(s_words, TranscriptFormat.Json, "{\"text\":\"One two three four. Five six. Seven.\"}\n");
 
     [Fact]
+    public void Json_with_segments_is_that_of_whispers_own_command_line()
+    {
+        using var json = JsonDocument.Parse(TranscriptWriter.ToText(s_words, TranscriptFormat.Json, new TranscriptWriterOptions { JsonSegments = true }));
+        var root = json.RootElement;
+        Assert.Equal(["text", "segments", "language"], root.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(("One two three four. Five six. Seven.", "en"), (root.GetProperty("text").GetString(), root.GetProperty("language").GetString()));
+        var segment = root.GetProperty("segments")[1];
+        Assert.Equal(["id", "seek", "start", "end", "text", "tokens", "temperature", "avg_logprob", "compression_ratio", "no_speech_prob", "words"], segment.EnumerateObject().Select(p => p.Name));
+        Assert.Equal("""{"word":" Five","start":2.4,"end":3,"probability":0.9}""", segment.GetProperty("words")[0].GetRawText());
+        using var plain = JsonDocument.Parse(TranscriptWriter.ToText(s_plain, TranscriptFormat.Json, new TranscriptWriterOptions { JsonSegments = true }));
+        Assert.False(plain.RootElement.GetProperty("segments")[0].TryGetProperty("words", out _));
+    }
+
+    [Fact]
     public void Verbose_json_has_the_fields_that_clients_read()
     {
         using var json = JsonDocument.Parse(TranscriptWriter.ToText(s_words, TranscriptFormat.VerboseJson));

@@ -141,7 +141,8 @@ sealed class HubCache(string root)
     /// <summary>Whether a folder has what a model needs; another client may have fetched a file or two only.</summary>
     static bool IsComplete(string snapshot)
     {
-        if (!File.Exists(Path.Combine(snapshot, WhisperConfig.FileName))) return false;
+        bool Has(string file) => File.Exists(Path.Combine(snapshot, file));
+        if (!Has(WhisperConfig.FileName) || !(Has("tokenizer.json") || Has("vocab.json"))) return false;
         if (File.Exists(Path.Combine(snapshot, SafetensorsCheckpoint.FileName))) return true;
         try
         {

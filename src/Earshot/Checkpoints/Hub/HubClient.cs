@@ -18,6 +18,7 @@ sealed class HubClient : IDisposable
 
     readonly HubOptions _options;
     readonly HttpClient _http;
+    volatile bool _answered;
 
     public HubClient(HubOptions options)
     {
@@ -85,31 +86,42 @@ sealed class HubClient : IDisposable
         }
     }
 
-    /// <summary>Tries again, with growing waits, what fails for reasons that pass.</summary>
+    /// <summary>
+    /// Tries again, with growing waits, what fails for reasons that pass. A hub that has never answered is given up after
+    /// <see cref="HubOptions.ContactTimeout"/> in all: most likely there is no network, and somebody waits to be told so.
+    /// </summary>
     public async Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
     {
+        long started = _options.Clock.GetTimestamp();
         for (int failures = 0; ; failures++)
         {
-            using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            stall.CancelAfter(_options.StallTimeout);
+            var limit = Limit(started);
+            using var stall = new CancellationTokenSource(limit, _options.Clock);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stall.Token);
             try
             {
-                return await attempt(stall.Token).ConfigureAwait(false);
+                return await attempt(either.Token).ConfigureAwait(false);
             }
             catch (Exception e) when (HubErrors.MayPass(e, cancellationToken))
             {
-                if (failures >= _options.Retries) throw HubErrors.Unreachable(e, _options);
+                if (failures >= _options.Retries || !_answered && Limit(started) <= Delay(failures)) throw HubErrors.Unreachable(e, _options, limit);
             }
             await WaitAsync(failures, cancellationToken).ConfigureAwait(false);
         }
     }
 
     /// <summary>Waits before the next attempt: twice as long after each failure, but a minute at most.</summary>
-    public Task WaitAsync(int failures, CancellationToken cancellationToken)
+    public Task WaitAsync(int failures, CancellationToken cancellationToken) => Task.Delay(Delay(failures), _options.Clock, cancellationToken);
+
+    /// <summary>How long an attempt may take.</summary>
+    TimeSpan Limit(long started)
     {
-        double seconds = Math.Min(_options.RetryDelay.TotalSeconds * Math.Pow(2, failures), 60);
-        return Task.Delay(TimeSpan.FromSeconds(seconds), cancellationToken);
+        if (_answered) return _options.StallTimeout;
+        var left = _options.ContactTimeout - _options.Clock.GetElapsedTime(started);
+        return left < TimeSpan.Zero ? TimeSpan.Zero : left < _options.StallTimeout ? left : _options.StallTimeout;
     }
+
+    TimeSpan Delay(int failures) => TimeSpan.FromSeconds(Math.Min(_options.RetryDelay.TotalSeconds * Math.Pow(2, failures), 60));
 
     public void Dispose() => _http.Dispose();
 
@@ -126,6 +138,7 @@ sealed class HubClient : IDisposable
             if (_options.Token is { } token && IsHub(address))
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+            _answered = true;
             if ((int)response.StatusCode is < 300 or >= 400 || response.Headers.Location is not { } location) return response;
             var target = new Uri(address, location);
             if (!anyHost && !IsHub(target)) return response;

@@ -80,7 +80,7 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
             {
                 // Bytes that arrived show that the way is open.
                 failures = stream.Length > before ? 0 : failures + 1;
-                if (failures > options.Retries) throw HubErrors.Unreachable(e, options);
+                if (failures > options.Retries) throw HubErrors.Unreachable(e, options, options.StallTimeout);
             }
             await client.WaitAsync(failures, cancellationToken).ConfigureAwait(false);
         }
@@ -88,8 +88,8 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
 
     async Task ReceiveOnceAsync(HubFile file, FileStream stream, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
-        using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        stall.CancelAfter(options.StallTimeout);
+        using var silence = new CancellationTokenSource(options.StallTimeout, options.Clock);
+        using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silence.Token);
         // Without the size, a part cannot be told from the whole.
         if (file.Size is null) stream.SetLength(0);
         using var response = await client.OpenAsync(model, file, stream.Length, stall.Token).ConfigureAwait(false);
@@ -104,7 +104,7 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
         {
             int read = await content.ReadAsync(buffer, stall.Token).ConfigureAwait(false);
             if (read == 0) return;
-            stall.CancelAfter(options.StallTimeout);
+            silence.CancelAfter(options.StallTimeout);
             if (stream.Length + read > file.Size)
                 throw new CheckpointException($"'{file.Name}' of '{model}' is longer than the {file.Size} bytes that the hub announced. Try again; if that does not help, look for a proxy that changes downloads.");
             await WriteAsync(stream, buffer.AsMemory(0, read), file, cancellationToken).ConfigureAwait(false);

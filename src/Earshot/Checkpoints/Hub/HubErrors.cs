@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 
 namespace Earshot.Checkpoints;
@@ -24,10 +25,12 @@ static class HubErrors
     public static bool MayPass(Exception e, CancellationToken cancellationToken) =>
         e is HttpRequestException or IOException || e is OperationCanceledException && !cancellationToken.IsCancellationRequested;
 
-    public static CheckpointException Unreachable(Exception e, HubOptions options)
+    /// <summary>What to tell when no attempt helped; a failure by cancellation had waited for <paramref name="waited"/>.</summary>
+    public static CheckpointException Unreachable(Exception e, HubOptions options, TimeSpan waited)
     {
-        var reason = e is OperationCanceledException ? $"no answer within {options.StallTimeout.TotalSeconds:0} s" : e.Message;
-        return new CheckpointException($"Cannot download from '{options.Endpoint}': {reason}. Check the connection and try again (what was downloaded is kept), or give a folder that holds the model.", e);
+        var reason = e is OperationCanceledException ? string.Create(CultureInfo.InvariantCulture, $"no answer within {Math.Max(1, waited.TotalSeconds):0} s") : e.Message.TrimEnd('.');
+        var box = BundledModels.Find(BundledModels.WhisperBase) is { } folder ? $"take the model in the box, which needs no network (--model {ModelNames.Base}; its folder is '{folder}'), " : "";
+        return new CheckpointException($"Cannot download from '{options.Endpoint}': {reason}. Check the connection and try again (what was downloaded is kept), {box}or give a folder that holds the model.", e);
     }
 
     static string Describe(HttpStatusCode status, string code, HubModelName model, string? file, HubOptions options)

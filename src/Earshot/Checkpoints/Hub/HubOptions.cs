@@ -24,6 +24,12 @@ public sealed record HubOptions
     /// <summary>The wait before the first retry; it doubles each time.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long the hub may take to answer at all, tries again included; once it has answered, <see cref="Retries"/> and <see cref="StallTimeout"/> count.</summary>
+    public TimeSpan ContactTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>What waits and limits are measured by.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+
     /// <summary>How long a server may stay silent before the connection counts as broken.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(60);
 

@@ -1,7 +1,7 @@
 namespace Earshot.Transcription;
 
 /// <summary>A piece of text of a cue, and when it is said: a word with what sets it apart from the one before, or a whole segment.</summary>
-readonly record struct CuePart(string Text, TimeSpan Start, TimeSpan End);
+readonly record struct CuePart(string Text, TimeSpan Start, TimeSpan End, int? Channel = null);
 
 /// <summary>
 /// Lays words out in lines and cues as openai/whisper's subtitle writers do: a cue a segment, or, where both lines and
@@ -16,14 +16,19 @@ sealed class CueBuilder(TranscriptWriterOptions options)
     int _lineLength;
     int _lines = 1;
     TimeSpan? _last;
+    int? _channel;
 
     /// <summary>Takes a segment and gives the cues that it completes.</summary>
     public IEnumerable<List<CuePart>> Add(Segment segment)
     {
+        // A cue is one speaker's: it neither goes on in another channel nor holds words of both.
+        bool turn = segment.Channel != _channel;
+        _channel = segment.Channel;
+        if ((turn || segment.Words is not { Count: > 0 }) && Finish() is { } before) yield return before;
+        if (turn) _last = null;
         if (segment.Words is not { Count: > 0 } words)
         {
-            if (Finish() is { } before) yield return before;
-            if (!string.IsNullOrWhiteSpace(segment.Text)) yield return [new CuePart(Safe(segment.Text.Trim()), segment.Start, segment.End)];
+            if (!string.IsNullOrWhiteSpace(segment.Text)) yield return [new CuePart(Safe(segment.Text.Trim()), segment.Start, segment.End, _channel)];
             yield break;
         }
         for (int i = 0; i < words.Count; i++)
@@ -54,7 +59,7 @@ sealed class CueBuilder(TranscriptWriterOptions options)
         if (_lineLength > 0 && fits && !longPause && !newSegment)
         {
             _lineLength += text.Length;
-            _cue.Add(new CuePart(text, word.Start, word.End));
+            _cue.Add(new CuePart(text, word.Start, word.End, _channel));
             return null;
         }
         text = text.Trim();
@@ -62,7 +67,7 @@ sealed class CueBuilder(TranscriptWriterOptions options)
         List<CuePart>? done = null;
         if (_cue.Count > 0 && (full || newSegment)) done = Finish();
         else if (_lineLength > 0) _lines++;
-        _cue.Add(new CuePart(_lineLength > 0 ? "\n" + text : text, word.Start, word.End));
+        _cue.Add(new CuePart(_lineLength > 0 ? "\n" + text : text, word.Start, word.End, _channel));
         _lineLength = text.Length;
         return done;
     }

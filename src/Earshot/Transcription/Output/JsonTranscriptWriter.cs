@@ -5,7 +5,7 @@ using Earshot.Tokenizers;
 
 namespace Earshot.Transcription;
 
-/// <summary>OpenAI's <c>json</c> and <c>verbose_json</c>.</summary>
+/// <summary>OpenAI's <c>json</c> and <c>verbose_json</c>, and the json of openai/whisper's command line.</summary>
 sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions options, bool verbose) : TranscriptWriter(output)
 {
     readonly List<Segment> _segments = [];
@@ -22,7 +22,9 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
         var text = string.Concat(_segments.Select(segment => segment.Text)).Trim();
         Output.Write(verbose
             ? JsonSerializer.Serialize(Verbose(info, text), TranscriptJson.Readable.VerboseTranscript)
-            : JsonSerializer.Serialize(new TextTranscript(text), TranscriptJson.Readable.TextTranscript));
+            : options.JsonSegments
+                ? JsonSerializer.Serialize(new WhisperTranscript(text, [.. _segments.Select(ToWhisper)], info.Language), TranscriptJson.Readable.WhisperTranscript)
+                : JsonSerializer.Serialize(new TextTranscript(text), TranscriptJson.Readable.TextTranscript));
         Output.Write('\n');
     }
 
@@ -34,7 +36,7 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
         Text = text,
         Segments = [.. _segments.Select(ToJson)],
         Words = _segments.Any(segment => segment.Words is not null)
-            ? [.. _segments.SelectMany(segment => segment.Words ?? []).Select(word => new VerboseWord(word.Text.Trim(), Seconds(word.Start), Seconds(word.End)))]
+            ? [.. _segments.SelectMany(segment => (segment.Words ?? []).Select(word => new VerboseWord(word.Text.Trim(), Seconds(word.Start), Seconds(word.End)) { Channel = segment.Channel }))]
             : null,
     };
 
@@ -50,12 +52,21 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
         AvgLogprob = segment.AvgLogprob,
         CompressionRatio = segment.CompressionRatio,
         NoSpeechProb = segment.NoSpeechProb,
+        Channel = segment.Channel,
+    };
+
+    // There a segment holds its own words, with the space before each and how sure the model is.
+    static VerboseSegment ToWhisper(Segment segment) => ToJson(segment) with
+    {
+        Words = segment.Words is null ? null : [.. segment.Words.Select(word => new SegmentWord(word.Text, Seconds(word.Start), Seconds(word.End), word.Probability))],
     };
 
     static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 3);
 }
 
 sealed record TextTranscript(string Text);
+
+sealed record WhisperTranscript(string Text, IReadOnlyList<VerboseSegment> Segments, string? Language);
 
 sealed record VerboseTranscript
 {
@@ -79,11 +90,19 @@ sealed record VerboseSegment
     public float AvgLogprob { get; init; }
     public float CompressionRatio { get; init; }
     public float NoSpeechProb { get; init; }
+    public IReadOnlyList<SegmentWord>? Words { get; init; }
+    public int? Channel { get; init; }
 }
 
-sealed record VerboseWord(string Word, double Start, double End);
+sealed record SegmentWord(string Word, double Start, double End, float Probability);
+
+sealed record VerboseWord(string Word, double Start, double End)
+{
+    public int? Channel { get; init; }
+}
 
 [JsonSerializable(typeof(TextTranscript))]
+[JsonSerializable(typeof(WhisperTranscript))]
 [JsonSerializable(typeof(VerboseTranscript))]
 sealed partial class TranscriptJson : JsonSerializerContext
 {

@@ -28,13 +28,17 @@ abstract class SubtitleWriter(TextWriter output, TranscriptWriterOptions options
         return string.Create(CultureInfo.InvariantCulture, $"{prefix}{m:D2}:{s:D2}{decimalMark}{milliseconds % 1000:D3}");
     }
 
+    /// <summary>What stands before a cue's text to tell its channel.</summary>
+    protected virtual string Voice(int channel) => $"{TranscriptFormats.ChannelName(channel)}: ";
+
     /// <summary>Text as the format writes it, where it has markup of its own.</summary>
     protected virtual string Escape(string text) => text;
 
     void WriteParts(List<CuePart> cue)
     {
         CuePart[] parts = [.. cue.Select(part => part with { Text = Escape(part.Text) })];
-        var text = string.Concat(parts.Select(part => part.Text));
+        var voice = cue[0].Channel is { } channel ? Voice(channel) : "";
+        var text = voice + string.Concat(parts.Select(part => part.Text));
         if (!options.HighlightWords)
         {
             WriteCue(parts[0].Start, parts[^1].End, text);
@@ -45,7 +49,7 @@ abstract class SubtitleWriter(TextWriter output, TranscriptWriterOptions options
         {
             // Between two words nothing is underlined.
             if (last != parts[i].Start) WriteCue(last, parts[i].Start, text);
-            WriteCue(parts[i].Start, parts[i].End, string.Concat(parts.Select((part, j) => j == i ? Underlined(part.Text) : part.Text)));
+            WriteCue(parts[i].Start, parts[i].End, voice + string.Concat(parts.Select((part, j) => j == i ? Underlined(part.Text) : part.Text)));
             last = parts[i].End;
         }
     }
@@ -82,6 +86,8 @@ sealed class VttWriter(TextWriter output, TranscriptWriterOptions options) : Sub
         Begin();
         Output.Write($"{Time(start, false, '.')} --> {Time(end, false, '.')}\n{text}\n\n");
     }
+
+    protected override string Voice(int channel) => $"<v {TranscriptFormats.ChannelName(channel)}>";
 
     protected override string Escape(string text) =>
         text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);

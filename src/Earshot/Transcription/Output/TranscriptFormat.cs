@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Earshot.Transcription;
 
 /// <summary>How a transcript is written down.</summary>
@@ -15,7 +17,7 @@ public enum TranscriptFormat
     /// <summary>Start and end in milliseconds, and text, between tabs.</summary>
     Tsv,
 
-    /// <summary>OpenAI's <c>json</c>: the text alone.</summary>
+    /// <summary>OpenAI's <c>json</c>: the text alone; with <see cref="TranscriptWriterOptions.JsonSegments"/> segments and words too.</summary>
     Json,
 
     /// <summary>OpenAI's <c>verbose_json</c>: everything.</summary>
@@ -61,6 +63,9 @@ public static class TranscriptFormats
         throw new ArgumentException($"There is no transcript format '{name}'; expected one of {string.Join(", ", Names)}.", nameof(name));
     }
 
+    /// <summary>What transcripts call a channel, counted from 0.</summary>
+    public static string ChannelName(int channel) => string.Create(CultureInfo.InvariantCulture, $"Channel {channel}");
+
     /// <summary>What a file of the format is called after its dot.</summary>
     public static string Extension(this TranscriptFormat format) => s_formats[(int)format].Extension;
 }
@@ -86,8 +91,14 @@ public sealed record TranscriptWriterOptions
     /// <summary>The recording's name in CTM.</summary>
     public string Recording { get; init; } = "recording";
 
-    /// <summary>The channel in CTM.</summary>
+    /// <summary>The channel in CTM; of segments that tell their channel, that, counted from 1.</summary>
     public string Channel { get; init; } = "1";
+
+    /// <summary>Whether the segments are those of several channels: tables then have a column for the channel.</summary>
+    public bool ByChannel { get; init; }
+
+    /// <summary>Whether json holds segments and, where there are any, words too, as openai/whisper's own command line writes it; else it is OpenAI's: text alone.</summary>
+    public bool JsonSegments { get; init; }
 
     internal void Validate()
     {

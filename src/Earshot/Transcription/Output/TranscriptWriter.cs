@@ -21,11 +21,11 @@ public abstract class TranscriptWriter
         options.Validate();
         return format switch
         {
-            TranscriptFormat.Text => new LineWriter(output, "", segment => LineWriter.Plain(segment.Text)),
+            TranscriptFormat.Text => new LineWriter(output, "", segment => LineWriter.Plain(segment)),
             TranscriptFormat.Srt => new SrtWriter(output, options),
             TranscriptFormat.Vtt => new VttWriter(output, options),
-            TranscriptFormat.Tsv => new LineWriter(output, "start\tend\ttext\n", LineWriter.Tsv),
-            TranscriptFormat.Csv => new LineWriter(output, "start,end,text\n", LineWriter.Csv),
+            TranscriptFormat.Tsv => new LineWriter(output, $"start\tend\ttext{(options.ByChannel ? "\tchannel" : "")}\n", segment => LineWriter.Tsv(segment, options.ByChannel)),
+            TranscriptFormat.Csv => new LineWriter(output, $"start,end,text{(options.ByChannel ? ",channel" : "")}\n", segment => LineWriter.Csv(segment, options.ByChannel)),
             TranscriptFormat.Lrc => new LineWriter(output, "", LineWriter.Lrc),
             TranscriptFormat.Audacity => new LineWriter(output, "", LineWriter.Audacity),
             TranscriptFormat.Ctm => new LineWriter(output, "", segment => LineWriter.Ctm(segment, options)),

@@ -11,6 +11,9 @@ sealed class SpeechTimeline
     /// <summary>Samples of speech.</summary>
     public long Length => _stretches.Count > 0 ? _stretches[^1].End : 0;
 
+    /// <summary>Where the last stretch ends in the recording, in seconds.</summary>
+    public double RecordingEnd => _stretches.Count > 0 ? (_stretches[^1].End + _stretches[^1].SilenceBefore) / SampleRate : 0;
+
     public void Add(SpeechSpan span) => _stretches.Add((Length + span.Length, span.Start - Length));
 
     /// <summary>The time in the recording; at the border of two stretches that of the later one.</summary>

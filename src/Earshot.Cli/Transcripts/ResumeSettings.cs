@@ -1,0 +1,49 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Earshot.Cli.Models;
+using Earshot.Transcription;
+
+namespace Earshot.Cli.Transcripts;
+
+/// <summary>All that a transcript depends on beside the recording, by name, so that going on with other settings can be refused and the difference told.</summary>
+internal static class ResumeSettings
+{
+    const int PartLength = 1 << 16;
+
+    /// <param name="folder">The model's folder.</param>
+    public static IReadOnlyDictionary<string, string> Of(string folder, LoadOptions loading, TranscriptionOptions options)
+    {
+        var settings = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["model"] = ModelDigest(folder),
+            ["weights"] = $"{loading.Cpu.Weights?.ToString() ?? "default"}",
+            ["precision"] = $"{loading.Precision?.ToString() ?? "default"}",
+            ["device"] = loading.Onnx?.Wish ?? "earshot",
+            ["draft"] = loading.Cpu.Draft ?? "none",
+            ["channel"] = options.EachChannel ? "all" : options.Audio.Channel?.ToString(CultureInfo.InvariantCulture) ?? "mix",
+            ["strict"] = options.Audio.Strict ? "on" : "off",
+        };
+        using var json = JsonSerializer.SerializeToDocument(options with { Resume = null, Audio = new() }, ResumeJson.Default.TranscriptionOptions);
+        foreach (var option in json.RootElement.EnumerateObject()) settings.TryAdd(option.Name, option.Value.GetRawText());
+        return settings;
+    }
+
+    /// <summary>Tells models apart by their files' names, lengths, beginnings and ends: fine-tuned weights differ in all of their parts.</summary>
+    static string ModelDigest(string folder)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var part = new byte[PartLength];
+        foreach (var file in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
+        {
+            if (Path.GetFileName(file) is ['.', ..] or ['R', 'E', 'A', 'D', 'M', 'E', ..] or ['L', 'I', 'C', 'E', 'N', 'S', 'E', ..]) continue;
+            using var stream = File.OpenRead(file);
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(file)} {stream.Length}\n")));
+            hash.AppendData(part.AsSpan(0, stream.ReadAtLeast(part, PartLength, throwOnEndOfStream: false)));
+            stream.Position = Math.Max(stream.Position, stream.Length - PartLength);
+            hash.AppendData(part.AsSpan(0, stream.ReadAtLeast(part, PartLength, throwOnEndOfStream: false)));
+        }
+        return Convert.ToHexStringLower(hash.GetCurrentHash().AsSpan(0, 8));
+    }
+}

@@ -1,0 +1,105 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Earshot.Checkpoints;
+
+/// <summary>Names weights in formats that are not opened here, by their content, and says what to take instead.</summary>
+static class ForeignWeights
+{
+    const int HeadLength = 64;
+    const int MaxName = 48;
+    const string Pickle = "a Python pickle, which can run any code and is never opened here. Convert it once, where you trust it: " +
+        "in Python, `model.save_pretrained(folder, safe_serialization=True)` with transformers writes 'model.safetensors'.";
+
+    static readonly string[] s_extensions = [".bin", ".pt", ".pth", ".gguf", ".nemo"];
+
+    /// <summary>What a folder holds in place of safetensors weights; null where nothing is known of it.</summary>
+    public static CheckpointException? InFolder(string folder)
+    {
+        // Of several, the one that says most: a pickle beside model.bin is a leftover of the conversion.
+        var found = Directory.EnumerateFiles(folder)
+            .Where(file => s_extensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase))
+            .Order(StringComparer.Ordinal)
+            .Select(file => (File: file, What: Describe(file)))
+            .MaxBy(file => file.What == Pickle ? 0 : 1);
+        return found.File is null ? null : new CheckpointException($"'{folder}' holds its weights as '{Path.GetFileName(found.File)}' only: {found.What}");
+    }
+
+    /// <summary>What to tell where a file is given in place of a model's folder.</summary>
+    public static CheckpointException OfFile(string path) => new($"'{path}' is a file, expected a model's folder; the file is {Describe(path)}");
+
+    /// <summary>What the files of a model on the hub are, as a part of a sentence; empty where their names do not tell.</summary>
+    public static string Among(IReadOnlyList<string> files)
+    {
+        if (files.Any(file => file.StartsWith("ggml-", StringComparison.Ordinal) && file.EndsWith(".bin", StringComparison.Ordinal))) return ", only files for whisper.cpp (ggml)";
+        if (files.Contains("model.bin")) return ", only weights for CTranslate2 (faster-whisper)";
+        if (files.Any(file => file.EndsWith(".gguf", StringComparison.Ordinal))) return ", only GGUF files";
+        return files.Contains("pytorch_model.bin") ? ", only Python pickles, which can run any code and are never opened here" : "";
+    }
+
+    static string Describe(string path)
+    {
+        var head = Head(path);
+        if (head.StartsWith("lmgg"u8)) return $"a model for whisper.cpp (ggml). {Instead(WhisperCppName(head))}";
+        if (head.StartsWith("GGUF"u8)) return $"a GGUF file, for llama.cpp and its like. {Instead(null)}";
+        if (CTranslate2Name(head) is { } name) return $"a model for CTranslate2 (faster-whisper; its kind is {name}). {Instead(null)}";
+        if (head.StartsWith("version https://git-lfs"u8)) return "a pointer of Git LFS in place of the weights. Fetch them: `git lfs pull` in that folder.";
+        if (head.StartsWith("<"u8)) return "a web page in place of the weights. Download it again, and look at the address.";
+        if (head.Length > 8 && head[8] == '{' && BinaryPrimitives.ReadUInt64LittleEndian(head) < 100_000_000) return "safetensors weights. Give the folder that holds them, with config.json and the tokenizer beside.";
+        if (head.StartsWith("PK"u8) || head is [0x80, >= 2 and <= 5, ..]) return Pickle;
+        if (Path.GetExtension(path).Equals(".onnx", StringComparison.OrdinalIgnoreCase)) return "an ONNX graph. Give the folder of an exported model (earshot export).";
+        return $"in no format that is known here. {Instead(null)}";
+    }
+
+    static string Instead(string? name) =>
+        $"Earshot opens models in Hugging Face format (config.json, model.safetensors, tokenizer): take the checkpoint that it was made from, such as {name ?? "openai/whisper-small"}, or the model in the box, {ModelNames.Base}.";
+
+    static ReadOnlySpan<byte> Head(string path)
+    {
+        var head = new byte[HeadLength];
+        try
+        {
+            using var file = File.OpenRead(path);
+            return head.AsSpan(0, file.ReadAtLeast(head, HeadLength, throwOnEndOfStream: false));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"'{path}' cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The name on the hub of the model with the sizes that whisper.cpp's header gives; null where they fit none.</summary>
+    static string? WhisperCppName(ReadOnlySpan<byte> head)
+    {
+        if (head.Length < 48) return null;
+        int vocabulary = BinaryPrimitives.ReadInt32LittleEndian(head[4..]);
+        int encoderLayers = BinaryPrimitives.ReadInt32LittleEndian(head[20..]), decoderLayers = BinaryPrimitives.ReadInt32LittleEndian(head[36..]);
+        var size = (encoderLayers, decoderLayers, vocabulary) switch
+        {
+            (4, _, _) => "tiny",
+            (6, _, _) => "base",
+            (12, _, _) => "small",
+            (24, _, _) => "medium",
+            (32, 4, _) => "large-v3-turbo",
+            (32, _, 51_866) => "large-v3",
+            (32, _, _) => "large-v2",
+            _ => null,
+        };
+        // English models have one token less.
+        return size is null ? null : $"openai/whisper-{size}{(vocabulary < 51_865 ? ".en" : "")}";
+    }
+
+    /// <summary>The name of the model's kind that follows CTranslate2's version: a length that counts the zero byte at the end.</summary>
+    static string? CTranslate2Name(ReadOnlySpan<byte> head)
+    {
+        if (head.Length < 8 || BinaryPrimitives.ReadUInt32LittleEndian(head) is < 2 or > 100) return null;
+        int length = BinaryPrimitives.ReadUInt16LittleEndian(head[4..]);
+        if (length is < 2 or > MaxName || head.Length < 6 + length || head[5 + length] != 0) return null;
+        var name = head.Slice(6, length - 1);
+        foreach (byte letter in name)
+        {
+            if (!char.IsAsciiLetterOrDigit((char)letter)) return null;
+        }
+        return Encoding.ASCII.GetString(name);
+    }
+}
