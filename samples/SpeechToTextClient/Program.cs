@@ -1,5 +1,4 @@
 // Speech to text as a service: the application asks for an ISpeechToTextClient, and only this file knows that Earshot stands behind it.
-using Earshot.Checkpoints;
 using Earshot.Transcription;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
@@ -11,7 +10,7 @@ if (args is not [var recording])
     return 2;
 }
 
-using var transcriber = await Transcriber.LoadAsync(BundledModels.Require(BundledModels.WhisperBase));
+using var transcriber = await Transcriber.LoadAsync();
 var services = new ServiceCollection();
 services.AddSpeechToTextClient(transcriber.AsSpeechToTextClient())
     .ConfigureOptions(options => options.SpeechLanguage = "en");

@@ -1,5 +1,4 @@
 // Transcribes a recording with the model in the box.
-using Earshot.Checkpoints;
 using Earshot.Transcription;
 
 if (args is not [var recording])
@@ -8,7 +7,7 @@ if (args is not [var recording])
     return 2;
 }
 
-using var transcriber = await Transcriber.LoadAsync(BundledModels.Require(BundledModels.WhisperBase));
+using var transcriber = await Transcriber.LoadAsync();
 await foreach (var segment in transcriber.TranscribeAsync(recording))
     Console.WriteLine($"{segment.Start:mm\\:ss} – {segment.End:mm\\:ss} {segment.Text.Trim()}");
 return 0;
