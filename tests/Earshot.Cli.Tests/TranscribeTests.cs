@@ -1,5 +1,5 @@
-using Earshot.Tests.Models;
 using System.Text.Json;
+using Earshot.Tests.Models;
 
 namespace Earshot.Cli.Tests;
 

@@ -16,6 +16,8 @@ internal sealed class CheckedSamples(ISampleSource source, SampleCheck? expected
 
     public long? TotalSamples => source.TotalSamples;
 
+    public long FillerSamples => source.FillerSamples;
+
     /// <summary>What was read so far.</summary>
     public SampleCheck Check => new(_read, Convert.ToHexStringLower(_hash.GetCurrentHash()));
 

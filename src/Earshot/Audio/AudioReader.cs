@@ -31,6 +31,9 @@ public abstract class AudioReader : IDisposable
     /// <summary>The number of frames (one sample of each channel), when the format and the stream can tell.</summary>
     public abstract long? TotalFrames { get; }
 
+    /// <summary>Whether the recording is read at its container's times, so that silence at its start may stand for sound that begins later.</summary>
+    internal virtual bool KeepsContainerTimes => false;
+
     /// <summary>The recording's length, when the number of frames is known.</summary>
     public TimeSpan? Duration => TotalFrames is { } frames ? TimeSpan.FromSeconds((double)frames / SampleRate) : null;
 

@@ -17,6 +17,7 @@ public sealed class SampleStream : IDisposable
     readonly Resampler _resampler;
     readonly float[] _interleaved;
     bool _ended;
+    bool _inFiller;
 
     /// <param name="reader">The recording, which this stream then owns.</param>
     /// <param name="channel">The one channel to hear, counted from 0; where null what the reader's options say, else the mean of all.</param>
@@ -27,6 +28,7 @@ public sealed class SampleStream : IDisposable
         if (channel is { } chosen && (chosen < 0 || chosen >= reader.Channels))
             throw new ArgumentOutOfRangeException(nameof(channel), chosen, $"'{reader.Name}' has {reader.Channels} channels, counted from 0.");
         _reader = reader;
+        _inFiller = reader.KeepsContainerTimes;
         _mixer = new ChannelMixer(reader, channel);
         _resampler = new Resampler(reader.SampleRate, SampleRate);
         _interleaved = new float[reader.SampleRate / BlocksASecond * reader.Channels];
@@ -37,6 +39,12 @@ public sealed class SampleStream : IDisposable
 
     /// <summary>The number of samples this stream will give, when the recording can tell.</summary>
     public long? TotalSamples => _reader.TotalFrames is { } frames ? _resampler.OutputLength(frames) : null;
+
+    /// <summary>
+    /// Of the samples given so far, how many at the start are silence that stands for time before the recording's sound begins, as in a video
+    /// whose sound track starts late.
+    /// </summary>
+    public long FillerSamples { get; private set; }
 
     /// <summary>The recording's length, when it can tell.</summary>
     public TimeSpan? Duration => _reader.Duration;
@@ -60,6 +68,7 @@ public sealed class SampleStream : IDisposable
         while (total < samples.Length)
         {
             var read = _resampler.Read(samples[total..]);
+            CountFiller(samples.Slice(total, read));
             total += read;
             if (read > 0) continue;
             if (_ended) break;
@@ -81,6 +90,14 @@ public sealed class SampleStream : IDisposable
             reader.Dispose();
             throw;
         }
+    }
+
+    void CountFiller(ReadOnlySpan<float> samples)
+    {
+        if (!_inFiller || samples.IsEmpty) return;
+        int sound = samples.IndexOfAnyExcept(0f);
+        FillerSamples += sound < 0 ? samples.Length : sound;
+        _inFiller = sound < 0;
     }
 
     /// <summary>Reads a whole block, since what is mixed may not depend on how the reader cuts; the last is shorter.</summary>

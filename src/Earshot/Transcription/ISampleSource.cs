@@ -8,6 +8,9 @@ public interface ISampleSource
     /// <summary>The number of samples in all, when the source can tell.</summary>
     long? TotalSamples { get; }
 
+    /// <summary>Of the samples read so far, how many at the start only stand for time before the sound begins: nothing is said there, and no window begins there.</summary>
+    long FillerSamples => 0;
+
     /// <summary>Reads until the span is full or the recording ends; 0 only at the end.</summary>
     int Read(Span<float> samples);
 }
@@ -32,6 +35,8 @@ public sealed class MemorySamples(ReadOnlyMemory<float> recording) : ISampleSour
 public sealed class RecordedSamples(SampleStream stream) : ISampleSource
 {
     public long? TotalSamples => stream.TotalSamples;
+
+    public long FillerSamples => stream.FillerSamples;
 
     public int Read(Span<float> samples) => stream.Read(samples);
 }

@@ -10,6 +10,9 @@ sealed class SampleWindow(ISampleSource source, int length, int before, int afte
     /// <summary>The recording's length, once its end was read.</summary>
     public long? End { get; private set; }
 
+    /// <summary>Samples at the start that only stand for time; known once sound was read.</summary>
+    public long Filler => source.FillerSamples;
+
     /// <summary>Samples read so far.</summary>
     public long Read => _start + _count;
 

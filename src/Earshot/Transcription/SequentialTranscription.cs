@@ -125,11 +125,23 @@ sealed class SequentialTranscription : IDisposable
             _seek = Math.Max(_seek, start);
             if (_seek >= end) continue;
             _samples.MoveTo(_seek * SamplesPerFrame);
+            PassFiller();
             if (_seek >= ContentFrames) return null;
             long frames = Math.Min(Math.Min(_windowFrames, end - _seek), (ContentFrames ?? long.MaxValue) - _seek);
             return new WindowPlace(_seek, (int)frames, _windowFrames);
         }
         return null;
+    }
+
+    // The model dates the first words from a window's start where that is silence, so no window begins before the sound does.
+    void PassFiller()
+    {
+        while (_samples.Filler / SamplesPerFrame is var filler && filler > _seek)
+        {
+            _seek = filler;
+            _samples.MoveTo(_seek * SamplesPerFrame);
+            if (_samples.End is not null) return;
+        }
     }
 
     EncodedAudio Encode(WindowPlace place, CancellationToken cancellationToken)

@@ -13,11 +13,16 @@ public sealed class FfmpegReader : AudioReader
     long _frames;
     bool _ended;
 
-    FfmpegReader(FfmpegProcess process, WavReader wav, string container, AudioReadOptions options) : base(wav.Name, options) =>
-        (_process, _wav, _container) = (process, wav, container);
+    FfmpegReader(FfmpegProcess process, WavReader wav, AudioContainer? container, AudioReadOptions options) : base(wav.Name, options)
+    {
+        (_process, _wav, _container) = (process, wav, container?.Name ?? "audio");
+        KeepsContainerTimes = FfmpegFormats.HasTimes(container?.Demuxer);
+    }
 
     /// <summary>Whether the <c>ffmpeg</c> program is on the PATH.</summary>
     public static bool IsAvailable => FindProgram() is not null;
+
+    internal override bool KeepsContainerTimes { get; }
 
     public override string Format => $"{_container}, through ffmpeg";
 
@@ -42,7 +47,7 @@ public sealed class FfmpegReader : AudioReader
         try
         {
             // The program writes WAV, whose header tells the rate and the channels before the end is known.
-            return new FfmpegReader(process, new WavReader(process.Output, source.Name), container?.Name ?? "audio", options);
+            return new FfmpegReader(process, new WavReader(process.Output, source.Name), container, options);
         }
         catch (AudioFormatException e)
         {

@@ -180,7 +180,8 @@ public static class CheckpointQuantizer
             stream.Write(part);
             report(part.Length);
         }
-    }) { FileAlignment = tensor.Name.EndsWith(WeightScheme.PanelsSuffix, StringComparison.Ordinal) ? WeightScheme.PanelAlignment : 1 };
+    })
+    { FileAlignment = tensor.Name.EndsWith(WeightScheme.PanelsSuffix, StringComparison.Ordinal) ? WeightScheme.PanelAlignment : 1 };
 
     static void WriteConfig(string source, string folder, WeightFormat format)
     {
