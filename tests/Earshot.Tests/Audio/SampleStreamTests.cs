@@ -124,6 +124,47 @@ public class SampleStreamTests
         Assert.Equal(expected, actual);
     }
 
+    [Theory]
+    [InlineData(true, 5000)]
+    [InlineData(false, 0)]
+    public void Silence_before_the_sound_counts_as_filler_where_times_are_the_containers(bool keepsTimes, int filler)
+    {
+        // Silence again later is silence.
+        var samples = new float[20_000];
+        samples.AsSpan(5000, 3000).Fill(0.5f);
+        using var stream = new SampleStream(new TimedReader(samples, keepsTimes));
+        stream.Read(new float[3000]);
+        Assert.Equal(Math.Min(filler, 3000), stream.FillerSamples);
+        while (stream.Read(new float[700]) > 0) { }
+        Assert.Equal(filler, stream.FillerSamples);
+    }
+
+    /// <summary>One channel at 16 kHz, from memory.</summary>
+    sealed class TimedReader(float[] samples, bool keepsTimes) : AudioReader("test")
+    {
+        int _position;
+
+        public override string Format => "test";
+
+        public override int SampleRate => 16_000;
+
+        public override int Channels => 1;
+
+        public override long? TotalFrames => samples.Length;
+
+        internal override bool KeepsContainerTimes => keepsTimes;
+
+        protected override int ReadFrames(Span<float> interleaved)
+        {
+            int count = Math.Min(interleaved.Length, samples.Length - _position);
+            samples.AsSpan(_position, count).CopyTo(interleaved);
+            _position += count;
+            return count;
+        }
+
+        protected override void Dispose(bool disposing) { }
+    }
+
     static byte[] Floats(int channels, int rate, params float[] interleaved)
     {
         using var stream = new MemoryStream();

@@ -39,6 +39,11 @@ internal sealed class ScriptedRecording : ISampleSource
 
     public bool TellsLength { get; init; } = true;
 
+    /// <summary>How long only silence stands for time, at the start, in seconds.</summary>
+    public int FillerSeconds { get; init; }
+
+    public long FillerSamples => Math.Min(_position, FillerSeconds * 16_000L);
+
     public long? TotalSamples => TellsLength ? _samples : null;
 
     public long SamplesRead => _position;

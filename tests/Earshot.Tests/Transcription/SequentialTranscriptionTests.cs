@@ -80,6 +80,20 @@ public class SequentialTranscriptionTests
         Assert.Equal((0, 0), (runtime.OpenWindows, runtime.OpenDecoders));
     }
 
+    [Theory]
+    [InlineData(5, 1)]
+    [InlineData(95, 1)]
+    public async Task No_window_begins_before_sound_that_starts_late(int late, int windows)
+    {
+        // More time before the sound than a window holds, too.
+        var recording = new ScriptedRecording(s_tokenizer, late + 20, new Utterance(late + 0.5, [0, 1]), new Utterance(late + 18, [2])) { FillerSeconds = late };
+        using var runtime = recording.Runtime();
+        var segments = new List<Segment>();
+        await foreach (var segment in recording.Transcriber(runtime).TranscribeAsync(recording, s_options)) segments.Add(segment);
+        Assert.Equal([Seconds(late + 0.5), Seconds(late + 18)], segments.Select(s => s.Start));
+        Assert.Equal(windows, runtime.Encodings);
+    }
+
     [Fact]
     public async Task Silence_says_nothing()
     {
