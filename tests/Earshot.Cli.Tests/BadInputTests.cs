@@ -68,7 +68,7 @@ public class BadInputTests
     public async Task A_model_with_a_file_missing_is_one_line_that_names_it(string missing)
     {
         using var folder = new TemporaryFolder();
-        LinkModel(folder, name => !name.Contains(missing, StringComparison.Ordinal) && !(missing == "tokenizer" && name is "vocab.json" or "merges.txt"));
+        LinkModel(folder, name => !name.Contains(missing, StringComparison.Ordinal) && !(missing == "tokenizer" && name is "vocabulary.bin" or "vocab.json" or "merges.txt"));
         var run = await CommandRun.OfAsync("transcribe", TestRecordings.Jfk, "-m", folder.Path);
         Assert.Contains(missing, run.AssertOneLine(ExitCode.Model));
         Assert.Empty(run.Output);

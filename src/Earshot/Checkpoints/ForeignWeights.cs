@@ -21,7 +21,8 @@ static class ForeignWeights
             .Where(file => s_extensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase))
             .Order(StringComparer.Ordinal)
             .Select(file => (File: file, What: Describe(file)))
-            .MaxBy(file => file.What == Pickle ? 0 : 1);
+            .OrderBy(file => file.What == Pickle ? 1 : 0)
+            .FirstOrDefault();
         return found.File is null ? null : new CheckpointException($"'{folder}' holds its weights as '{Path.GetFileName(found.File)}' only: {found.What}");
     }
 

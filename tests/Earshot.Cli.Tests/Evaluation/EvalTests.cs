@@ -58,7 +58,7 @@ public class EvalTests
     [InlineData("eval {set} --setting greedy", "expected a name, a colon and options", ExitCode.Usage)]
     [InlineData("eval {set} --setting a:--output=x", "no option of transcribe's that says how", ExitCode.Usage)]
     [InlineData("eval {set} --setting a:--beam-size=0", "the setting 'a': --beam-size is '0'", ExitCode.Usage)]
-    [InlineData("eval {set} --setting a: --setting a:", "two systems would be called 'whisper-base/a'", ExitCode.Usage)]
+    [InlineData("eval {set} --setting a: --setting a:", "two systems would be called 'base/a'", ExitCode.Usage)]
     [InlineData("eval {set} --repeat 0", "--repeat is '0'", ExitCode.Usage)]
     [InlineData("eval compare {set} {set}", "no report of an evaluation", ExitCode.SomeFailed)]
     [InlineData("eval report nowhere", "'nowhere' is no run", ExitCode.SomeFailed)]

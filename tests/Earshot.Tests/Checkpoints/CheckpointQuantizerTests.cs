@@ -51,7 +51,7 @@ public sealed class CheckpointQuantizerTests : IDisposable
                     double bound = (Bound(format) * values.Max(MathF.Abs)) + Smallest;
                     if (format == WeightFormat.Int8 && values.Zip(saved).Any(pair => MathF.Abs(pair.First - pair.Second) > bound)) Assert.Fail($"{name}, row {row / columns}: further off than {bound}");
                     error += values.Zip(saved, (value, other) => ((double)value - other) * ((double)value - other)).Sum();
-                    most += values.Length * bound * bound;
+                    allowed += values.Length * bound * bound;
                 }
                 // A searched scale may cut off a value, but a row's squared error is never that of more than half a step everywhere.
                 if (error > allowed) Assert.Fail($"{name}, row {row / columns}: squared error {error} of {allowed}");

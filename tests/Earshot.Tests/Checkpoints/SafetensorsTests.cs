@@ -148,7 +148,8 @@ public sealed class SafetensorsTests : IDisposable
     public void Never_opens_pickles_and_says_how_to_convert()
     {
         Assert.Contains("neither", Assert.Throws<CheckpointException>(() => SafetensorsCheckpoint.Open(_folder.Path)).Message, StringComparison.Ordinal);
-        _folder.Write("pytorch_model.bin", "x");
+        // Protocol 2, and a stop.
+        File.WriteAllBytes(_folder.File("pytorch_model.bin"), [0x80, 2, (byte)'.']);
         var message = Assert.Throws<CheckpointException>(() => SafetensorsCheckpoint.Open(_folder.Path)).Message;
         Assert.Contains("pickle", message, StringComparison.Ordinal);
         Assert.Contains("safe_serialization=True", message, StringComparison.Ordinal);

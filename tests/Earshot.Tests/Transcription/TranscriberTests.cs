@@ -160,7 +160,7 @@ public class TranscriberTests
         var client = (await WhisperBase.ShippedAsync()).AsSpeechToTextClient();
         using var stream = File.OpenRead(TestRecordings.Path("nathalie-nl_rhasspy_1151.flac"));
         var response = await client.GetTextAsync(stream, new SpeechToTextOptions { SpeechLanguage = "nl", TextLanguage = "en" }, TestContext.Current.CancellationToken);
-        Assert.Contains("crazy", response.Text, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("do you think", response.Text, StringComparison.OrdinalIgnoreCase);
     }
 
     static async Task<string> TextAsync(Transcriber transcriber, string recording, TranscriptionOptions options)
