@@ -1,16 +1,16 @@
+using System.IO.Hashing;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Transcripts;
 
-/// <summary>The beginning of a recording: so many samples, and their SHA-256.</summary>
+/// <summary>The beginning of a recording: so many samples, and their hash (XXH128, which tells recordings apart, not forgeries).</summary>
 internal sealed record SampleCheck(long Count, string Hash);
 
 /// <summary>Samples that are hashed as they are read, so that going on later can make sure that it hears the same recording.</summary>
-internal sealed class CheckedSamples(ISampleSource source, SampleCheck? expected) : ISampleSource, IDisposable
+internal sealed class CheckedSamples(ISampleSource source, SampleCheck? expected) : ISampleSource
 {
-    readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    readonly XxHash128 _hash = new();
     long _read;
     bool _checked = expected is null;
 
@@ -31,15 +31,13 @@ internal sealed class CheckedSamples(ISampleSource source, SampleCheck? expected
             // The hash is compared exactly where it was taken.
             if (!_checked) rest = rest[..(int)Math.Min(rest.Length, expected!.Count - _read)];
             int count = source.Read(rest);
-            _hash.AppendData(MemoryMarshal.AsBytes(rest[..count]));
+            _hash.Append(MemoryMarshal.AsBytes(rest[..count]));
             (_read, total) = (_read + count, total + count);
             if (!_checked && (count == 0 || _read == expected!.Count)) RequireSame();
             if (count == 0) break;
         }
         return total;
     }
-
-    public void Dispose() => _hash.Dispose();
 
     void RequireSame()
     {

@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using System.Text;
 using System.Text.Json;
 using Earshot.Cli.Models;
@@ -33,17 +33,17 @@ internal static class ResumeSettings
     /// <summary>Tells models apart by their files' names, lengths, beginnings and ends: fine-tuned weights differ in all of their parts.</summary>
     static string ModelDigest(string folder)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var hash = new XxHash128();
         var part = new byte[PartLength];
         foreach (var file in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
         {
             if (Path.GetFileName(file) is ['.', ..] or ['R', 'E', 'A', 'D', 'M', 'E', ..] or ['L', 'I', 'C', 'E', 'N', 'S', 'E', ..]) continue;
             using var stream = File.OpenRead(file);
-            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(file)} {stream.Length}\n")));
-            hash.AppendData(part.AsSpan(0, stream.ReadAtLeast(part, PartLength, throwOnEndOfStream: false)));
+            hash.Append(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(file)} {stream.Length}\n")));
+            hash.Append(part.AsSpan(0, stream.ReadAtLeast(part, PartLength, throwOnEndOfStream: false)));
             stream.Position = Math.Max(stream.Position, stream.Length - PartLength);
-            hash.AppendData(part.AsSpan(0, stream.ReadAtLeast(part, PartLength, throwOnEndOfStream: false)));
+            hash.Append(part.AsSpan(0, stream.ReadAtLeast(part, PartLength, throwOnEndOfStream: false)));
         }
-        return Convert.ToHexStringLower(hash.GetCurrentHash().AsSpan(0, 8));
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 }

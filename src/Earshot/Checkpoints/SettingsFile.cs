@@ -56,7 +56,8 @@ sealed class SettingsFile : IDisposable
         try
         {
             CheckText(bytes.Span);
-            document = JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false, CommentHandling = JsonCommentHandling.Skip });
+            document = JsonDocument.Parse(bytes, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip });
+            RequireUniqueNames(document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -66,6 +67,22 @@ sealed class SettingsFile : IDisposable
         var kind = document.RootElement.ValueKind;
         document.Dispose();
         throw new CheckpointException($"'{path}' holds a JSON {kind}; expected an object of settings.");
+    }
+
+    // The parser's own check of this wants random numbers, and for them a cryptographic library on Linux.
+    static void RequireUniqueNames(JsonElement element)
+    {
+        if (element.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var item in element.EnumerateArray()) if (item.ValueKind is JsonValueKind.Array or JsonValueKind.Object) RequireUniqueNames(item);
+        }
+        if (element.ValueKind != JsonValueKind.Object) return;
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var property in element.EnumerateObject())
+        {
+            if (!names.Add(property.Name)) throw new JsonException($"the property '{property.Name}' appears twice.");
+            RequireUniqueNames(property.Value);
+        }
     }
 
     public bool Has(string key) => Root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;

@@ -27,7 +27,7 @@ public sealed class GoldenDecodingTests
     public void A_window_says_what_the_reference_hears(string clip) => Check(clip);
 
     /// <summary>Every recording there is: minutes, so only where it is asked for.</summary>
-    [Theory(Explicit = true), MemberData(nameof(AllClips))]
+    [Trait("Run", "Long"), Theory(Explicit = true), MemberData(nameof(AllClips))]
     public void Every_window_says_what_the_reference_hears(string clip) => Check(clip);
 
     static void Check(string clip)

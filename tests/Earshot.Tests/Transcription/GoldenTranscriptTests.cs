@@ -16,7 +16,7 @@ public class GoldenTranscriptTests
     [InlineData("joined-de-kerstin.flac", false)]
     public Task Long_recordings_come_out_as_the_references(string clip, bool previousText) => CheckLong(clip, previousText);
 
-    [Theory(Explicit = true)]
+    [Trait("Run", "Long"), Theory(Explicit = true)]
     [InlineData("joined-en-8-speakers.flac", false)]
     [InlineData("joined-de-kerstin.flac", true)]
     public Task Long_recordings_come_out_as_the_references_the_other_way(string clip, bool previousText) => CheckLong(clip, previousText);
@@ -56,7 +56,7 @@ public class GoldenTranscriptTests
     public static TheoryData<string> AllClips =>
         TestData.Has("goldens/whisper-base/transcribe.json") ? [.. WhisperGoldens.WholeOfAllClips("transcribe.json").GetProperty("clips").EnumerateObject().Select(clip => clip.Name)] : [];
 
-    [Theory(Explicit = true), MemberData(nameof(AllClips))]
+    [Trait("Run", "Long"), Theory(Explicit = true), MemberData(nameof(AllClips))]
     public Task Every_recording_is_heard_as_the_reference_hears_it(string clip) => CheckDefaults(clip);
 
     static async Task CheckDefaults(string clip)

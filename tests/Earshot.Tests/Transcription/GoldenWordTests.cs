@@ -36,7 +36,7 @@ public class GoldenWordTests
     [InlineData("nathalie-nl_rhasspy_231.flac")]
     public void Words_are_said_when_the_reference_hears_them(string clip) => CheckAlignment(clip);
 
-    [Theory(Explicit = true)]
+    [Trait("Run", "Long"), Theory(Explicit = true)]
     [InlineData("librispeech-test-clean-1089-134686-0000.wav")]
     [InlineData("librispeech-train-clean-2136-5140-0000.wav")]
     [InlineData("kerstin-de_rhasspy-0198.flac")]

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using System.Security.Cryptography;
 
 namespace Earshot.Audio;
 
@@ -14,7 +13,7 @@ public sealed class FlacReader : AudioReader
     readonly ByteSource _source;
     readonly FlacBits _bits;
     readonly FlacStreamInfo _info;
-    readonly IncrementalHash? _md5;
+    readonly FlacMd5? _md5;
     readonly float _scale;
     long[][] _block = [];
     float[] _interleaved = [];
@@ -45,7 +44,7 @@ public sealed class FlacReader : AudioReader
         _bits = new FlacBits(source);
         _scale = 1f / (1L << (_info.BitsPerSample - 1));
         // An MD5 of zeros says that the encoder gave none. It is the format's own check of integrity, no matter of security.
-        if (_info.Md5.AsSpan().ContainsAnyExcept((byte)0)) _md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+        if (_info.Md5.AsSpan().ContainsAnyExcept((byte)0)) _md5 = new FlacMd5();
     }
 
     public override string Format => $"FLAC, {_info.BitsPerSample}-bit";
@@ -74,7 +73,6 @@ public sealed class FlacReader : AudioReader
 
     protected override void Dispose(bool disposing)
     {
-        _md5?.Dispose();
         _source.Dispose();
     }
 
@@ -257,13 +255,13 @@ public sealed class FlacReader : AudioReader
                 word[..width].CopyTo(_packed.AsSpan(to));
             }
         }
-        _md5.AppendData(_packed, 0, blockSize * Channels * width);
+        _md5.Append(_packed.AsSpan(0, blockSize * Channels * width));
     }
 
     void VerifyMd5()
     {
         if (_md5 is null || _damaged) return;
-        var computed = _md5.GetHashAndReset();
+        var computed = _md5.Complete();
         if (!computed.AsSpan().SequenceEqual(_info.Md5))
             Warn(AudioWarningKind.Damaged, $"the decoded samples have MD5 {Convert.ToHexString(computed)}; expected {Convert.ToHexString(_info.Md5)}. The file is not what was encoded: copy or download it again.", position: null);
     }
