@@ -142,6 +142,7 @@ public sealed class Transcriber : IDisposable
         var owned = new List<IDisposable>();
         try
         {
+            if (options.Weights is null) KernelWarmUp.Start(folders.Main, options.ForCpu(saved: null));
             var (runtime, tokenizer) = LoadRuntime(folders.Main, options, owned);
             if (folders.Draft is { } draft) owned.Insert(0, runtime = new DraftedRuntime(runtime, LoadRuntime(draft, options, owned).Runtime));
             return new Transcriber(model, runtime, tokenizer, hub, options.SpeechDetectorFile, owned);
@@ -158,7 +159,7 @@ public sealed class Transcriber : IDisposable
     {
         var checkpoint = WhisperCheckpoint.Open(folder);
         owned.Insert(0, checkpoint);
-        var device = new CpuDevice(options.ForCpu(checkpoint));
+        var device = new CpuDevice(options.ForCpu(checkpoint.Weights as QuantizedTensors));
         owned.Insert(0, device);
         var runtime = new CpuWhisperRuntime(checkpoint.Weights, checkpoint.Config, checkpoint.Generation, device, options.Limits);
         owned.Insert(0, runtime);

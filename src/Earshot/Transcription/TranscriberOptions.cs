@@ -32,11 +32,11 @@ public sealed record TranscriberOptions
     public string? SpeechDetectorFile { get; init; }
 
     // A quantised checkpoint keeps its format, and what it left alone stays as precise as any other checkpoint.
-    internal CpuOptions ForCpu(WhisperCheckpoint checkpoint)
+    internal CpuOptions ForCpu(QuantizedTensors? saved)
     {
         var preferred = CpuDevice.PreferredWeights(InstructionSet);
         var plain = new CpuOptions { Threads = Threads, Weights = Weights ?? preferred, WeightsFor = WeightsFor, InstructionSet = InstructionSet };
-        if (Weights is not null || checkpoint.Weights is not QuantizedTensors quantized) return plain;
-        return plain with { WeightsFor = name => WeightsFor?.Invoke(name) ?? quantized.FormatOf(name) };
+        if (Weights is not null || saved is null) return plain;
+        return plain with { WeightsFor = name => WeightsFor?.Invoke(name) ?? saved.FormatOf(name) };
     }
 }
