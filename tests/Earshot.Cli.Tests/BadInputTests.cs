@@ -49,7 +49,7 @@ public class BadInputTests
     {
         var path = TestData.Require("cases/damaged-frame.flac");
 
-        string[] args = ["transcribe", path, "-m", TestData.Require("models/whisper-base"), "--language", "en", "--beam-size", "1", "--temperature", "0"];
+        string[] args = ["transcribe", path, "-m", TestModels.WhisperBase, "--language", "en", "--beam-size", "1", "--temperature", "0"];
 
         var run = await CommandRun.OfAsync(args);
         var strict = await CommandRun.OfAsync([.. args, "--strict"]);

@@ -1,10 +1,12 @@
 namespace Earshot.Testing;
 
-/// <summary>Where the real weights, recordings and reference outputs are: beside the repository, or at EARSHOT_TEST_DATA.</summary>
+/// <summary>Where real recordings and reference outputs are: in tests/data, and what may not be shipped beside the repository or at EARSHOT_TEST_DATA.</summary>
 internal static class TestData
 {
     /// <summary>The repository's root: the folder that holds Earshot.slnx.</summary>
     public static string RepositoryRoot { get; } = FindRepositoryRoot();
+
+    static string Own { get; } = Path.Combine(RepositoryRoot, "tests", "data");
 
     static string Root { get; } =
         Environment.GetEnvironmentVariable("EARSHOT_TEST_DATA") is { Length: > 0 } configured
@@ -14,13 +16,20 @@ internal static class TestData
     /// <summary>The full path of a file or folder of the test data; skips the running test, by name, where it is absent.</summary>
     public static string Require(string relativePath)
     {
-        var path = Path.GetFullPath(Path.Combine(Root, relativePath));
-        Assert.SkipUnless(Path.Exists(path), $"Test data '{relativePath}' is not at '{Path.GetFullPath(Root)}'; set EARSHOT_TEST_DATA to the folder that has it.");
-        return path;
+        var path = Find(relativePath);
+        Assert.SkipUnless(path is not null, $"Test data '{relativePath}' is not at '{Path.GetFullPath(Root)}'; set EARSHOT_TEST_DATA to the folder that has it.");
+        return path!;
     }
 
-    /// <summary>Whether the test data has a file or folder.</summary>
-    public static bool Has(string relativePath) => Path.Exists(Path.Combine(Root, relativePath));
+    static string? Find(string relativePath)
+    {
+        foreach (var folder in (ReadOnlySpan<string>)[Own, Root])
+        {
+            var path = Path.GetFullPath(Path.Combine(folder, relativePath));
+            if (Path.Exists(path)) return path;
+        }
+        return null;
+    }
 
     static string FindRepositoryRoot()
     {

@@ -145,7 +145,7 @@ public sealed class CheckpointQuantizerTests : IDisposable
     public void An_int8_model_goes_on_to_four_bits_and_what_is_kept_stays_int8(WeightFormat format)
     {
         const string changed = "model.decoder.layers.0.fc1.weight", kept = "model.decoder.layers.0.fc2.weight";
-        var source = TestData.Require("models/whisper-base");
+        var source = TestModels.WhisperBase;
         var target = Path.Combine(_folder.Path, "quantized");
         var result = CheckpointQuantizer.Run(source, target, new QuantizationOptions { Format = format, Keep = name => name != changed });
         Assert.Equal((WeightFormat.Int8, 1), (result.From, result.Quantized));

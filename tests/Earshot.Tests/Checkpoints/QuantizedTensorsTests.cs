@@ -40,7 +40,7 @@ public sealed class QuantizedTensorsTests : IDisposable
     public void A_matrix_saved_from_int8_gives_the_products_of_quantising_it_at_load_bit_for_bit(WeightFormat format)
     {
         const string name = "model.decoder.layers.0.fc2.weight";
-        var source = TestData.Require("models/whisper-base");
+        var source = TestModels.WhisperBase;
         var target = Path.Combine(_folder.Path, "quantized");
         CheckpointQuantizer.Run(source, target, new QuantizationOptions { Format = format, Keep = other => other != name });
         using var original = WhisperCheckpoint.Open(source);

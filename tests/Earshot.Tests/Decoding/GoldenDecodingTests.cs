@@ -14,14 +14,13 @@ namespace Earshot.Tests.Decoding;
 /// </summary>
 public sealed class GoldenDecodingTests
 {
-    /// <summary>Recordings whose closest choices are far apart, of each language; the first three are in the repository.</summary>
+    /// <summary>Recordings whose closest choices are far apart, of each language.</summary>
     public static TheoryData<string> Clips => new(
         "jfk.wav", "kerstin-de_rhasspy-0773.flac", "nathalie-nl_rhasspy_1151.flac",
         "librispeech-test-clean-1089-134686-0000.wav", "librispeech-train-clean-2136-5140-0000.wav", "two-speakers.wav",
         "kerstin-de_rhasspy-0682.flac", "kerstin-de_rhasspy-0004.flac", "nathalie-nl_rhasspy_1120.flac", "nathalie-nl_rhasspy_231.flac");
 
-    public static TheoryData<string> AllClips =>
-        TestData.Has("goldens/whisper-base/greedy.json") ? [.. WhisperGoldens.WholeOfAllClips("greedy.json").GetProperty("clips").EnumerateObject().Select(clip => clip.Name)] : [];
+    public static TheoryData<string> AllClips => [.. WhisperGoldens.Clips("greedy.json")];
 
     [Theory, MemberData(nameof(Clips))]
     public void A_window_says_what_the_reference_hears(string clip) => Check(clip);
@@ -144,10 +143,10 @@ public sealed class GoldenDecodingTests
     static string Timed(DecodingResult result) =>
         WhisperBase.Tokenizer.DecodeWithTimestamps([.. result.Tokens]).Replace("<|", "<", StringComparison.Ordinal).Replace("|>", ">", StringComparison.Ordinal);
 
-    // Another deflate of the same level finds a few bytes more or less.
+    // .NET's deflate is not zlib's: at the same level it finds a few bytes more or less, five at most over all recordings; the rest is the golden's rounding.
     static void CompressesAlike(double expected, DecodingResult result)
     {
         int bytes = Encoding.UTF8.GetByteCount(result.Text);
-        Assert.InRange(bytes / result.CompressionRatio - bytes / expected, -4, 4);
+        Assert.InRange(bytes / result.CompressionRatio - bytes / expected, -5.5, 5.5);
     }
 }

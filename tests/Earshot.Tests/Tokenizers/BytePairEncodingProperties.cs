@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using FsCheck;
 using FsCheck.Fluent;
 using Random = System.Random;
-using TestData = Earshot.Testing.TestData;
 
 namespace Earshot.Tokenizers;
 
@@ -11,7 +10,7 @@ public class BytePairEncodingProperties
 {
     const string Alphabet = "aehlLE's'stred \u00a0\u2003\n\t019½Ⅷß漢かक\u0301…—!?\u200b";
 
-    static readonly Lazy<WhisperTokenizer> s_tokenizer = new(() => WhisperTokenizer.LoadTiktoken(TestData.Require("tokenizers/whisper/multilingual.tiktoken")));
+    static readonly Lazy<WhisperTokenizer> s_tokenizer = new(() => WhisperTokenizer.LoadTiktoken(RankFiles.Multilingual));
 
     [Fact]
     public void Decoding_gives_any_text_back()

@@ -30,7 +30,7 @@ public sealed class VocabularyFileTests
     [Fact]
     public void Ranks_and_merges_go_through_alike()
     {
-        var ranks = WhisperTokenizer.LoadTiktoken(TestData.Require("tokenizers/whisper/multilingual.tiktoken"));
+        var ranks = WhisperTokenizer.LoadTiktoken(RankFiles.Multilingual);
         using var stream = new MemoryStream();
         VocabularyFile.Write(stream, ranks);
         var read = VocabularyFile.Parse(stream.ToArray(), "memory", null);
