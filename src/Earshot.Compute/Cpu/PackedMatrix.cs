@@ -10,7 +10,7 @@ namespace Earshot.Compute.Cpu;
 /// </summary>
 internal sealed unsafe class PackedMatrix : IDisposable
 {
-    public const int PanelWidth = 32;
+    public const int PanelWidth = Int8PanelLayout.Width;
     public const int StepBytes = 128;
 
     // The file that panels are borrowed from; null where they are this matrix's own, before the scales.

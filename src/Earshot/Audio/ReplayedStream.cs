@@ -1,21 +1,9 @@
 namespace Earshot.Audio;
 
 /// <summary>Bytes that were read already, then the rest of the stream they came from, which is owned.</summary>
-internal sealed class ReplayedStream(byte[] first, Stream rest) : Stream
+internal sealed class ReplayedStream(byte[] first, Stream rest) : ForwardStream
 {
     int _at;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override int Read(Span<byte> buffer)
     {
@@ -25,14 +13,6 @@ internal sealed class ReplayedStream(byte[] first, Stream rest) : Stream
         _at += read;
         return read;
     }
-
-    public override void Flush() { }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

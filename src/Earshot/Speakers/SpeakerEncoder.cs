@@ -23,18 +23,9 @@ public sealed class SpeakerEncoder : IDisposable
     /// <summary>Frames that are computed together at most, as several utterances of one length.</summary>
     const int FramesTogether = 2000;
 
-    readonly SemaphoreSlim _computing = new(1);
-    readonly SafetensorsCheckpoint _checkpoint;
-    readonly CpuBackend _backend;
-    readonly Scope _weights;
+    readonly OpenedModel _model;
 
-    SpeakerEncoder(SafetensorsCheckpoint checkpoint, CamPlusConfig config, CpuDevice device)
-    {
-        _weights = new Scope(CamPlusModel.Prepare(checkpoint, config));
-        _checkpoint = checkpoint;
-        _backend = new CpuBackend(device);
-        Config = config;
-    }
+    SpeakerEncoder(OpenedModel model, CamPlusConfig config) => (_model, Config) = (model, config);
 
     public CamPlusConfig Config { get; }
 
@@ -51,16 +42,7 @@ public sealed class SpeakerEncoder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(device);
         var config = CamPlusConfig.Load(folder);
-        var checkpoint = SafetensorsCheckpoint.Open(folder);
-        try
-        {
-            return new SpeakerEncoder(checkpoint, config, device);
-        }
-        catch
-        {
-            checkpoint.Dispose();
-            throw;
-        }
+        return new SpeakerEncoder(OpenedModel.Open(folder, device, checkpoint => CamPlusModel.Prepare(checkpoint, config)), config);
     }
 
     /// <summary>The features of some samples, −1 to 1 at 16 kHz: (frames, 80), the means not taken off yet, so that rows may be chosen first.</summary>
@@ -101,39 +83,19 @@ public sealed class SpeakerEncoder : IDisposable
     public float[][] EmbedFeatures(IReadOnlyList<ReadOnlyMemory<float>> utterances, CancellationToken cancellationToken = default)
     {
         Check(utterances);
-        _computing.Wait(cancellationToken);
-        try
-        {
-            return Compute(utterances, cancellationToken);
-        }
-        finally
-        {
-            _computing.Release();
-        }
+        using var turn = _model.Enter(cancellationToken);
+        return Compute(utterances, cancellationToken);
     }
 
     /// <summary>The same, computed on another thread.</summary>
     public async Task<float[][]> EmbedFeaturesAsync(IReadOnlyList<ReadOnlyMemory<float>> utterances, CancellationToken cancellationToken = default)
     {
         Check(utterances);
-        await _computing.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            return await Task.Run(() => Compute(utterances, cancellationToken), cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            _computing.Release();
-        }
+        using var turn = await _model.EnterAsync(cancellationToken).ConfigureAwait(false);
+        return await Task.Run(() => Compute(utterances, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
-    public void Dispose()
-    {
-        _backend.Device.Unload(_weights);
-        _backend.Dispose();
-        _checkpoint.Dispose();
-        _computing.Dispose();
-    }
+    public void Dispose() => _model.Dispose();
 
     void Check(IReadOnlyList<ReadOnlyMemory<float>> utterances)
     {
@@ -173,15 +135,15 @@ public sealed class SpeakerEncoder : IDisposable
             utterances[together[i]].Span.CopyTo(own);
             KaldiFbank.SubtractMeans(own, Config.FeatDim);
         }
-        _backend.FreeTemporaries();
-        var input = _backend.Input(features, new Shape(together.Length, values / Config.FeatDim, Config.FeatDim));
-        var output = CpuBackend.Read(CamPlusModel.Embed(input, _weights, Config));
+        _model.Backend.FreeTemporaries();
+        var input = _model.Backend.Input(features, new Shape(together.Length, values / Config.FeatDim, Config.FeatDim));
+        var output = CpuBackend.Read(CamPlusModel.Embed(input, _model.Weights, Config));
         for (int i = 0; i < together.Length; i++)
         {
             var embedding = output.Slice(i * EmbeddingSize, EmbeddingSize).ToArray();
             TensorPrimitives.Divide(embedding, TensorPrimitives.Norm<float>(embedding), embedding);
             embeddings[together[i]] = embedding;
         }
-        _backend.FreeTemporaries();
+        _model.Backend.FreeTemporaries();
     }
 }

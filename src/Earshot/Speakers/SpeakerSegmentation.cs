@@ -20,19 +20,9 @@ public sealed class SpeakerSegmentation : IDisposable
     /// <summary>How much longer than those of the training a window may be.</summary>
     const int MostDurations = 12;
 
-    readonly SemaphoreSlim _computing = new(1);
-    readonly SafetensorsCheckpoint _checkpoint;
-    readonly CpuBackend _backend;
-    readonly Scope _weights;
+    readonly OpenedModel _model;
 
-    SpeakerSegmentation(SafetensorsCheckpoint checkpoint, PyannoteSegmentationConfig config, CpuDevice device)
-    {
-        _weights = new Scope(PyannoteSegmentationModel.Prepare(checkpoint, config));
-        _checkpoint = checkpoint;
-        _backend = new CpuBackend(device);
-        Config = config;
-        Powerset = new Powerset(config.Speakers, config.PowersetMaxClasses);
-    }
+    SpeakerSegmentation(OpenedModel model, PyannoteSegmentationConfig config, Powerset powerset) => (_model, Config, Powerset) = (model, config, powerset);
 
     public PyannoteSegmentationConfig Config { get; }
 
@@ -58,16 +48,8 @@ public sealed class SpeakerSegmentation : IDisposable
     {
         ArgumentNullException.ThrowIfNull(device);
         var config = PyannoteSegmentationConfig.Load(folder);
-        var checkpoint = SafetensorsCheckpoint.Open(folder);
-        try
-        {
-            return new SpeakerSegmentation(checkpoint, config, device);
-        }
-        catch
-        {
-            checkpoint.Dispose();
-            throw;
-        }
+        var powerset = new Powerset(config.Speakers, config.PowersetMaxClasses);
+        return new SpeakerSegmentation(OpenedModel.Open(folder, device, checkpoint => PyannoteSegmentationModel.Prepare(checkpoint, config)), config, powerset);
     }
 
     /// <summary>The frames that some samples make: 589 for 10 s.</summary>
@@ -80,39 +62,19 @@ public sealed class SpeakerSegmentation : IDisposable
     public void Segment(ReadOnlySpan<float> windows, int count, Span<float> logProbabilities, CancellationToken cancellationToken = default)
     {
         var size = Check(windows.Length, count, logProbabilities.Length);
-        _computing.Wait(cancellationToken);
-        try
-        {
-            Compute(windows, size, logProbabilities, cancellationToken);
-        }
-        finally
-        {
-            _computing.Release();
-        }
+        using var turn = _model.Enter(cancellationToken);
+        Compute(windows, size, logProbabilities, cancellationToken);
     }
 
     /// <summary>The same, computed on another thread.</summary>
     public async Task SegmentAsync(ReadOnlyMemory<float> windows, int count, Memory<float> logProbabilities, CancellationToken cancellationToken = default)
     {
         var size = Check(windows.Length, count, logProbabilities.Length);
-        await _computing.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            await Task.Run(() => Compute(windows.Span, size, logProbabilities.Span, cancellationToken), cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            _computing.Release();
-        }
+        using var turn = await _model.EnterAsync(cancellationToken).ConfigureAwait(false);
+        await Task.Run(() => Compute(windows.Span, size, logProbabilities.Span, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
-    public void Dispose()
-    {
-        _backend.Device.Unload(_weights);
-        _backend.Dispose();
-        _checkpoint.Dispose();
-        _computing.Dispose();
-    }
+    public void Dispose() => _model.Dispose();
 
     static TimeSpan Time(int samples) => TimeSpan.FromTicks(samples * TimeSpan.TicksPerSecond / PyannoteSegmentationConfig.SampleRate);
 
@@ -139,16 +101,16 @@ public sealed class SpeakerSegmentation : IDisposable
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 int group = Math.Min(EncodedTogether, count - w);
-                _backend.FreeTemporaries();
-                var samples = _backend.Input(windows.Slice((first + w) * size.Samples, group * size.Samples), new Shape(group, size.Samples, 1));
-                CpuBackend.Read(PyannoteSegmentationModel.Encode(samples, _weights, Config)).CopyTo(encoded.AsSpan(w * size.Frames * width));
+                _model.Backend.FreeTemporaries();
+                var samples = _model.Backend.Input(windows.Slice((first + w) * size.Samples, group * size.Samples), new Shape(group, size.Samples, 1));
+                CpuBackend.Read(PyannoteSegmentationModel.Encode(samples, _model.Weights, Config)).CopyTo(encoded.AsSpan(w * size.Frames * width));
             }
-            _backend.FreeTemporaries();
-            var frames = _backend.Input(encoded, new Shape(count, size.Frames, width));
-            var decided = PyannoteSegmentationModel.Classify(frames, _weights, Config, classes);
+            _model.Backend.FreeTemporaries();
+            var frames = _model.Backend.Input(encoded, new Shape(count, size.Frames, width));
+            var decided = PyannoteSegmentationModel.Classify(frames, _model.Weights, Config, classes);
             CpuBackend.Read(decided).CopyTo(results[(first * size.Frames * classes)..]);
         }
-        _backend.FreeTemporaries();
+        _model.Backend.FreeTemporaries();
     }
 
     readonly record struct WindowSize(int Count, int Samples, int Frames);

@@ -229,28 +229,17 @@ public class EncodedRecordingTests
     }
 
     /// <summary>The same bytes over and over.</summary>
-    sealed class Repeated(byte[] bytes, int times) : Stream
+    sealed class Repeated(byte[] bytes, int times) : ForwardStream
     {
         long _at;
 
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => _at; set => throw new NotSupportedException(); }
-
-        public override int Read(byte[] buffer, int offset, int count)
+        public override int Read(Span<byte> buffer)
         {
             var from = (int)(_at % bytes.Length);
-            var read = (int)Math.Min(Math.Min(count, bytes.Length - from), ((long)bytes.Length * times) - _at);
-            Array.Copy(bytes, from, buffer, offset, read);
+            var read = (int)Math.Min(Math.Min(buffer.Length, bytes.Length - from), ((long)bytes.Length * times) - _at);
+            bytes.AsSpan(from, read).CopyTo(buffer);
             _at += read;
             return read;
         }
-
-        public override void Flush() { }
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

@@ -239,23 +239,18 @@ public sealed class FfmpegReaderTests : IDisposable
     }
 
     /// <summary>A recording that goes on with silence until closed.</summary>
-    sealed class NeverEnding(byte[] start) : Stream
+    sealed class NeverEnding(byte[] start) : ForwardStream
     {
         int _at;
 
         public bool Closed { get; private set; }
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-        public override int Read(byte[] buffer, int offset, int count)
+        public override int Read(Span<byte> buffer)
         {
             ObjectDisposedException.ThrowIf(Closed, this);
-            if (_at >= start.Length) return count;
-            var read = Math.Min(count, start.Length - _at);
-            Array.Copy(start, _at, buffer, offset, read);
+            if (_at >= start.Length) return buffer.Length;
+            var read = Math.Min(buffer.Length, start.Length - _at);
+            start.AsSpan(_at, read).CopyTo(buffer);
             _at += read;
             return read;
         }
@@ -265,10 +260,5 @@ public sealed class FfmpegReaderTests : IDisposable
             Closed = true;
             base.Dispose(disposing);
         }
-
-        public override void Flush() { }
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

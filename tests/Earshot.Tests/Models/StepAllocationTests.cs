@@ -1,3 +1,5 @@
+using Earshot.Models;
+
 namespace Earshot.Tests.Models;
 
 public class StepAllocationTests
@@ -5,8 +7,16 @@ public class StepAllocationTests
     [Fact]
     public void A_decoding_step_allocates_nothing()
     {
-        var config = RandomWhisperTests.Small();
-        using var runtime = RandomWhisperTests.Open(config);
+        using var runtime = RandomWhisperTests.Open(RandomWhisperTests.Small());
+        CheckSteps(runtime);
+    }
+
+    [Fact]
+    public async Task A_step_of_mapped_weights_allocates_nothing() => CheckSteps((await WhisperBase.ShippedAsync()).Runtime);
+
+    static void CheckSteps(WhisperRuntime runtime)
+    {
+        var config = runtime.Config;
         using var audio = runtime.Encode(new float[400 * config.NumMelBins], 400);
         using var decoder = runtime.CreateDecoder(audio, 5);
         var logits = new float[5 * config.VocabSize];

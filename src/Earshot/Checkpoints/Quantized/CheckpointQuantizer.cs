@@ -59,7 +59,7 @@ public static class CheckpointQuantizer
         try
         {
             Directory.CreateDirectory(temporary);
-            var result = WriteWeights(source, temporary, options, progress, cancellationToken) with { From = from };
+            var result = WriteWeights(source, from, temporary, options, progress, cancellationToken);
             WriteConfig(source, temporary, options.Format);
             WriteTokenizer(source, temporary);
             Copy(s_companions, source, temporary);
@@ -90,10 +90,10 @@ public static class CheckpointQuantizer
         return known;
     }
 
-    static QuantizationResult WriteWeights(string source, string folder, QuantizationOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+    static QuantizationResult WriteWeights(string source, WeightFormat? from, string folder, QuantizationOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         using var checkpoint = SafetensorsCheckpoint.Open(source);
-        ITensorStore tensors = FormatOf(source) is { } from ? new QuantizedTensors(checkpoint, from) : checkpoint;
+        ITensorStore tensors = from is { } saved ? new QuantizedTensors(checkpoint, saved) : checkpoint;
         long total = checkpoint.Names.Sum(name => checkpoint.Find(name)!.ByteLength), work = 0, done = 0;
         int quantized = 0, kept = 0;
         var writes = new List<TensorToWrite>();
@@ -115,7 +115,7 @@ public static class CheckpointQuantizer
         }
         work = writes.Sum(write => write.ByteLength);
         SafetensorsWriter.Write(Path.Combine(folder, SafetensorsCheckpoint.FileName), writes, MetadataOf(writes), cancellationToken);
-        return new QuantizationResult(total, work, quantized, kept);
+        return new QuantizationResult(total, work, quantized, kept) { From = from };
 
         void Report(long bytes)
         {

@@ -6,7 +6,7 @@ using Earshot.Compute.Quantization;
 namespace Earshot.Checkpoints;
 
 /// <summary>An int8 matrix that lies in panels: for whoever computes in int8 the mapped panels themselves, for all others rows of float32.</summary>
-sealed class PanelledTensor : StoredTensor, IQuantizedRows, IInt8Panels
+sealed class PanelledTensor : QuantizedMatrix, IInt8Panels
 {
     // The panel that a thread read last: rows are read in order, so that each panel is copied once.
     [ThreadStatic]
@@ -15,7 +15,7 @@ sealed class PanelledTensor : StoredTensor, IQuantizedRows, IInt8Panels
     readonly StoredTensor _panels;
     readonly StoredTensor _scales;
 
-    PanelledTensor(string name, Int8PanelLayout layout, StoredTensor panels, StoredTensor scales) : base(name, DType.F32, new Shape(layout.Rows, layout.Columns))
+    PanelledTensor(string name, Int8PanelLayout layout, StoredTensor panels, StoredTensor scales) : base(name, new Shape(layout.Rows, layout.Columns), WeightFormat.Int8)
     {
         Layout = layout;
         _panels = panels;
@@ -23,8 +23,6 @@ sealed class PanelledTensor : StoredTensor, IQuantizedRows, IInt8Panels
     }
 
     public Int8PanelLayout Layout { get; }
-
-    public WeightFormat Format => WeightFormat.Int8;
 
     public (SafeBuffer Memory, long Offset) Panels => ((IMappedTensor)_panels).Mapped;
 
@@ -47,33 +45,16 @@ sealed class PanelledTensor : StoredTensor, IQuantizedRows, IInt8Panels
     public void ReadScales(Span<float> destination)
     {
         _scales.Read(0, MemoryMarshal.AsBytes(destination));
-        for (int row = 0; row < destination.Length; row++) CheckScale(destination[row], row);
+        for (int row = 0; row < destination.Length; row++) CheckScale(destination[row], row, _scales);
     }
 
-    public void ReadRow(int row, QuantizedRow destination)
+    public override void ReadRow(int row, QuantizedRow destination)
     {
         float scale = 0;
         _scales.Read((long)row * sizeof(float), MemoryMarshal.AsBytes(new Span<float>(ref scale)));
-        CheckScale(scale, row);
+        CheckScale(scale, row, _scales);
         MemoryMarshal.Write(destination.Scales, scale);
         Layout.Gather(Panel(row / Int8PanelLayout.Width), row % Int8PanelLayout.Width, MemoryMarshal.Cast<byte, sbyte>(destination.Codes));
-    }
-
-    public override void Read(long offset, Span<byte> destination)
-    {
-        var floats = MemoryMarshal.Cast<byte, float>(destination);
-        if (offset % sizeof(float) != 0 || destination.Length % sizeof(float) != 0) throw new CheckpointException($"{Name}: quantised weights are read in whole elements; got offset {offset}, {destination.Length} bytes.");
-        var row = new QuantizedRow(WeightFormat.Int8, Layout.Columns);
-        var values = new float[Layout.Columns];
-        for (long element = offset / sizeof(float); floats.Length > 0;)
-        {
-            int first = (int)(element % Layout.Columns), count = Math.Min(Layout.Columns - first, floats.Length);
-            ReadRow(checked((int)(element / Layout.Columns)), row);
-            row.Dequantize(values);
-            values.AsSpan(first, count).CopyTo(floats);
-            floats = floats[count..];
-            element += count;
-        }
     }
 
     ReadOnlySpan<byte> Panel(int index)
@@ -86,11 +67,5 @@ sealed class PanelledTensor : StoredTensor, IQuantizedRows, IInt8Panels
         _panels.Read(index * Layout.PanelBytes, bytes.AsSpan(0, (int)Layout.PanelBytes));
         s_last = (this, index, bytes);
         return bytes.AsSpan(0, (int)Layout.PanelBytes);
-    }
-
-    void CheckScale(float scale, int row)
-    {
-        if (!float.IsFinite(scale) || scale < 0)
-            throw new CheckpointException($"{_scales.File}: '{_scales.Name}' has {scale} in row {row}; scales are finite and not negative. Quantise the model again.");
     }
 }

@@ -12,7 +12,7 @@ namespace Earshot.Checkpoints;
 public sealed class QuantizedTensors : ITensorStore
 {
     readonly ITensorStore _stored;
-    readonly Dictionary<string, StoredTensor> _quantized = new(StringComparer.Ordinal);
+    readonly Dictionary<string, QuantizedMatrix> _quantized = new(StringComparer.Ordinal);
     readonly HashSet<string> _names;
 
     /// <exception cref="CheckpointException">A part of a quantised matrix is missing, or parts disagree.</exception>
@@ -46,7 +46,7 @@ public sealed class QuantizedTensors : ITensorStore
     public bool IsQuantized(string name) => _quantized.ContainsKey(name);
 
     /// <summary>The format that a tensor is quantised in, or null where it is not.</summary>
-    public WeightFormat? FormatOf(string name) => _quantized.TryGetValue(name, out var tensor) ? ((IQuantizedRows)tensor).Format : null;
+    public WeightFormat? FormatOf(string name) => _quantized.TryGetValue(name, out var tensor) ? tensor.Format : null;
 
     public StoredTensor? Find(string name) =>
         _quantized.TryGetValue(name, out var tensor) ? tensor : _names.Contains(name) ? _stored.Find(name) : null;
@@ -89,60 +89,24 @@ public sealed class QuantizedTensors : ITensorStore
         return shape;
     }
 
-    sealed class QuantizedTensor(string name, Shape shape, WeightFormat format, Dictionary<string, StoredTensor> parts) : StoredTensor(name, DType.F32, shape), IQuantizedRows
+    sealed class QuantizedTensor(string name, Shape shape, WeightFormat format, Dictionary<string, StoredTensor> parts) : QuantizedMatrix(name, shape, format)
     {
-        [ThreadStatic]
-        static (QuantizedRow? Row, float[] Values) s_buffers;
-
-        public WeightFormat Format => format;
-
-        public void ReadRow(int row, QuantizedRow destination)
+        public override void ReadRow(int row, QuantizedRow destination)
         {
             foreach (var (suffix, part) in parts)
             {
                 var bytes = WeightScheme.PartOf(destination, suffix);
                 part.Read((long)row * bytes.Length, bytes);
             }
-            if (DamagedScale(destination) is { } scale)
-                throw new CheckpointException($"{parts[WeightScheme.ScalesSuffix].File}: '{Name}{WeightScheme.ScalesSuffix}' has {scale} in row {row}; scales are finite{(format is WeightFormat.Int4Group32 or WeightFormat.Int4Group128 ? "" : " and not negative")}. Quantise the model again.");
-        }
-
-        public override void Read(long offset, Span<byte> destination)
-        {
-            var floats = MemoryMarshal.Cast<byte, float>(destination);
-            if (offset % sizeof(float) != 0 || destination.Length % sizeof(float) != 0) throw new CheckpointException($"{Name}: quantised weights are read in whole elements; got offset {offset}, {destination.Length} bytes.");
-            int columns = Shape[1];
-            var (row, values) = Buffers(columns);
-            for (long element = offset / sizeof(float); floats.Length > 0;)
+            var scales = parts[WeightScheme.ScalesSuffix];
+            if (Format is WeightFormat.Int8 or WeightFormat.Nf4)
             {
-                int first = (int)(element % columns), count = Math.Min(columns - first, floats.Length);
-                ReadRow(checked((int)(element / columns)), row);
-                row.Dequantize(values);
-                values.AsSpan(first, count).CopyTo(floats);
-                floats = floats[count..];
-                element += count;
+                foreach (float scale in MemoryMarshal.Cast<byte, float>(destination.Scales)) CheckScale(scale, row, scales);
+            }
+            else
+            {
+                foreach (var scale in destination.Int4Scales) CheckScale((float)scale, row, scales);
             }
         }
-
-        (QuantizedRow Row, float[] Values) Buffers(int columns)
-        {
-            if (s_buffers.Row is null || s_buffers.Row.Format != format || s_buffers.Row.Columns != columns)
-                s_buffers = (new QuantizedRow(format, columns), new float[columns]);
-            return (s_buffers.Row, s_buffers.Values);
-        }
-
-        static float? DamagedScale(QuantizedRow row)
-        {
-            if (row.Format is WeightFormat.Int8 or WeightFormat.Nf4)
-            {
-                foreach (float scale in MemoryMarshal.Cast<byte, float>(row.Scales)) if (!IsScale(scale)) return scale;
-                return null;
-            }
-            // Codes of int4 reach further down than up, so its scales may be of either sign.
-            foreach (var scale in row.Int4Scales) if (!Half.IsFinite(scale)) return (float)scale;
-            return null;
-        }
-
-        static bool IsScale(float value) => float.IsFinite(value) && value >= 0;
     }
 }
