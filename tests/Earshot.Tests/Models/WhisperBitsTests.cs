@@ -1,0 +1,69 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+using System.Security.Cryptography;
+using Earshot.Checkpoints;
+using Earshot.Compute.Cpu;
+using Earshot.Models;
+
+namespace Earshot.Tests.Models;
+
+/// <summary>
+/// What Whisper base computes, to the last bit, in every weight format: hashes of the encoder's output and of the logits of prompts, steps,
+/// beams and alignments. They were made before the model was taken apart into parts, and are the same on every processor that has the
+/// instructions. EARSHOT_UPDATE_SNAPSHOTS=1 writes them anew.
+/// </summary>
+public sealed class WhisperBitsTests
+{
+    const int Frames = 1100, Rows = 5;
+
+    [Theory]
+    [InlineData(InstructionSet.Avx2, "F32")]
+    [InlineData(InstructionSet.Avx2, "BF16")]
+    [InlineData(InstructionSet.Avx2, "Int8")]
+    [InlineData(InstructionSet.Avx2, "Int4Group32")]
+    [InlineData(InstructionSet.Avx2, "Nf4")]
+    [InlineData(InstructionSet.Portable, "Int8")]
+    public void Every_bit_is_what_it_was(InstructionSet set, string format)
+    {
+        Assert.SkipUnless(Avx2.IsSupported && Fma.IsSupported, "This processor has no AVX2, with which the hashes were made.");
+        var hashes = Compute(set, Enum.Parse<WeightFormat>(format));
+        var file = Path.Combine(TestData.RepositoryRoot, "tests", "goldens", "whisper-bits", $"{set}-{format}.txt");
+        if (Environment.GetEnvironmentVariable("EARSHOT_UPDATE_SNAPSHOTS") == "1")
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.WriteAllLines(file, hashes);
+        }
+        Assert.Equal(File.ReadAllLines(file), hashes);
+    }
+
+    static List<string> Compute(InstructionSet set, WeightFormat format)
+    {
+        using var checkpoint = WhisperCheckpoint.Open(TestModels.WhisperBase);
+        using var device = new CpuDevice(new CpuOptions { InstructionSet = set, Weights = format });
+        using var runtime = new CpuWhisperRuntime(checkpoint.Weights, checkpoint.Config, checkpoint.Generation, device, new RuntimeLimits { Windows = 1, Rows = Rows });
+        var features = WhisperBase.Features(WhisperBase.Samples("jfk.wav")).AsSpan(0, Frames * checkpoint.Config.NumMelBins);
+        var hashes = new List<string> { Hash("encoder", runtime.EncodeToArray(features, Frames)) };
+        using var audio = runtime.Encode(features, Frames);
+        using var decoder = runtime.CreateDecoder(audio, Rows);
+        int vocabulary = checkpoint.Config.VocabSize;
+        var logits = new float[12 * vocabulary];
+        decoder.Start([50361, 400, 50258, 50259, 50359, 50363], [2, 5], logits);
+        hashes.Add(Hash("prompt", logits.AsSpan(0, 2 * vocabulary)));
+        int[][] parents = [[0, 0, 1, 1, 4], [2, 1, 0, 3, 3], [0, 1, 2, 3, 4], [4, 4, 4, 4, 4]];
+        for (int step = 0; step < parents.Length; step++)
+        {
+            decoder.Step([400, 370, 452, 7177 + step, 6280], logits);
+            hashes.Add(Hash($"step {step}", logits.AsSpan(0, Rows * vocabulary)));
+            decoder.Reorder(parents[step]);
+        }
+        decoder.Truncate(8);
+        decoder.Extend([11, 456, 390], logits);
+        hashes.Add(Hash("extended", logits.AsSpan(0, 3 * vocabulary)));
+        var attention = decoder.Align([50258, 50259, 50359, 50363, 400, 370, 452, 7177, 6280, 11, 456, 50257], logits);
+        hashes.Add(Hash("attention", attention));
+        hashes.Add(Hash("aligned", logits.AsSpan(0, 12 * vocabulary)));
+        return hashes;
+    }
+
+    static string Hash(string what, ReadOnlySpan<float> values) => $"{what}: {Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(values)))[..32]}";
+}
