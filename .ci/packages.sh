@@ -62,7 +62,7 @@ blank_project() {
     echo '  <OutputType>Exe</OutputType><TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings><Nullable>enable</Nullable>'
     echo '  <TreatWarningsAsErrors>true</TreatWarningsAsErrors><NoWarn>CS1998</NoWarn>'
     echo '</PropertyGroup><ItemGroup>'
-    for id in Earshot Earshot.Onnx Earshot.Models.Base Earshot.Models.Speech Earshot.Models.Speakers; do
+    for id in Earshot Earshot.Evaluation Earshot.Onnx Earshot.Models.Base Earshot.Models.Speech Earshot.Models.Speakers; do
       echo "  <PackageReference Include=\"$id\" Version=\"$version\" />"
     done
     echo '</ItemGroup></Project>'
@@ -80,10 +80,10 @@ done
 
 quiet dotnet pack Earshot.slnx -c Release --no-build -o "$work/packed"
 version=$(dotnet msbuild src/Earshot -getProperty:Version)
-ids=(Earshot Earshot.Compute Earshot.Onnx Earshot.Models.Base Earshot.Models.Speech Earshot.Models.Speakers Earshot.Tool)
+ids=(Earshot Earshot.Compute Earshot.Evaluation Earshot.Onnx Earshot.Models.Base Earshot.Models.Speech Earshot.Models.Speakers Earshot.Tool)
 for id in "${ids[@]}"; do [ -f "$work/packed/$id.$version.nupkg" ] || fail "$id.$version.nupkg was not packed"; done
 [ "$(find "$work/packed" -name '*.nupkg' | wc -l)" -eq ${#ids[@]} ] || fail "packed, but not meant to be: $(ls "$work/packed")"
-for id in Earshot Earshot.Compute Earshot.Onnx; do [ -f "$work/packed/$id.$version.snupkg" ] || fail "$id has no symbols"; done
+for id in Earshot Earshot.Compute Earshot.Evaluation Earshot.Onnx; do [ -f "$work/packed/$id.$version.snupkg" ] || fail "$id has no symbols"; done
 ok "${#ids[@]} packages of version $version"
 
 configure > "$work/nuget.config"
@@ -92,7 +92,7 @@ export NUGET_PACKAGES=$work/packages
 cd "$work"
 quiet dotnet build blank -c Release
 ok "a blank project restores and builds, and so do the examples of the READMEs"
-for id in "${ids[@]:0:6}"; do
+for id in "${ids[@]:0:7}"; do
   package=packages/${id,,}/$version
   [ -f "$package/README.md" ] || fail "$id has no README.md"
   grep -q '<license type="expression">' "$package/${id,,}.nuspec" || fail "$id names no licence"

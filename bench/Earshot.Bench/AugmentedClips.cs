@@ -31,7 +31,8 @@ internal static class AugmentedClips
             for (int variant = 0; variant < variants; variant++)
             {
                 var random = new SeededRandom(SeededRandom.Derive(seed, (ulong)i << 32 | (uint)variant));
-                var name = string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(clips[i].Audio)}-{variant:00}.wav");
+                var name = string.Create(
+                    CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(clips[i].Audio)}-{variant:00}.wav");
                 WavWriter.Write(Path.Combine(folder, name), variant == 0 ? samples : Vary(samples, ref random), SampleRate);
                 lines.WriteLine(Line(clips[i], name));
             }

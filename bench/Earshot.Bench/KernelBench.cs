@@ -3,13 +3,17 @@ using System.Runtime.InteropServices;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Cpu.Kernels;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Bench;
 
 /// <summary>Matrix products of Whisper's shapes on every instruction set and format, against this machine's own peak.</summary>
 internal static unsafe class KernelBench
 {
-    static readonly (int Inputs, int Outputs)[] Shapes = [(384, 384), (384, 1536), (1536, 384), (512, 512), (512, 2048), (1280, 1280), (1280, 5120), (5120, 1280)];
+    static readonly (int Inputs, int Outputs)[] Shapes =
+    [
+        (384, 384), (384, 1536), (1536, 384), (512, 512), (512, 2048), (1280, 1280), (1280, 5120), (5120, 1280),
+    ];
 
     public static void Run(string filter, int threads)
     {
@@ -20,19 +24,25 @@ internal static unsafe class KernelBench
         var peaks = new Dictionary<PanelType, double> { [PanelType.F32] = machine.Gigaflops(WeightFormat.F32) };
         if (isa.HasBf16) peaks[PanelType.BF16] = machine.Gigaflops(WeightFormat.BF16);
         if (isa.HasVnni) peaks[PanelType.Int8] = machine.Gigaflops(WeightFormat.Int8);
-        double avx2 = new MachinePeaks(new CpuOptions { Threads = threads, InstructionSet = InstructionSet.Avx2 }).Gigaflops(WeightFormat.F32);
+        double avx2 = new MachinePeaks(new CpuOptions { Threads = threads, InstructionSet = InstructionSet.Avx2 })
+            .Gigaflops(WeightFormat.F32);
         Console.WriteLine($"peak F32 of AVX2: {avx2:F0} GFLOP/s");
         foreach (var (type, peak) in peaks) Console.WriteLine($"peak {type}: {peak:F0} GFLOP/s");
         Console.WriteLine($"read bandwidth: {bandwidth:F1} GB/s");
         var ofAvx2 = new Dictionary<PanelType, double> { [PanelType.F32] = avx2 };
         foreach (var set in Enum.GetValues<InstructionSet>().Where(set => set <= isa.Set))
         {
-            foreach (var format in Enum.GetValues<WeightFormat>())
+            foreach (var format in CpuDevice.Formats)
             {
                 if (!$"{set} {format}".Contains(filter, StringComparison.OrdinalIgnoreCase)) continue;
                 foreach (int rows in (int[])[1500, 8, 4, 1])
                 {
-                    foreach (var shape in Shapes) Measure(set, format, rows, shape, threads, set is InstructionSet.Avx2 or InstructionSet.Avx2Vnni ? ofAvx2 : peaks, bandwidth);
+                    foreach (var shape in Shapes)
+                    {
+                        Measure(
+                            set, format, rows, shape, threads, set is InstructionSet.Avx2 or InstructionSet.Avx2Vnni ? ofAvx2 : peaks,
+                            bandwidth);
+                    }
                 }
             }
         }
@@ -55,7 +65,7 @@ internal static unsafe class KernelBench
     {
         using var pool = new WorkerPool(Environment.ProcessorCount, KernelSet.For(null));
         var source = new ZeroSource(1280, 5120);
-        foreach (var format in Enum.GetValues<WeightFormat>())
+        foreach (var format in CpuDevice.Formats)
         {
             double seconds = Best(() => PackedMatrix.Pack(source, format, pool).Dispose());
             Console.WriteLine($"packing {format,-12} {1280 * 5120 / seconds / 1e6,6:F0} million weights a second");
@@ -82,9 +92,22 @@ internal static unsafe class KernelBench
         using var device = new CpuDevice(new CpuOptions { InstructionSet = set, Weights = format });
         int width = heads * size;
         float* q = Allocate(time * width), output = Allocate(time * width);
-        double seconds = Best(() => Attention.Run(device.Workers, new AttentionCall { Q = q, K = q, V = q, Output = output, Batch = 1, Time = time, HeadSize = size, Heads = new Heads(heads), Kernel = device.AttentionKernel }));
-        Console.WriteLine($"{set,-9} {format,-5} attention 1500², {heads,2} heads: {seconds * 1e6,9:F0} µs {4.0 * time * time * width / seconds / 1e9,6:F0} GFLOP/s");
-        using var memory = new CpuAttentionMemory(copies, time, width, new Heads(heads), device);
+        double seconds = Best(() => Attention.Run(device.Workers, new AttentionCall
+        {
+            Q = q,
+            K = q,
+            V = q,
+            Output = output,
+            Batch = 1,
+            Time = time,
+            HeadSize = size,
+            Heads = new Heads(heads),
+            Kernel = device.AttentionKernel,
+        }));
+        Console.WriteLine(
+            $"{set,-9} {format,-5} attention 1500², {heads,2} heads: {seconds * 1e6,9:F0} µs " +
+            $"{4.0 * time * time * width / seconds / 1e9,6:F0} GFLOP/s");
+        using var memory = new CpuCrossAttentionMemory(copies, time, width, new Heads(heads), device);
         for (int slot = 0; slot < copies; slot++) memory.Store(slot, time, q, q);
         foreach (int tokens in (int[])[1, 5])
         {
@@ -96,9 +119,22 @@ internal static unsafe class KernelBench
             }).ToArray();
             seconds = Best(() =>
             {
-                foreach (var layout in layouts) Attention.Run(device.Workers, new MemoryAttentionCall { Q = q, Output = output, HeadSize = size, Heads = new Heads(heads), Layout = layout, Memory = memory });
+                foreach (var layout in layouts)
+                {
+                    Attention.Run(device.Workers, new MemoryAttentionCall
+                    {
+                        Q = q,
+                        Output = output,
+                        HeadSize = size,
+                        Heads = new Heads(heads),
+                        Layout = layout,
+                        Memory = memory,
+                    });
+                }
             }) / copies;
-            Console.WriteLine($"{set,-9} {format,-5} memory of 1500, {heads,2} heads, {tokens} tokens: {seconds * 1e6,9:F1} µs {heads * (double)memory.Layout.Bytes / seconds / 1e9,6:F1} GB/s");
+            Console.WriteLine(
+                $"{set,-9} {format,-5} memory of 1500, {heads,2} heads, {tokens} tokens: " +
+                $"{seconds * 1e6,9:F1} µs {heads * (double)memory.Layout.Bytes / seconds / 1e9,6:F1} GB/s");
         }
         NativeMemory.AlignedFree(q);
         NativeMemory.AlignedFree(output);
@@ -117,7 +153,9 @@ internal static unsafe class KernelBench
         return best;
     }
 
-    static void Measure(InstructionSet set, WeightFormat format, int rows, (int Inputs, int Outputs) shape, int threads, Dictionary<PanelType, double> peaks, double bandwidth)
+    static void Measure(
+        InstructionSet set, WeightFormat format, int rows, (int Inputs, int Outputs) shape, int threads,
+        Dictionary<PanelType, double> peaks, double bandwidth)
     {
         using var pool = new WorkerPool(threads, KernelSet.For(set));
         var (inputs, outputs) = shape;
@@ -133,13 +171,16 @@ internal static unsafe class KernelBench
             long start = Stopwatch.GetTimestamp();
             foreach (var matrix in matrices)
             {
-                MatrixProduct.Run(pool, new LinearCall { X = x, XStride = inputs, Rows = rows, Weights = matrix, Bias = bias, Y = y, YStride = outputs });
+                MatrixProduct.Run(
+                    pool, new LinearCall { X = x, XStride = inputs, Rows = rows, Weights = matrix, Bias = bias, Y = y, YStride = outputs });
             }
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds / matrices.Length);
         }
         double operations = 2.0 * rows * inputs * outputs / best / 1e9, bytes = matrices[0].Bytes / best / 1e9;
         string ofPeak = peaks.TryGetValue(matrices[0].Kernel.Type, out double peak) ? $"{operations / peak,5:P0}" : "";
-        Console.WriteLine($"{set,-9} {format,-12} {rows,5} × {inputs,4} → {outputs,4}: {best * 1e6,9:F1} µs {operations,7:F0} GFLOP/s {ofPeak} {bytes,6:F1} GB/s {bytes / bandwidth,5:P0}");
+        Console.WriteLine(
+            $"{set,-9} {format,-12} {rows,5} × {inputs,4} → {outputs,4}: {best * 1e6,9:F1} µs {operations,7:F0} GFLOP/s {ofPeak} " +
+            $"{bytes,6:F1} GB/s {bytes / bandwidth,5:P0}");
         foreach (var matrix in matrices) matrix.Dispose();
         NativeMemory.AlignedFree(x);
         NativeMemory.AlignedFree(y);

@@ -1,10 +1,13 @@
 using System.Globalization;
 using Earshot.Bench;
+using Earshot.Compute.Quantization;
 
 switch (args)
 {
     case ["kernels", .. var rest]:
-        KernelBench.Run(rest is [var filter, ..] ? filter : "", rest is [_, var threads, ..] ? int.Parse(threads, CultureInfo.InvariantCulture) : Environment.ProcessorCount);
+        KernelBench.Run(
+            rest is [var filter, ..] ? filter : "",
+            rest is [_, var threads, ..] ? int.Parse(threads, CultureInfo.InvariantCulture) : Environment.ProcessorCount);
         return 0;
     case ["packing"]:
         KernelBench.RunPacking();
@@ -13,38 +16,58 @@ switch (args)
         KernelBench.RunAttention();
         return 0;
     case ["model", var shape]:
-        ModelBench.Run(shape);
+        await ModelBench.RunAsync(shape);
         return 0;
     case ["encoder", var shape, var format]:
-        ModelBench.RunEncoder(shape, Enum.Parse<Earshot.Compute.Cpu.WeightFormat>(format, ignoreCase: true));
+        await ModelBench.RunEncoderAsync(shape, WeightFormat.Parse(format));
         return 0;
     case ["streams", var shape, var format, var streams, var workers]:
-        ModelBench.RunStreams(shape, Enum.Parse<Earshot.Compute.Cpu.WeightFormat>(format, ignoreCase: true), int.Parse(streams, CultureInfo.InvariantCulture), int.Parse(workers, CultureInfo.InvariantCulture));
+        await ModelBench.RunStreamsAsync(shape, WeightFormat.Parse(format), int.Parse(streams, CultureInfo.InvariantCulture), int.Parse(
+            workers, CultureInfo.InvariantCulture));
         return 0;
     case ["windows", var shape]:
         ModelBench.RunWindows(shape);
         return 0;
     case ["peer", var shape, .. var more]:
-        PeerBench.Run(shape, more is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 7);
+        await PeerBench.RunAsync(shape, more is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 7);
         return 0;
     case ["augment", var manifest, var folder, .. var more]:
         AugmentedClips.Write(manifest, folder, Number(more, 0, 20), (ulong)Number(more, 1, 1));
         return 0;
     case ["agreement", var model, var manifest, .. var systems]:
-        Agreement.Run(model, manifest, systems);
+        await Agreement.RunAsync(model, manifest, systems);
         return 0;
     case ["speakers", .. var more]:
         SpeakerBench.Run(Number(more, 0, 15));
         return 0;
+    case ["outliers"]:
+        OutlierBench.Run();
+        return 0;
+    case ["outliers", var measured]:
+        OutlierBench.Run(measured);
+        return 0;
     case ["losses", var run, var baseline]:
         Losses.Run(run, baseline);
+        return 0;
+    case ["prefill", .. var more]:
+        PrefillBench.Run(Number(more, 0, 12), Number(more, 1, 2048), Number(more, 2, 4096), new Earshot.Compute.Cpu.CpuOptions
+        {
+            Weights = Earshot.Compute.Quantization.WeightFormat.Parse(more.Length > 3 ? more[3] : "f32", null),
+            Threads = more.Length > 4 ? Number(more, 4, 1) : null,
+        });
         return 0;
     case ["startup", var recording, var startRounds, .. var programs]:
         StartupBench.Run(recording, int.Parse(startRounds, CultureInfo.InvariantCulture), programs);
         return 0;
     default:
-        Console.Error.WriteLine("Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | windows SHAPE | peer SHAPE [ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... (such as int8,fc2=bf16) | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... | speakers [ROUNDS]");
+        Console.Error.WriteLine(
+            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model " +
+            "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | windows SHAPE | peer SHAPE " +
+            "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
+            "(such as int8,fc2=bf16) | outliers [MODEL] | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... " +
+            "| speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
         return 2;
 }
 
-static int Number(string[] arguments, int at, int otherwise) => at < arguments.Length ? int.Parse(arguments[at], CultureInfo.InvariantCulture) : otherwise;
+static int Number(string[] arguments, int at, int otherwise) =>
+    at < arguments.Length ? int.Parse(arguments[at], CultureInfo.InvariantCulture) : otherwise;

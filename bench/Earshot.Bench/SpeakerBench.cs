@@ -4,12 +4,15 @@ using Earshot.Checkpoints;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Measuring;
+using Earshot.Compute.Quantization;
 using Earshot.Models;
 using Earshot.Speakers;
 
 namespace Earshot.Bench;
 
-/// <summary>The speaker models in the box (found through EARSHOT_MODELS): time and share of the machine's float32 peak, interleaved.</summary>
+/// <summary>
+/// The speaker models in the box (found through EARSHOT_MODELS): time and share of the machine's float32 peak, interleaved.
+/// </summary>
 internal static class SpeakerBench
 {
     public static void Run(int rounds)
@@ -22,13 +25,18 @@ internal static class SpeakerBench
             double peak = new MachinePeaks(device.Options).Gigaflops(WeightFormat.F32);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{threads} threads, float32 peak {peak:F0} GFLOP/s"));
             var work = new List<(string Name, double Flops, Action Run)>();
-            foreach (int windows in (int[])[1, 8, 24]) work.Add(($"segmentation, {windows} windows of 10 s, each", windows * SegmentationFlops(segmentation), Segmentation(segmentation, windows)));
+            foreach (int windows in (int[])[1, 8, 24])
+            {
+                work.Add(($"segmentation, {windows} windows of 10 s, each", windows * SegmentationFlops(segmentation), Segmentation(
+                    segmentation, windows)));
+            }
             foreach (int seconds in (int[])[3, 10])
             {
                 var samples = Noise(seconds * 16_000);
                 var features = encoder.ComputeFeatures(samples);
                 work.Add(($"features of {seconds} s", 0, () => encoder.ComputeFeatures(samples)));
-                work.Add(($"embedding of {seconds} s", EmbeddingFlops(encoder, features.Length / 80), () => encoder.EmbedFeatures([features])));
+                work.Add(
+                    ($"embedding of {seconds} s", EmbeddingFlops(encoder, features.Length / 80), () => encoder.EmbedFeatures([features])));
             }
             Measure(work, rounds, peak);
         }
@@ -62,10 +70,14 @@ internal static class SpeakerBench
         }
         for (int i = 0; i < work.Count; i++)
         {
-            int parts = work[i].Name.Contains("each", StringComparison.Ordinal) ? int.Parse(work[i].Name.Split(' ')[1], CultureInfo.InvariantCulture) : 1;
+            int parts = work[i].Name.Contains("each", StringComparison.Ordinal)
+                ? int.Parse(work[i].Name.Split(' ')[1], CultureInfo.InvariantCulture)
+                : 1;
             double median = Median(wall[i]), least = wall[i].Min();
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"  {work[i].Name}: median {median / parts:F1} ms, least {least / parts:F1} ms, processor {Median(processor[i]) / parts:F1} ms; {work[i].Flops / parts / 1e9:F2} GFLOP, {work[i].Flops / median / 1e6 / peak:P0} of peak (least {work[i].Flops / least / 1e6 / peak:P0})"));
+                $"  {work[i].Name}: median {median / parts:F1} ms, least {least / parts:F1} ms, " +
+                $"processor {Median(processor[i]) / parts:F1} ms; {work[i].Flops / parts / 1e9:F2} GFLOP, " +
+                $"{work[i].Flops / median / 1e6 / peak:P0} of peak (least {work[i].Flops / least / 1e6 / peak:P0})"));
         }
     }
 
@@ -74,7 +86,9 @@ internal static class SpeakerBench
         using var checkpoint = SafetensorsCheckpoint.Open(BundledModels.Require(BundledModels.SpeakerSegmentation));
         var (backend, config) = (new MeasuringBackend(), segmentation.Config);
         var w = new Scope(PyannoteSegmentationModel.Prepare(checkpoint, config));
-        PyannoteSegmentationModel.Classify(PyannoteSegmentationModel.Encode(backend.Input(new Shape(1, config.WindowSamples, 1)), w, config), w, config, segmentation.Powerset.Count);
+        PyannoteSegmentationModel.Classify(
+            PyannoteSegmentationModel.Encode(backend.Input(new Shape(1, config.WindowSamples, 1)), w, config), w, config,
+            segmentation.Powerset.Count);
         return backend.Total.Flops;
     }
 
@@ -82,7 +96,8 @@ internal static class SpeakerBench
     {
         using var checkpoint = SafetensorsCheckpoint.Open(BundledModels.Require(BundledModels.SpeakerEmbedding));
         var backend = new MeasuringBackend();
-        CamPlusModel.Embed(backend.Input(new Shape(1, frames, 80)), new Scope(CamPlusModel.Prepare(checkpoint, encoder.Config)), encoder.Config);
+        CamPlusModel.Embed(
+            backend.Input(new Shape(1, frames, 80)), new Scope(CamPlusModel.Prepare(checkpoint, encoder.Config)), encoder.Config);
         return backend.Total.Flops;
     }
 

@@ -24,11 +24,16 @@ static partial class StartupBench
         {
             foreach (var row in rows) row.Measure();
         }
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"program",-50} {"whole, s",9} {"model, s",9} {"rest, s",9} {"load, ms",9} {"peak, MB",9}"));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{"program",-50} {"whole, s",9} {"model, s",9} {"rest, s",9} {"load, ms",9} {"peak, MB",9}"));
         foreach (var row in rows) Console.WriteLine(row.Line());
         var last = rows[^1];
         if (last.IsOurs) return;
-        foreach (var row in rows.Where(row => row.IsOurs)) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.Name}: {row.RatioTo(last):0.00} × {last.Name}'s time (median of the rounds' ratios)"));
+        foreach (var row in rows.Where(row => row.IsOurs))
+        {
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"{row.Name}: {row.RatioTo(last):0.00} × {last.Name}'s time (median of the rounds' ratios)"));
+        }
     }
 
     static ProcessStartInfo Ours(string path, string recording)
@@ -36,14 +41,24 @@ static partial class StartupBench
         bool byDotnet = path.EndsWith(".dll", StringComparison.OrdinalIgnoreCase);
         var start = new ProcessStartInfo(byDotnet ? "dotnet" : path);
         if (byDotnet) start.ArgumentList.Add(path);
-        foreach (var argument in (string[])["transcribe", recording, "--verbose", "--threads", Threads.ToString(CultureInfo.InvariantCulture)]) start.ArgumentList.Add(argument);
+        foreach (var argument in (string[])[
+            "transcribe", recording, "--verbose", "--threads", Threads.ToString(CultureInfo.InvariantCulture),
+        ])
+        {
+            start.ArgumentList.Add(argument);
+        }
         return start;
     }
 
     static ProcessStartInfo? Peer(string recording)
     {
-        if (Environment.GetEnvironmentVariable("EARSHOT_WHISPER_CPP") is not { Length: > 0 } program || Environment.GetEnvironmentVariable("EARSHOT_WHISPER_CPP_MODEL") is not { Length: > 0 } model) return null;
-        return new ProcessStartInfo(program, ["-m", model, "-f", recording, "-t", Threads.ToString(CultureInfo.InvariantCulture), "-l", "auto", "-nt"]);
+        if (Environment.GetEnvironmentVariable("EARSHOT_WHISPER_CPP") is not { Length: > 0 } program
+            || Environment.GetEnvironmentVariable("EARSHOT_WHISPER_CPP_MODEL") is not { Length: > 0 } model)
+        {
+            return null;
+        }
+        return new ProcessStartInfo(
+            program, ["-m", model, "-f", recording, "-t", Threads.ToString(CultureInfo.InvariantCulture), "-l", "auto", "-nt"]);
     }
 
     sealed record Row(string Path, ProcessStartInfo Start, bool IsOurs)
@@ -63,14 +78,18 @@ static partial class StartupBench
             var text = process.StandardOutput.ReadToEnd();
             process.WaitForExit();
             double whole = Stopwatch.GetElapsedTime(started).TotalSeconds;
-            if (process.ExitCode != 0 || text.Length == 0) throw new InvalidOperationException($"{Path} ended with {process.ExitCode}: {talk.Result}");
+            if (process.ExitCode != 0 || text.Length == 0)
+                throw new InvalidOperationException($"{Path} ended with {process.ExitCode}: {talk.Result}");
             var times = ModelTimes().Match(talk.Result);
             var load = LoadTime().Match(talk.Result);
-            _runs.Add((whole, times.Success ? Number(times, 1) + Number(times, 2) : double.NaN, load.Success ? Number(load, 1) : double.NaN, ChildPeak(talk.Result)));
+            _runs.Add((whole, times.Success ? Number(times, 1) + Number(times, 2) : double.NaN, load.Success
+                ? Number(load, 1)
+                : double.NaN, ChildPeak(talk.Result)));
         }
 
         public string Line() => string.Create(CultureInfo.InvariantCulture,
-            $"{Path,-50} {Median(run => run.Whole),9:0.000} {Median(run => run.Model),9:0.000} {Median(run => run.Whole - run.Model),9:0.000} {Median(run => run.Load),9:0} {Median(run => run.Peak),9:0}");
+            $"{Path,-50} {Median(run => run.Whole),9:0.000} {Median(run => run.Model),9:0.000} " +
+            $"{Median(run => run.Whole - run.Model),9:0.000} {Median(run => run.Load),9:0} {Median(run => run.Peak),9:0}");
 
         public double RatioTo(Row other) => Middle([.. _runs.Zip(other._runs, (ours, theirs) => ours.Whole / theirs.Whole)]);
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Earshot.Onnx.Graph;
-using Earshot.Onnx.Runtime;
+using Earshot.Onnx.Native;
 
 namespace Earshot.Cli;
 
@@ -53,7 +53,8 @@ internal static class Application
             default:
                 terminal.Fail($"unexpected {exception.GetType().Name}: {exception.Message}", exception);
                 terminal.Error.WriteLine(
-                    "This is a defect in Earshot, not in what you did. Please report it with the command line, what `earshot --version` says, and the output with --verbose added.");
+                    "This is a defect in Earshot, not in what you did. Please report it with the command line, " +
+                    "what `earshot --version` says, and the output with --verbose added.");
                 return ExitCode.Unexpected;
         }
     }

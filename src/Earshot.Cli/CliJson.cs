@@ -19,7 +19,9 @@ namespace Earshot.Cli;
 [JsonSerializable(typeof(IReadOnlyList<SpeakerRate>))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
-    /// <summary>Snake case and indented; letters beyond ASCII stay as they are, since this is read by people and programs and never put into HTML.</summary>
+    /// <summary>
+    /// Snake case and indented; letters beyond ASCII stay as they are, since this is read by people and programs and never put into HTML.
+    /// </summary>
     public static CliJson Readable { get; } = With(indented: true);
 
     /// <summary>The same without line ends, for an object a line.</summary>

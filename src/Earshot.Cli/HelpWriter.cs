@@ -11,7 +11,8 @@ internal static class HelpWriter
     public static void Write(Command command, Terminal terminal, TextWriter output)
     {
         bool onTerminal = ReferenceEquals(output, terminal.Out) ? terminal.OutIsTerminal : terminal.ErrorIsTerminal;
-        var page = new Page(output, onTerminal ? Math.Clamp(terminal.Width(), 60, 120) : 100, title => terminal.Paint(title, "1", onTerminal));
+        var page = new Page(
+            output, onTerminal ? Math.Clamp(terminal.Width(), 60, 120) : 100, title => terminal.Paint(title, "1", onTerminal));
         page.Paragraph(command.Description ?? "");
         page.Title("Usage");
         page.Line($"  {Usage(command)}");
@@ -23,7 +24,8 @@ internal static class HelpWriter
         if (command.Subcommands.Count > 0)
         {
             page.Title("Commands");
-            foreach (var child in command.Subcommands.Where(child => !child.Hidden)) page.Row($"  {child.Name}", FirstSentence(child.Description ?? ""));
+            foreach (var child in command.Subcommands.Where(child => !child.Hidden))
+                page.Row($"  {child.Name}", FirstSentence(child.Description ?? ""));
         }
         if (command.Arguments.Count > 0)
         {
@@ -67,7 +69,8 @@ internal static class HelpWriter
     }
 
     static IEnumerable<Option> Inherited(Command command) =>
-        command.Parents.OfType<Command>().SelectMany(parent => parent.Options.Where(option => option.Recursive && !option.Hidden).Concat(Inherited(parent)));
+        command.Parents.OfType<Command>()
+            .SelectMany(parent => parent.Options.Where(option => option.Recursive && !option.Hidden).Concat(Inherited(parent)));
 
     static string Usage(Command command)
     {

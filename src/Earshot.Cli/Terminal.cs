@@ -115,7 +115,8 @@ internal sealed class Terminal
         return null;
     }
 
-    static StreamWriter Redirected(Stream stream) => new(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true };
+    static StreamWriter Redirected(Stream stream) =>
+        new(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true };
 
     static int WidthOfConsole()
     {

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Earshot.Metrics;
+using Earshot.Tokenizers;
 
 namespace Earshot.Cli;
 
@@ -24,13 +24,16 @@ internal static class UsageErrors
     public static string PathOf(CommandResult result) =>
         result.Parent is CommandResult parent ? $"{PathOf(parent)} {result.Command.Name}" : "earshot";
 
-    /// <summary>A misspelt option that was taken for a file: it begins with a dash, stands before any <c>--</c>, and no such file exists.</summary>
+    /// <summary>
+    /// A misspelt option that was taken for a file: it begins with a dash, stands before any <c>--</c>, and no such file exists.
+    /// </summary>
     static string? UnknownOption(ParseResult parsed)
     {
         var arguments = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).ToHashSet();
         return parsed.Tokens
             .TakeWhile(token => token.Type != TokenType.DoubleDash)
-            .FirstOrDefault(token => arguments.Contains(token) && token.Value.Length > 1 && token.Value[0] == '-' && !Path.Exists(token.Value))?.Value;
+            .FirstOrDefault(
+                token => arguments.Contains(token) && token.Value.Length > 1 && token.Value[0] == '-' && !Path.Exists(token.Value))?.Value;
     }
 
     static string Suggestion(ParseResult parsed, string token)

@@ -20,4 +20,17 @@ public enum Activation
 
     /// <summary>The magnitude.</summary>
     Abs,
+
+    Tanh,
+
+    /// <summary>
+    /// GELU by a hyperbolic tangent, x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) / 2: <c>gelu_new</c> and <c>gelu_pytorch_tanh</c>.
+    /// </summary>
+    GeluTanh,
+
+    /// <summary>x·sigmoid(1.702·x): <c>quick_gelu</c>.</summary>
+    QuickGelu,
+
+    /// <summary>x where it is positive, else eˣ − 1.</summary>
+    Elu,
 }

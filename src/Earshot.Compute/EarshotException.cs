@@ -1,6 +1,8 @@
 namespace Earshot;
 
-/// <summary>The base of every failure that Earshot reports on purpose: its message says what, where, expected, got, and what to do.</summary>
+/// <summary>
+/// The base of every failure that Earshot reports on purpose: its message says what, where, expected, got, and what to do.
+/// </summary>
 public abstract class EarshotException : Exception
 {
     protected EarshotException(string message) : base(message) { }
@@ -22,4 +24,14 @@ public sealed class ModelException : EarshotException
     public ModelException(string message) : base(message) { }
 
     public ModelException(string message, Exception? innerException) : base(message, innerException) { }
+}
+
+/// <summary>
+/// More was asked for at once than a model, a device or a server was opened for; nothing was begun. Trying again later may do.
+/// </summary>
+public sealed class OverloadedException : EarshotException
+{
+    public OverloadedException(string message) : base(message) { }
+
+    public OverloadedException(string message, Exception? innerException) : base(message, innerException) { }
 }

@@ -25,7 +25,9 @@ public sealed class Parameter
     /// <summary>The checkpoint that it came from, for messages.</summary>
     public string Location { get; }
 
-    /// <summary>The form that <paramref name="owner"/> made of this parameter for <paramref name="use"/>, making it on the first call only.</summary>
+    /// <summary>
+    /// The form that <paramref name="owner"/> made of this parameter for <paramref name="use"/>, making it on the first call only.
+    /// </summary>
     internal TForm Prepare<TForm>(object owner, string use, Func<Parameter, TForm> make) where TForm : class
     {
         if (TryFind<TForm>(owner, use, out var form)) return form;

@@ -11,6 +11,7 @@ public sealed class Scope
     readonly ConcurrentDictionary<string, Scope> _children = new();
     readonly ConcurrentDictionary<int, Scope> _numbered = new();
     readonly ConcurrentDictionary<string, Parameter?> _parameters = new();
+    readonly ConcurrentDictionary<string, bool> _present = new();
     readonly ConcurrentDictionary<string, Parameter> _all;
     readonly ITensorStore _store;
 
@@ -44,22 +45,27 @@ public sealed class Scope
     /// <exception cref="CheckpointException">It is missing, or its shape is another.</exception>
     public Parameter Parameter(string name, Shape expected) =>
         Optional(name, expected)
-        ?? throw new CheckpointException($"{_store.Location}: tensor '{FullName(name)}' is missing; expected it with shape {expected}. The checkpoint does not fit its config.json, or is incomplete.");
+        ?? throw new CheckpointException(
+            $"{_store.Location}: tensor '{FullName(name)}' is missing; expected it with shape {expected}. " +
+            "The checkpoint does not fit its config.json, or is incomplete.");
 
     /// <summary>The parameter of a name, or null where the checkpoint has none.</summary>
     /// <exception cref="CheckpointException">Its shape is not the expected one.</exception>
     public Parameter? Optional(string name, Shape expected)
     {
-        if (!_parameters.TryGetValue(name, out var parameter)) parameter = _parameters.GetOrAdd(name, Load(name));
+        if (!_parameters.TryGetValue(name, out var parameter)) parameter = _parameters.GetOrAdd(name, Load(name, expected));
         if (parameter is not null && parameter.Shape != expected)
         {
-            throw new CheckpointException($"{_store.Location}: tensor '{parameter.Name}' has shape {parameter.Shape}, expected {expected}. The checkpoint does not fit its config.json.");
+            throw new CheckpointException(
+                $"{_store.Location}: tensor '{parameter.Name}' has shape {parameter.Shape}, expected {expected}. " +
+                "The checkpoint does not fit its config.json.");
         }
         return parameter;
     }
 
     /// <summary>Whether the checkpoint has a tensor of a name here.</summary>
-    public bool Has(string name) => _store.Find(FullName(name)) is not null;
+    public bool Has(string name) =>
+        _present.TryGetValue(name, out bool present) ? present : _present.GetOrAdd(name, _store.Find(FullName(name)) is not null);
 
     public override string ToString() => Path;
 
@@ -67,9 +73,11 @@ public sealed class Scope
 
     string FullName(string name) => Path.Length == 0 ? name : $"{Path}.{name}";
 
-    Parameter? Load(string name)
+    Parameter? Load(string name, Shape expected)
     {
-        var stored = _store.Find(FullName(name));
+        var stored = _store.Find(FullName(name), expected);
+        // A store may make what it is asked for: it is there from now on.
+        if (stored is not null) _present[name] = true;
         // Two scopes of one path may meet here at once; both must get the same parameter, since backends keep packed weights on it.
         return stored is null ? null : _all.GetOrAdd(stored.Name, _ => new Parameter(stored, _store.Location));
     }

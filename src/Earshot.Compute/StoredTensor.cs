@@ -26,7 +26,10 @@ public abstract class StoredTensor
     /// <summary>Where in <see cref="File"/> the elements begin, in bytes.</summary>
     public virtual long FileOffset => 0;
 
-    /// <summary>Copies bytes of the elements (little-endian, row-major), beginning <paramref name="offset"/> bytes in; safe on several threads at once.</summary>
+    /// <summary>
+    /// Copies bytes of the elements (little-endian, row-major), beginning <paramref name="offset"/> bytes in; safe on several threads at
+    /// once.
+    /// </summary>
     public abstract void Read(long offset, Span<byte> destination);
 }
 
@@ -41,4 +44,10 @@ public interface ITensorStore
 
     /// <summary>The tensor of a name, or null where there is none.</summary>
     StoredTensor? Find(string name);
+
+    /// <summary>
+    /// The tensor of a name for a model that expects a shape; a store that makes tensors makes it then, one that has them may have another
+    /// shape.
+    /// </summary>
+    StoredTensor? Find(string name, Shape expected) => Find(name);
 }

@@ -11,4 +11,14 @@ public abstract class Tensor
     public abstract DType Type { get; }
 
     public static Tensor operator +(Tensor left, Tensor right) => left.Backend.Add(left, right);
+
+    public static Tensor operator -(Tensor left, Tensor right) => left.Backend.Subtract(left, right);
+
+    public static Tensor operator *(Tensor left, Tensor right) => left.Backend.Multiply(left, right);
+
+    public static Tensor operator /(Tensor left, Tensor right) => left.Backend.Divide(left, right);
+
+    public static Tensor operator +(Tensor x, float addend) => x.Backend.Scale(x, 1, addend);
+
+    public static Tensor operator *(Tensor x, float factor) => x.Backend.Scale(x, factor);
 }

@@ -3,13 +3,24 @@ namespace Earshot.Compute;
 // Convolutional and recurrent networks over sequences.
 public static partial class TensorOperations
 {
-    /// <summary>Convolution over images: parameters <c>weight</c> (size, in, height, width) and, where the checkpoint has it, <c>bias</c> (size).</summary>
+    /// <summary>
+    /// Convolution over images: parameters <c>weight</c> (size, in / groups, height, width) and, where the checkpoint has it, <c>bias</c>
+    /// (size).
+    /// </summary>
     public static Tensor Convolve2d(this Tensor x, Scope w, int size, (int Height, int Width) kernel, Convolution2d convolution) =>
         x.Backend.Convolve2d(
             x,
-            w.Parameter("weight", new Shape(size, x.Shape[^1], kernel.Height, kernel.Width)),
+            w.Parameter("weight", new Shape(size, x.Shape[^1] / convolution.Groups, kernel.Height, kernel.Width)),
             w.Optional("bias", new Shape(size)),
             convolution);
+
+    /// <summary>
+    /// The reverse of a strided convolution: parameters <c>weight</c> (in, size, kernel) and, where the checkpoint has it, <c>bias</c>
+    /// (size).
+    /// </summary>
+    public static Tensor ConvolveTransposed(this Tensor x, Scope w, int size, int kernel, ConvolutionTransposed convolution) =>
+        x.Backend.ConvolveTransposed(
+            x, w.Parameter("weight", new Shape(x.Shape[^1], size, kernel)), w.Optional("bias", new Shape(size)), convolution);
 
     /// <summary>A factor and an addend for each element of the last dimension: parameters <c>scale</c> and <c>shift</c>.</summary>
     public static Tensor Affine(this Tensor x, Scope w, Activation activation = Activation.None)
@@ -44,16 +55,18 @@ public static partial class TensorOperations
 
     public static Tensor MeanAndDeviation(this Tensor x) => x.Backend.MeanAndDeviation(x);
 
-    public static Tensor Multiply(this Tensor left, Tensor right) => left.Backend.Multiply(left, right);
-
-    public static Tensor LogSoftmax(this Tensor x) => x.Backend.LogSoftmax(x);
-
     /// <summary>
     /// A layer of an LSTM over whole sequences: parameters <c>weight_ih_l{layer}</c>, <c>weight_hh_l{layer}</c>, <c>bias_ih_l{layer}</c>,
     /// <c>bias_hh_l{layer}</c>, in PyTorch's layout, and the same with <c>_reverse</c> where it goes both ways.
     /// </summary>
     public static Tensor Lstm(this Tensor x, Scope w, int layer, int size, bool bidirectional) =>
-        x.Backend.Lstm(x, LstmWeights(w, $"l{layer}", x.Shape[^1], size), bidirectional ? LstmWeights(w, $"l{layer}_reverse", x.Shape[^1], size) : null);
+        x.Backend.Lstm(
+            x, LstmWeights(w, $"l{layer}", x.Shape[^1], size),
+            bidirectional ? LstmWeights(w, $"l{layer}_reverse", x.Shape[^1], size) : null);
+
+    /// <summary>One step of a layer of an LSTM, whose parameters are named as those of <see cref="Lstm"/>.</summary>
+    public static Tensor LstmStep(this Tensor x, Scope w, int layer, int size, RecurrentState state) =>
+        x.Backend.LstmStep(x, LstmWeights(w, $"l{layer}", x.Shape[^1], size), state);
 
     static LstmWeights LstmWeights(Scope w, string suffix, int inputs, int size) => new(
         w.Parameter($"weight_ih_{suffix}", new Shape(4 * size, inputs)),

@@ -56,7 +56,8 @@ public class BadInputTests
 
         Assert.Equal(ExitCode.Ok, run.ExitCode);
         Assert.Contains("longer", run.Output);
-        Assert.Single(run.Error.Split('\n'), line => line.StartsWith($"earshot: '{path}' at 00:00:00.7: the FLAC frame at byte 18905 has check sum", StringComparison.Ordinal));
+        Assert.Single(run.Error.Split('\n'), line => line.StartsWith(
+            $"earshot: '{path}' at 00:00:00.7: the FLAC frame at byte 18905 has check sum", StringComparison.Ordinal));
         Assert.Contains("has check sum", strict.AssertOneLine(ExitCode.SomeFailed));
         Assert.Empty(strict.Output);
     }
@@ -68,7 +69,8 @@ public class BadInputTests
     public async Task A_model_with_a_file_missing_is_one_line_that_names_it(string missing)
     {
         using var folder = new TemporaryFolder();
-        LinkModel(folder, name => !name.Contains(missing, StringComparison.Ordinal) && !(missing == "tokenizer" && name is "vocabulary.bin" or "vocab.json" or "merges.txt"));
+        LinkModel(folder, name => !name.Contains(missing, StringComparison.Ordinal)
+            && !(missing == "tokenizer" && name is "vocabulary.bin" or "vocab.json" or "merges.txt"));
         var run = await CommandRun.OfAsync("transcribe", TestRecordings.Jfk, "-m", folder.Path);
         Assert.Contains(missing, run.AssertOneLine(ExitCode.Model));
         Assert.Empty(run.Output);
@@ -79,7 +81,8 @@ public class BadInputTests
     {
         using var folder = new TemporaryFolder();
         var model = LinkModel(folder, name => name != "config.json");
-        File.WriteAllText(folder["config.json"], File.ReadAllText(Path.Combine(model, "config.json")).Replace("\"encoder_layers\": 6", "\"encoder_layers\": 8", StringComparison.Ordinal));
+        File.WriteAllText(folder["config.json"], File.ReadAllText(Path.Combine(model, "config.json"))
+            .Replace("\"encoder_layers\": 6", "\"encoder_layers\": 8", StringComparison.Ordinal));
         var run = await CommandRun.OfAsync("transcribe", TestRecordings.Jfk, "-m", folder.Path);
         Assert.Contains("model.encoder.layers.6", run.AssertOneLine(ExitCode.Model));
     }
@@ -121,7 +124,8 @@ public class BadInputTests
     static string LinkModel(TemporaryFolder folder, Func<string, bool> wanted)
     {
         var model = TestModels.WhisperBase;
-        foreach (var file in Directory.GetFiles(model).Where(file => wanted(Path.GetFileName(file)))) File.CreateSymbolicLink(folder[Path.GetFileName(file)], file);
+        foreach (var file in Directory.GetFiles(model).Where(file => wanted(Path.GetFileName(file))))
+            File.CreateSymbolicLink(folder[Path.GetFileName(file)], file);
         return model;
     }
 

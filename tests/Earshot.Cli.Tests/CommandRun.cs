@@ -3,11 +3,17 @@ namespace Earshot.Cli.Tests;
 /// <summary>A run of the program within the test: what it wrote, and its exit code.</summary>
 internal sealed record CommandRun(int ExitCode, string Output, string Error)
 {
-    public static async Task<CommandRun> OfAsync(IReadOnlyList<string> args, Stream? input = null, CancellationToken cancellationToken = default)
+    public static async Task<CommandRun> OfAsync(
+        IReadOnlyList<string> args, Stream? input = null, CancellationToken cancellationToken = default)
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
-        var terminal = new Terminal { Out = TextWriter.Synchronized(output), Error = TextWriter.Synchronized(error), OpenInput = () => input ?? Stream.Null };
+        var terminal = new Terminal
+        {
+            Out = TextWriter.Synchronized(output),
+            Error = TextWriter.Synchronized(error),
+            OpenInput = () => input ?? Stream.Null,
+        };
         int exitCode = await Application.RunAsync(args, terminal, cancellationToken);
         return new CommandRun(exitCode, output.ToString(), error.ToString());
     }
@@ -21,7 +27,8 @@ internal sealed record CommandRun(int ExitCode, string Output, string Error)
     public string AssertOneLineAfter(string said, int exitCode)
     {
         Assert.Equal(exitCode, ExitCode);
-        var lines = Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.Contains(said, StringComparison.Ordinal)).ToList();
+        var lines =
+            Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.Contains(said, StringComparison.Ordinal)).ToList();
         Assert.True(lines.Count == 1, Error);
         Assert.StartsWith("earshot: ", lines[0]);
         return lines[0];

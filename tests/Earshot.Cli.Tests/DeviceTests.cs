@@ -45,7 +45,8 @@ public sealed class DeviceTests(DeviceTests.Export export) : IClassFixture<Devic
         NativeRuntime.Require();
         var exported = await _export.FolderAsync();
         var cuda = await TranscribeAsync("-m", exported, "--device", "cuda");
-        if (cuda.ExitCode != ExitCode.Ok) Assert.Contains("None of the wished execution providers (cuda) can be used", cuda.AssertOneLine(ExitCode.Model));
+        if (cuda.ExitCode != ExitCode.Ok)
+            Assert.Contains("None of the wished execution providers (cuda) can be used", cuda.AssertOneLine(ExitCode.Model));
         var any = await TranscribeAsync("-m", exported, "--device", "tensorrt,cuda,onnx-cpu", "--verbose");
         Assert.Equal(ExitCode.Ok, any.ExitCode);
         Assert.Contains("ask not what your country can do", any.Output);
@@ -83,8 +84,12 @@ public sealed class DeviceTests(DeviceTests.Export export) : IClassFixture<Devic
     [InlineData("transcribe a.wav --device banana", "There is no execution provider 'banana'")]
     [InlineData("transcribe a.wav --device cuda,cuda", "twice")]
     [InlineData("transcribe a.wav --device onnx-cpu --isa avx2", "--isa is for Earshot's own kernels")]
-    [InlineData("transcribe a.wav --device onnx-cpu --quantize nf4", "Nf4 weights are for Earshot's own kernels")]
-    [InlineData("transcribe a.wav --device onnx-cpu --precision bf16", "BF16 weights are for Earshot's own kernels")]
+    [InlineData("transcribe a.wav --device onnx-cpu --quantize nf4", "nf4 weights are for Earshot's own kernels")]
+    [InlineData("transcribe a.wav --device onnx-cpu --precision bf16", "bf16 weights are for Earshot's own kernels")]
+    [InlineData("transcribe a.wav --device onnx-cpu --weights int8-outliers", "int8-outliers weights are for Earshot's own kernels")]
+    [InlineData(
+        "transcribe a.wav --device onnx-cpu --weights int8,fc2=f32", "--weights with exceptions, or fast, is for Earshot's own kernels")]
+    [InlineData("transcribe a.wav --device onnx-cpu --weights fast", "--weights with exceptions, or fast, is for Earshot's own kernels")]
     [InlineData("transcribe a.wav --device onnx-cpu --draft tiny", "--draft is for Earshot's own kernels")]
     [InlineData("transcribe a.wav --draft tiny --beam-size 5", "--draft needs greedy decoding; --beam-size 5 excludes it")]
     [InlineData("export", "--output")]
@@ -105,8 +110,14 @@ public sealed class DeviceTests(DeviceTests.Export export) : IClassFixture<Devic
         NativeRuntime.Require();
         using var folder = new TemporaryFolder();
         folder.Copy(Jfk(), "jfk.wav");
-        var manifest = folder.Write("manifest.json", """[{"file": "jfk.wav", "reference": "And so my fellow Americans ask not what your country can do for you ask what you can do for your country."}]"""u8);
-        var kept = await CommandRun.OfAsync("export", Model(), "-o", folder["int8"], "--precision", "int8", "--gate", manifest, "--no-word-times");
+        var manifest = folder.Write(
+            "manifest.json",
+            """
+            [{"file": "jfk.wav",
+              "reference": "And so my fellow Americans ask not what your country can do for you ask what you can do for your country."}]
+            """u8);
+        var kept = await CommandRun.OfAsync(
+            "export", Model(), "-o", folder["int8"], "--precision", "int8", "--gate", manifest, "--no-word-times");
         Assert.True(kept.ExitCode == ExitCode.Ok, kept.Error);
         Assert.Matches(@"Checked on 1 clips: word error rate \d+\.\d\d % before, \d+\.\d\d % after", kept.Error);
         Assert.Contains("model.onnx_data", kept.Output);
@@ -118,10 +129,12 @@ public sealed class DeviceTests(DeviceTests.Export export) : IClassFixture<Devic
     {
         NativeRuntime.Require();
         using var folder = new TemporaryFolder();
-        foreach (var clip in (string[])["kerstin-de_rhasspy-0773.flac", "nathalie-nl_rhasspy_1151.flac"]) folder.Copy(TestRecordings.Path(clip), clip);
+        foreach (var clip in (string[])["kerstin-de_rhasspy-0773.flac", "nathalie-nl_rhasspy_1151.flac"])
+            folder.Copy(TestRecordings.Path(clip), clip);
         // Four bits with scales that nobody searched are too few for a model this small: it mishears other languages than English.
         var manifest = folder.Write("manifest.json", """
-            [{"file": "kerstin-de_rhasspy-0773.flac", "reference": "Auch den bei der Kopfjagd erbeuteten Schädeln werden Kräfte zugeschrieben.", "language": "de"},
+            [{"file": "kerstin-de_rhasspy-0773.flac", "language": "de",
+              "reference": "Auch den bei der Kopfjagd erbeuteten Schädeln werden Kräfte zugeschrieben."},
              {"file": "nathalie-nl_rhasspy_1151.flac", "reference": "Ja, vind je het gek dat je honger hebt?", "language": "nl"}]
             """u8);
         var run = await CommandRun.OfAsync("export", Model(), "-o", folder["int4"], "--precision", "int4-blocks", "--gate", manifest);
@@ -137,7 +150,9 @@ public sealed class DeviceTests(DeviceTests.Export export) : IClassFixture<Devic
         using var folder = new TemporaryFolder();
         var export = await CommandRun.OfAsync("export", "--random", "tiny", "-o", folder["out"], "--target", "portable", "--no-word-times");
         Assert.True(export.ExitCode == ExitCode.Ok, export.Error);
-        Assert.Equal(["out/config.json", "out/decoder_model.onnx", "out/earshot.json", "out/encoder_model.onnx", "out/model.onnx_data"], folder.Files());
+        Assert.Equal(
+            ["out/config.json", "out/decoder_model.onnx", "out/earshot.json", "out/encoder_model.onnx", "out/model.onnx_data"],
+            folder.Files());
         var run = await CommandRun.OfAsync("transcribe", Jfk(), "-m", folder["out"], "--device", "onnx-cpu");
         Assert.Contains("tokenizer", run.AssertOneLine(ExitCode.Model));
     }
@@ -152,7 +167,13 @@ public sealed class DeviceTests(DeviceTests.Export export) : IClassFixture<Devic
             // The cache's place is the process' environment.
             var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
             start.Environment["HF_HUB_CACHE"] = folder["cache/hub"];
-            foreach (var word in (string[])[Path.Combine(AppContext.BaseDirectory, "Earshot.Cli.dll"), "transcribe", Jfk(), "-m", Model(), "--device", "onnx-cpu", "--beam-size", "1"]) start.ArgumentList.Add(word);
+            foreach (var word in (string[])[
+                Path.Combine(AppContext.BaseDirectory, "Earshot.Cli.dll"), "transcribe", Jfk(), "-m", Model(), "--device", "onnx-cpu",
+                "--beam-size", "1",
+            ])
+            {
+                start.ArgumentList.Add(word);
+            }
             using var process = Process.Start(start)!;
             var output = process.StandardOutput.ReadToEndAsync();
             var error = await process.StandardError.ReadToEndAsync();
@@ -189,7 +210,9 @@ public sealed class DeviceTests(DeviceTests.Export export) : IClassFixture<Devic
         var graphs = json.RootElement.GetProperty("graphs").EnumerateArray().ToList();
         Assert.Equal(3, graphs.Count);
         Assert.Equal("input_features", graphs[0].GetProperty("inputs")[0].GetProperty("name").GetString());
-        Assert.Contains(graphs[0].GetProperty("constants").EnumerateArray(), constants => constants.TryGetProperty("file", out var file) && file.GetString() == "model.onnx_data");
+        Assert.Contains(
+            graphs[0].GetProperty("constants").EnumerateArray(),
+            constants => constants.TryGetProperty("file", out var file) && file.GetString() == "model.onnx_data");
         Assert.Contains("exported in Float32", (await CommandRun.OfAsync("inspect", exported)).Output);
         using var own = JsonDocument.Parse((await CommandRun.OfAsync("models", "show", Model(), "--json")).Output);
         using var shown = JsonDocument.Parse((await CommandRun.OfAsync("models", "show", exported, "--json")).Output);

@@ -18,7 +18,8 @@ public class FileNameTests
     public void Patterns_find_files(string pattern, string expected)
     {
         using var folder = new TemporaryFolder();
-        foreach (var name in (string[])["a.wav", "b.wav", "c.flac", ".hidden.wav", "sub/d.wav", "sub/deep/e.wav", "sub/.git/f.wav"]) folder.Write(name, []);
+        foreach (var name in (string[])["a.wav", "b.wav", "c.flac", ".hidden.wav", "sub/d.wav", "sub/deep/e.wav", "sub/.git/f.wav"])
+            folder.Write(name, []);
         var found = Glob.Expand(folder.Path + "/" + pattern).Select(path => Path.GetRelativePath(folder.Path, path).Replace('\\', '/'));
         Assert.Equal(expected.Replace("./", "", StringComparison.Ordinal).Split(' ', StringSplitOptions.RemoveEmptyEntries), found);
     }

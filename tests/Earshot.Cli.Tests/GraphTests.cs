@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Earshot.Onnx;
 using Earshot.Onnx.Graph;
-using Earshot.Onnx.Runtime;
+using Earshot.Onnx.Native;
 
 namespace Earshot.Cli.Tests;
 
@@ -21,7 +21,9 @@ public class GraphTests
         var difference = run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1];
         Assert.Matches("^(The one output is equal|Largest difference of 1 output: [0-9.]+e-(6|7|8|9) in 'y', )", difference);
         Assert.DoesNotContain(": 0 changes", run.Output);
-        Assert.Contains(": 0 changes", (await CommandRun.OfAsync("optimize", folder["gelu.onnx"], "-o", folder["out/fused.onnx"], "--overwrite", "--verbose")).Output);
+        Assert.Contains(
+            ": 0 changes",
+            (await CommandRun.OfAsync("optimize", folder["gelu.onnx"], "-o", folder["out/fused.onnx"], "--overwrite", "--verbose")).Output);
         Assert.Equal(["gelu.onnx", "out/fused.onnx"], folder.Files());
     }
 
@@ -45,7 +47,8 @@ public class GraphTests
     public async Task A_damaged_npy_file_is_one_line(string type, string shape, int bytes, string expected)
     {
         using var folder = new TemporaryFolder();
-        var run = await CommandRun.OfAsync("optimize", Gelu(folder), "-o", folder["out.onnx"], "--input", $"x={folder.Write("x.npy", Npy(type, shape, bytes))}");
+        var run = await CommandRun.OfAsync(
+            "optimize", Gelu(folder), "-o", folder["out.onnx"], "--input", $"x={folder.Write("x.npy", Npy(type, shape, bytes))}");
         Assert.Contains(expected, run.AssertOneLine(ExitCode.Usage));
         Assert.False(File.Exists(folder["out.onnx"]));
     }
@@ -58,7 +61,8 @@ public class GraphTests
         var model = Gelu(folder);
         for (int length = 0; length < whole.Length; length += 3)
         {
-            var run = await CommandRun.OfAsync("optimize", model, "-o", folder["out.onnx"], "--input", $"x={folder.Write("x.npy", whole.AsSpan(0, length))}");
+            var run = await CommandRun.OfAsync(
+                "optimize", model, "-o", folder["out.onnx"], "--input", $"x={folder.Write("x.npy", whole.AsSpan(0, length))}");
             run.AssertOneLine(ExitCode.Usage);
         }
     }
@@ -83,7 +87,8 @@ public class GraphTests
         using var folder = new TemporaryFolder();
         var model = Gelu(folder);
         var before = File.ReadAllBytes(model);
-        Assert.Contains("the model itself", (await CommandRun.OfAsync("optimize", model, "-o", model, "--overwrite")).AssertOneLine(ExitCode.Usage));
+        Assert.Contains(
+            "the model itself", (await CommandRun.OfAsync("optimize", model, "-o", model, "--overwrite")).AssertOneLine(ExitCode.Usage));
         var mine = folder.Write("mine.onnx", "mine"u8);
         Assert.Contains("--overwrite replaces", (await CommandRun.OfAsync("optimize", model, "-o", mine)).AssertOneLine(ExitCode.Usage));
         Assert.Equal("mine", File.ReadAllText(mine));
@@ -99,7 +104,9 @@ public class GraphTests
         Snapshot.Match(run.Output.Replace(folder["gelu.onnx"], "gelu.onnx", StringComparison.Ordinal), "inspect-graph.txt");
         using var json = JsonDocument.Parse((await CommandRun.OfAsync("inspect", folder["gelu.onnx"], "--json")).Output);
         Assert.Equal(17, json.RootElement.GetProperty("operator_sets").GetProperty("ai.onnx").GetInt64());
-        Assert.Equal(["batch", "16"], json.RootElement.GetProperty("inputs")[0].GetProperty("shape").EnumerateArray().Select(size => size.GetString()));
+        Assert.Equal(
+            ["batch", "16"],
+            json.RootElement.GetProperty("inputs")[0].GetProperty("shape").EnumerateArray().Select(size => size.GetString()));
         Assert.Equal(6, json.RootElement.GetProperty("operators").EnumerateArray().Sum(entry => entry.GetProperty("count").GetInt32()));
         Assert.False(json.RootElement.TryGetProperty("operations", out _));
     }
@@ -109,7 +116,10 @@ public class GraphTests
     {
         using var folder = new TemporaryFolder();
         // A graph that claims two gigabytes, and text.
-        foreach (var path in (string[])[folder.Write("huge.onnx", [0x3A, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 1]), folder.Write("text.onnx", "Dear diary"u8), folder.Write("empty.onnx", [])])
+        foreach (var path in (string[])[
+            folder.Write("huge.onnx", [0x3A, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 1]), folder.Write("text.onnx", "Dear diary"u8),
+            folder.Write("empty.onnx", []),
+        ])
         {
             Assert.Contains(path, (await CommandRun.OfAsync("inspect", path)).AssertOneLine(ExitCode.Model));
             Assert.Contains(path, (await CommandRun.OfAsync("optimize", path, "-o", folder["out"])).AssertOneLine(ExitCode.Model));
@@ -124,7 +134,8 @@ public class GraphTests
     public void Models_that_compute_something_else_differ(string before, string after, double relative)
     {
         NativeRuntime.Require();
-        var difference = Assert.Single(ModelComparison.Compare(() => Elementwise(before), () => Elementwise(after), new ComparisonOptions { OtherDimensions = 50 }));
+        var difference = Assert.Single(
+            ModelComparison.Compare(() => Elementwise(before), () => Elementwise(after), new ComparisonOptions { OtherDimensions = 50 }));
         Assert.Equal("y", difference.Name);
         Assert.InRange(difference.Relative, relative == 2 ? 1.5 : relative, relative);
         Assert.Equal(relative == 0, difference.Absolute == 0);
@@ -134,7 +145,8 @@ public class GraphTests
     public void Inputs_too_large_to_make_are_refused()
     {
         NativeRuntime.Require();
-        var exception = Assert.Throws<OnnxRuntimeException>(() => ModelComparison.Compare(() => Elementwise("Neg"), () => Elementwise("Neg"), new ComparisonOptions { OtherDimensions = 1L << 40 }));
+        var exception = Assert.Throws<OnnxRuntimeException>(() => ModelComparison.Compare(
+            () => Elementwise("Neg"), () => Elementwise("Neg"), new ComparisonOptions { OtherDimensions = 1L << 40 }));
         Assert.Contains("choose smaller dimensions", exception.Message);
     }
 
@@ -151,7 +163,8 @@ public class GraphTests
         var graph = new GraphBuilder("main", 17);
         var random = new Random(1);
         var weights = Enumerable.Range(0, 16 * 16).Select(_ => random.NextSingle() - 0.5f).ToArray();
-        var x = graph.Node("MatMul", graph.Input("x", OnnxElementType.Float32, "batch", 16), graph.Initializer("weights", TensorData.Of<float>(weights, 16, 16)));
+        var x = graph.Node("MatMul", graph.Input("x", OnnxElementType.Float32, "batch", 16), graph.Initializer(
+            "weights", TensorData.Of<float>(weights, 16, 16)));
         var erf = graph.Node("Erf", graph.Node("Div", x, graph.Constant(MathF.Sqrt(2))));
         graph.Output("y", graph.Node("Mul", graph.Node("Mul", x, graph.Node("Add", erf, graph.Constant(1f))), graph.Constant(0.5f)));
         graph.Build().Save(folder["gelu.onnx"]);

@@ -34,7 +34,8 @@ public partial class HelpTests
             foreach (var example in command.Examples)
             {
                 var words = QuotedWords().Matches(example.CommandLine.Split('|')[0]).Select(word => word.Value.Trim('"', '\''));
-                var parsed = root.Parse([.. words.SkipWhile(word => word != "earshot").Skip(1).TakeWhile(word => word is not (">" or "<"))]);
+                var parsed = root.Parse(
+                    [.. words.SkipWhile(word => word != "earshot").Skip(1).TakeWhile(word => word is not (">" or "<"))]);
                 Assert.True(parsed.Errors.Count == 0, $"{example.CommandLine}: {string.Join(" ", parsed.Errors)}");
             }
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Earshot.Cli.Inspection;
 using Earshot.Tests.Models;
 
 namespace Earshot.Cli.Tests;
@@ -57,7 +58,8 @@ public class InspectTests
         Assert.Equal(Flops(random), Flops(real));
 
         static IEnumerable<(string?, double)> Flops(JsonDocument json) =>
-            json.RootElement.GetProperty("stages").EnumerateArray().Select(stage => (stage.GetProperty("name").GetString(), stage.GetProperty("flops").GetDouble())).ToList();
+            json.RootElement.GetProperty("stages").EnumerateArray()
+                .Select(stage => (stage.GetProperty("name").GetString(), stage.GetProperty("flops").GetDouble())).ToList();
     }
 
     [Fact]
@@ -74,9 +76,55 @@ public class InspectTests
     {
         using var small = await JsonAsync("inspect", TestModels.WhisperBase, "--json");
         // The files are these bytes and their headers.
-        long files = Directory.GetFiles(TestModels.WhisperBase, "*.safetensors").Sum(file => new FileInfo(file).Length), told = small.RootElement.GetProperty("weight_bytes").GetInt64();
+        long files = Directory.GetFiles(TestModels.WhisperBase, "*.safetensors").Sum(file => new FileInfo(file).Length),
+            told = small.RootElement.GetProperty("weight_bytes").GetInt64();
         Assert.InRange(files - told, 1, 100_000);
         Assert.Contains("int8", small.RootElement.GetProperty("parts").GetRawText());
+    }
+
+    [Theory]
+    [InlineData("campplus-zh-en-common-advanced", "campplus", "CAMPPlus", "speaker encoder")]
+    [InlineData("pyannote-segmentation-3.0", "pyannote-segmentation-3.0", "PyanNet", "segmentation")]
+    public async Task Models_of_voices_are_all_used_and_agree_with_their_shapes(
+        string folder, string shape, string architecture, string stage)
+    {
+        using var real = await JsonAsync("inspect", Path.Combine(TestData.RepositoryRoot, "models", folder), "--json");
+        using var random = await JsonAsync("inspect", "--random", shape, "--json");
+        Assert.Equal(architecture, real.RootElement.GetProperty("architecture").GetString());
+        Assert.Equal(0, real.RootElement.GetProperty("unused_tensors").GetArrayLength());
+        Assert.Equal(stage, real.RootElement.GetProperty("stages")[0].GetProperty("name").GetString());
+        Assert.Equal(
+            real.RootElement.GetProperty("stages")[0].GetProperty("flops").GetDouble(),
+            random.RootElement.GetProperty("stages")[0].GetProperty("flops").GetDouble());
+        Assert.Equal(real.RootElement.GetProperty("sizes").GetRawText(), random.RootElement.GetProperty("sizes").GetRawText());
+    }
+
+    [Fact]
+    public async Task Sizes_keep_their_names_for_programs()
+    {
+        using var json = await JsonAsync("inspect", "--random", "tiny.en", "--json");
+        var sizes = json.RootElement.GetProperty("sizes");
+        Assert.Equal(
+            [
+                "width", "encoder_layers", "decoder_layers", "heads", "mel_bins", "vocabulary", "audio_positions", "text_positions",
+                "multilingual",
+            ],
+            sizes.EnumerateObject().Select(size => size.Name));
+        Assert.Equal((384, 1500, false), (sizes.GetProperty("width")
+            .GetInt32(), sizes.GetProperty("audio_positions").GetInt32(), sizes.GetProperty("multilingual").GetBoolean()));
+    }
+
+    [Fact]
+    public void Parts_are_called_by_two_words_of_their_names()
+    {
+        var names = new PartNames(
+            ["model.encoder.conv1.weight", "model.encoder.layers.0.fc1.weight", "model.decoder.layers.10.fc1.weight", "proj_out.weight"]);
+        Assert.Equal("encoder conv", names.Of("model.encoder.conv1.weight"));
+        Assert.Equal("encoder layers", names.Of("model.encoder.layers.0.fc1.weight"));
+        Assert.Equal("proj out", names.Of("proj_out.weight"));
+        var other = new PartNames(["head.layer1.0.conv1.weight", "lstm.weight_ih_l0", "scale"]);
+        Assert.Equal(
+            ["head layer", "lstm", "scale"], [other.Of("head.layer1.0.conv1.weight"), other.Of("lstm.weight_ih_l0"), other.Of("scale")]);
     }
 
     [Fact]
@@ -84,8 +132,10 @@ public class InspectTests
     {
         var folder = TestModels.WhisperBase;
         using var temporary = new TemporaryFolder();
-        foreach (var file in Directory.GetFiles(folder).Where(file => file.Contains("safetensors", StringComparison.Ordinal))) File.CreateSymbolicLink(temporary[Path.GetFileName(file)], file);
-        File.WriteAllText(temporary["config.json"], File.ReadAllText(Path.Combine(folder, "config.json")).Replace("\"decoder_layers\": 6", "\"decoder_layers\": 7", StringComparison.Ordinal));
+        foreach (var file in Directory.GetFiles(folder).Where(file => file.Contains("safetensors", StringComparison.Ordinal)))
+            File.CreateSymbolicLink(temporary[Path.GetFileName(file)], file);
+        File.WriteAllText(temporary["config.json"], File.ReadAllText(Path.Combine(folder, "config.json"))
+            .Replace("\"decoder_layers\": 6", "\"decoder_layers\": 7", StringComparison.Ordinal));
         var run = await CommandRun.OfAsync("inspect", temporary.Path);
         Assert.Contains("model.decoder.layers.6", run.AssertOneLine(ExitCode.Model));
         Assert.Empty(run.Output);
@@ -102,7 +152,7 @@ public class InspectTests
     }
 
     [Theory]
-    [InlineData("inspect --random enormous", "No Whisper model is called 'enormous'")]
+    [InlineData("inspect --random enormous", "No model is called 'enormous'")]
     [InlineData("inspect no/such-model", "(To download: earshot models pull no/such-model)")]
     [InlineData("inspect ./no/such/folder", "is neither a folder nor a model's name")]
     public async Task A_model_that_is_not_there_is_exit_code_3(string commandLine, string expected)

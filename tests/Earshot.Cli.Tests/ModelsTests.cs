@@ -63,7 +63,9 @@ public sealed class ModelsTests : IDisposable
         var boxed = Assert.Single(json.RootElement.EnumerateArray(), model => model.GetProperty("name").GetString() == "base");
         Assert.Equal(("box", "ready"), (boxed.GetProperty("where").GetString(), boxed.GetProperty("state").GetString()));
         Assert.True(Directory.Exists(boxed.GetProperty("folder").GetString()));
-        Assert.Contains(json.RootElement.EnumerateArray(), model => model.GetProperty("short_names").EnumerateArray().Any(name => name.GetString() == "tiny"));
+        Assert.Contains(
+            json.RootElement.EnumerateArray(),
+            model => model.GetProperty("short_names").EnumerateArray().Any(name => name.GetString() == "tiny"));
     }
 
     [Fact]

@@ -38,7 +38,7 @@ public class ProcessTests
     {
         using var process = Start("inspect", "--random", "nothing-known");
         var output = process.StandardOutput.ReadToEndAsync();
-        Assert.StartsWith("earshot: No Whisper model", await process.StandardError.ReadToEndAsync());
+        Assert.StartsWith("earshot: No model is called", await process.StandardError.ReadToEndAsync());
         Assert.Empty(await output);
         await process.WaitForExitAsync();
         Assert.Equal(ExitCode.Model, process.ExitCode);

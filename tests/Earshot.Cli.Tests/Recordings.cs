@@ -33,7 +33,8 @@ internal static class Recordings
     {
         var samples = Samples(path);
         var both = new byte[samples.Length * 2];
-        for (int i = 0; i < samples.Length; i += 2) samples.AsSpan(i, 2).CopyTo(both.AsSpan((2 * i) + (i < switchAt.TotalSeconds * 32_000 ? 0 : 2)));
+        for (int i = 0; i < samples.Length; i += 2)
+            samples.AsSpan(i, 2).CopyTo(both.AsSpan((2 * i) + (i < switchAt.TotalSeconds * 32_000 ? 0 : 2)));
         return [.. Header(both.Length, channels: 2, 16_000), .. both];
     }
 

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Earshot.Cli.Tests;
 
-/// <summary>Text compared with a file that a reader has checked; set EARSHOT_UPDATE_SNAPSHOTS to write the files anew, then read them.</summary>
+/// <summary>
+/// Text compared with a file that a reader has checked; set EARSHOT_UPDATE_SNAPSHOTS to write the files anew, then read them.
+/// </summary>
 internal static class Snapshot
 {
     public static void Match(string actual, string name, [CallerFilePath] string caller = "")

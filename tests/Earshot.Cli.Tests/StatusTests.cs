@@ -12,7 +12,9 @@ public class StatusTests
     [InlineData(30, 60, 10, 72, "━━━━━━━━━━━━────────────  50 %  0:30 / 1:00  3.0× real time  0:10 left")]
     [InlineData(5, null, 10, 100, "talk.wav  0:05 done  0.5× real time")]
     public void Progress_is_a_bar_with_speed_and_time_left(int processed, int? total, int elapsed, int width, string expected) =>
-        Assert.Equal(expected, TranscriptProgress.Line(TimeSpan.FromSeconds(processed), total is { } t ? TimeSpan.FromSeconds(t) : null, TimeSpan.FromSeconds(elapsed), "talk.wav", width));
+        Assert.Equal(expected, TranscriptProgress.Line(
+            TimeSpan.FromSeconds(processed), total is { } t ? TimeSpan.FromSeconds(t) : null, TimeSpan.FromSeconds(elapsed),
+            "talk.wav", width));
 
     [Fact]
     public void The_status_line_makes_way_for_text()

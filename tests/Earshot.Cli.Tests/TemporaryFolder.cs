@@ -24,7 +24,8 @@ internal sealed class TemporaryFolder : IDisposable
 
     /// <summary>The names of all files, in order, folders with slashes.</summary>
     public string[] Files() =>
-        [.. _folder.EnumerateFiles("*", SearchOption.AllDirectories).Select(file => System.IO.Path.GetRelativePath(Path, file.FullName).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+        [.. _folder.EnumerateFiles("*", SearchOption.AllDirectories)
+            .Select(file => System.IO.Path.GetRelativePath(Path, file.FullName).Replace('\\', '/')).Order(StringComparer.Ordinal)];
 
     public void Dispose() => _folder.Delete(recursive: true);
 }

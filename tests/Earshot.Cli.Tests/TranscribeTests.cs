@@ -107,8 +107,11 @@ public class TranscribeTests
     [Fact]
     public async Task The_model_in_the_box_is_taken_where_none_is_named()
     {
-        var run = await CommandRun.OfAsync("transcribe", Jfk(), "--beam-size", "1", "--temperature", "0", "--word-timestamps", "-f", "json", "--clip", "0-11,100-200");
-        Assert.Equal("is 11.0 s long: the clip from 1:40 on lies after its end, and nothing is transcribed for it.", run.AssertOneLine(ExitCode.Ok).Split("' ")[1]);
+        var run = await CommandRun.OfAsync(
+            "transcribe", Jfk(), "--beam-size", "1", "--temperature", "0", "--word-timestamps", "-f", "json", "--clip", "0-11,100-200");
+        Assert.Equal(
+            "is 11.0 s long: the clip from 1:40 on lies after its end, and nothing is transcribed for it.",
+            run.AssertOneLine(ExitCode.Ok).Split("' ")[1]);
         using var json = JsonDocument.Parse(run.Output);
         Assert.Equal("en", json.RootElement.GetProperty("language").GetString());
         var segments = json.RootElement.GetProperty("segments").EnumerateArray().ToList();
@@ -137,7 +140,8 @@ public class TranscribeTests
         Assert.Matches(@"<v channel 0>and so,? my fellow americans", vtt);
         Assert.Matches(@"<v channel 1>.*what you can do for your country", vtt);
         using var json = JsonDocument.Parse(File.ReadAllText(folder["out/call.json"]));
-        Assert.Equal([0, 1], json.RootElement.GetProperty("segments").EnumerateArray().Select(segment => segment.GetProperty("channel").GetInt32()).Distinct());
+        Assert.Equal([0, 1], json.RootElement.GetProperty("segments").EnumerateArray()
+            .Select(segment => segment.GetProperty("channel").GetInt32()).Distinct());
         var right = await TranscribeAsync(path, "--channel", "right");
         Assert.DoesNotContain("americans", right.Output.ToLowerInvariant());
         Assert.DoesNotContain("channel", right.Output.ToLowerInvariant());
@@ -176,7 +180,8 @@ public class TranscribeTests
         using var folder = new TemporaryFolder();
         var recording = folder.Write("long.wav", Recordings.Repeat(Jfk(), times: 60));
         using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(1));
-        var run = await CommandRun.OfAsync(["transcribe", recording, "-o", folder["out.txt"], .. Fast()], cancellationToken: cancellation.Token);
+        var run = await CommandRun.OfAsync(
+            ["transcribe", recording, "-o", folder["out.txt"], .. Fast()], cancellationToken: cancellation.Token);
         Assert.Equal("earshot: cancelled.", run.AssertOneLine(ExitCode.Cancelled));
         Assert.Equal(["long.wav"], folder.Files());
     }
@@ -190,6 +195,12 @@ public class TranscribeTests
     [InlineData("transcribe a.wav --clip 5-8 --vad", "--clip cannot be used with --vad")]
     [InlineData("transcribe a.wav --temperature 0,hot", "--temperature is '0,hot'")]
     [InlineData("transcribe a.wav --quantize int8 --precision f32", "exclude each other")]
+    [InlineData("transcribe a.wav --weights int8 --precision f32", "--weights int8 and --precision f32 exclude each other")]
+    [InlineData("transcribe a.wav --weights f32 --quantize nf4", "--weights f32 and --quantize nf4 exclude each other")]
+    [InlineData("transcribe a.wav --weights f16", "--weights: 'f16' is nothing that weights are computed in; expected saved, fast, f32")]
+    [InlineData("transcribe a.wav --weights int8,fc2", "--weights: 'fc2' is no exception")]
+    [InlineData("quantize m -o out --to nf4 --outliers 6", "--outliers keeps columns beside int8; --to is nf4")]
+    [InlineData("quantize m -o out --outliers 1", "--outliers is '1'; expected")]
     [InlineData("transcribe a.wav --max-line-count 2", "--max-line-count needs --max-line-width")]
     [InlineData("transcribe a.wav --logprob-threshold high", "or none")]
     [InlineData("transcribe a.wav --beam-size 0", "--beam-size is '0'; expected a whole number from 1 to 64")]

@@ -24,9 +24,11 @@ public sealed class CpuBackendTests : IDisposable
     public void Linear_with_everything_fused(int rows, int inputs, int outputs)
     {
         var store = new MemoryStore().AddRandom("fc.weight", _random, outputs, inputs).AddRandom("fc.bias", _random, outputs);
-        float[] x = Values(rows * inputs), residual = Values(rows * outputs), w = store.Find("fc.weight")!.ToFloats(), b = store.Find("fc.bias")!.ToFloats();
+        float[] x = Values(rows * inputs), residual = Values(rows * outputs), w = store.Find("fc.weight")!.ToFloats(),
+            b = store.Find("fc.bias")!.ToFloats();
         var input = _backend.Input(x, new Shape(1, rows, inputs));
-        var y = CpuBackend.Read(input.Linear(new Scope(store) / "fc", outputs, Activation.Gelu, _backend.Input(residual, new Shape(1, rows, outputs))));
+        var y = CpuBackend.Read(
+            input.Linear(new Scope(store) / "fc", outputs, Activation.Gelu, _backend.Input(residual, new Shape(1, rows, outputs))));
         for (int r = 0; r < rows; r++)
         {
             for (int o = 0; o < outputs; o++)
@@ -47,7 +49,8 @@ public sealed class CpuBackendTests : IDisposable
         const int batch = 2, time = 9, inputs = 5, outputs = 7, kernel = 3;
         var store = new MemoryStore().AddRandom("conv.weight", _random, outputs, inputs, kernel).AddRandom("conv.bias", _random, outputs);
         float[] x = Values(batch * time * inputs), w = store.Find("conv.weight")!.ToFloats(), b = store.Find("conv.bias")!.ToFloats();
-        var y = _backend.Input(x, new Shape(batch, time, inputs)).Convolve(new Scope(store) / "conv", outputs, kernel, new Convolution(stride, left, right, reflect));
+        var y = _backend.Input(x, new Shape(batch, time, inputs))
+            .Convolve(new Scope(store) / "conv", outputs, kernel, new Convolution(stride, left, right, reflect));
         int steps = (time + left + right - kernel) / stride + 1;
         Assert.Equal(new Shape(batch, steps, outputs), y.Shape);
         var values = CpuBackend.Read(y);
@@ -78,7 +81,8 @@ public sealed class CpuBackendTests : IDisposable
     public void Attention_within_sequences(bool causal, int heads, int kvHeads)
     {
         const int batch = 2, time = 37, size = 8;
-        float[] q = Values(batch * time * heads * size), k = Values(batch * time * kvHeads * size), v = Values(batch * time * kvHeads * size);
+        float[] q = Values(batch * time * heads * size), k = Values(batch * time * kvHeads * size),
+            v = Values(batch * time * kvHeads * size);
         var y = CpuBackend.Read(_backend.Attention(
             _backend.Input(q, new Shape(batch, time, heads * size)),
             _backend.Input(k, new Shape(batch, time, kvHeads * size)),
@@ -106,11 +110,17 @@ public sealed class CpuBackendTests : IDisposable
     public void Cached_attention_follows_reordered_rows()
     {
         const int heads = 2, size = 4, width = heads * size;
-        using var cache = _backend.CreateCache(3, 8, width, new Heads(heads));
+        var pages = new PageTable(3);
+        for (int row = 0; row < 3; row++) pages.Grow(pages.AddRow(), 1);
+        using var cache = _backend.CreateCache(pages, width, new Heads(heads));
         var layout = new BatchLayout();
         float[] k = Values(3 * width), v = Values(3 * width);
         Attend(layout, cache, [0, 1, 2], 0, k, v);
-        cache.Reorder([0, 1, 2], [2, 0, 0], 1);
+        pages.Reorder([0, 1, 2], [2, 0, 0], 1);
+        for (int row = 0; row < 3; row++)
+        {
+            if (pages.Grow(row, 2) is { } copy) cache.CopyPage(copy);
+        }
         float[] k2 = Values(3 * width), v2 = Values(3 * width), q = Values(3 * width);
         var y = Attend(layout, cache, [0, 1, 2], 1, k2, v2, q);
         int[] parents = [2, 0, 0];
@@ -133,19 +143,22 @@ public sealed class CpuBackendTests : IDisposable
         const int heads = 3, size = 8, width = heads * size, positions = 41;
         using var memory = _backend.CreateMemory(2, 64, width, new Heads(heads));
         float[] k = Values(positions * width), v = Values(positions * width), q = Values(2 * width);
-        _backend.Remember(_backend.Input(k, new Shape(1, positions, width)), _backend.Input(v, new Shape(1, positions, width)), memory, 1);
+        _backend.StoreMemory(
+            _backend.Input(k, new Shape(1, positions, width)), _backend.Input(v, new Shape(1, positions, width)), memory, 1);
         var layout = new BatchLayout();
         layout.Add(0, 0, 1);
         layout.Add(1, 0, 1);
         var query = _backend.Input(q, new Shape(2, width));
-        var y = CpuBackend.Read(_backend.AttentionOver(query, memory, layout, new Heads(heads))).ToArray();
-        var weights = _backend.AttentionWeights(query, memory, layout, new Heads(heads), [2, 0]);
+        var y = CpuBackend.Read(_backend.CrossAttention(query, memory, layout, new Heads(heads))).ToArray();
+        var weights = _backend.CrossAttentionWeights(query, memory, layout, new Heads(heads), [2, 0]);
         Assert.Equal(new Shape(2, 2, positions), weights.Shape);
         for (int t = 0; t < 2; t++)
         {
             for (int h = 0; h < heads; h++)
             {
-                var expected = Attend(q.AsSpan(t * width + h * size, size), positions, (p, d) => k[p * width + h * size + d], (p, d) => v[p * width + h * size + d]);
+                var expected = Attend(
+                    q.AsSpan(t * width + h * size, size), positions, (p, d) => k[p * width + h * size + d],
+                    (p, d) => v[p * width + h * size + d]);
                 for (int d = 0; d < size; d++) Assert.Equal(expected[d], y[t * width + h * size + d], 1e-4);
             }
         }
@@ -156,7 +169,9 @@ public sealed class CpuBackendTests : IDisposable
     public void Layer_norm_has_mean_zero_and_variance_one_before_its_weights()
     {
         const int size = 100;
-        var store = new MemoryStore().Add("n.weight", [.. Enumerable.Repeat(2f, size)], size).Add("n.bias", [.. Enumerable.Repeat(3f, size)], size);
+        var store = new MemoryStore()
+            .Add("n.weight", [.. Enumerable.Repeat(2f, size)], size)
+            .Add("n.bias", [.. Enumerable.Repeat(3f, size)], size);
         float[] x = [.. Values(2 * size).Select(value => value * 50 + 1000)];
         var y = CpuBackend.Read(_backend.Input(x, new Shape(2, size)).LayerNorm(new Scope(store) / "n")).ToArray();
         for (int r = 0; r < 2; r++)
@@ -183,7 +198,7 @@ public sealed class CpuBackendTests : IDisposable
         var mark = _backend.Mark();
         var sum = x + x;
         var expected = CpuBackend.Read(sum).ToArray();
-        var y = _backend.Replace(x, sum + _backend.Input(new float[12], new Shape(3, 4)), mark);
+        var y = _backend.KeepOnly(x, sum + _backend.Input(new float[12], new Shape(3, 4)), mark);
         Assert.Same(x, y);
         Assert.Equal(expected, CpuBackend.Read(y).ToArray());
     }
@@ -193,15 +208,19 @@ public sealed class CpuBackendTests : IDisposable
         layout.Clear();
         foreach (int row in rows) layout.Add(row, position, 0);
         var shape = new Shape(rows.Length, k.Length / rows.Length);
-        return CpuBackend.Read(_backend.AttentionWithCache(_backend.Input(q ?? k, shape), _backend.Input(k, shape), _backend.Input(v, shape), cache, layout, new Heads(2)));
+        return CpuBackend.Read(_backend.AttentionWithCache(
+            _backend.Input(q ?? k, shape), _backend.Input(k, shape), _backend.Input(v, shape), cache, layout, new Heads(2)));
     }
 
     static double[] Attend(ReadOnlySpan<float> q, int keys, Func<int, int, float> key, Func<int, int, float> value)
     {
         var query = q.ToArray();
-        var scores = Enumerable.Range(0, keys).Select(p => query.Select((x, d) => (double)x * key(p, d)).Sum() / Math.Sqrt(query.Length)).ToArray();
+        var scores =
+            Enumerable.Range(0, keys).Select(p => query.Select((x, d) => (double)x * key(p, d)).Sum() / Math.Sqrt(query.Length)).ToArray();
         double top = scores.Max(), total = scores.Sum(score => Math.Exp(score - top));
-        return [.. Enumerable.Range(0, query.Length).Select(d => scores.Select((score, p) => Math.Exp(score - top) / total * value(p, d)).Sum())];
+        return [
+            .. Enumerable.Range(0, query.Length).Select(d => scores.Select((score, p) => Math.Exp(score - top) / total * value(p, d)).Sum())
+        ];
     }
 
     // By integrating the normal density: nothing shared with the backend's error function.

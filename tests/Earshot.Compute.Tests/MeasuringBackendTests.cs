@@ -22,7 +22,8 @@ public class MeasuringBackendTests
     {
         var store = new MemoryStore().Add("c.weight", new float[8 * 4 * 3], 8, 4, 3);
         var backend = new MeasuringBackend();
-        var y = backend.Input(new Shape(2, 100, 4)).Convolve(new Scope(store) / "c", 8, 3, new Convolution(Stride: 2, PadLeft: 1, PadRight: 1));
+        var y = backend.Input(new Shape(2, 100, 4))
+            .Convolve(new Scope(store) / "c", 8, 3, new Convolution(Stride: 2, PadLeft: 1, PadRight: 1));
         Assert.Equal(new Shape(2, 50, 8), y.Shape);
         Assert.Equal(2.0 * 2 * 50 * 8 * 4 * 3, backend.Total.Flops);
     }

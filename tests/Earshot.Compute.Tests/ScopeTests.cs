@@ -29,7 +29,9 @@ public class ScopeTests
     {
         var scope = new Scope(s_store) / "model" / "layers" / 0 / "fc1";
         var exception = Assert.Throws<CheckpointException>(() => scope.Parameter("weight", new Shape(3, 2)));
-        Assert.Equal("memory: tensor 'model.layers.0.fc1.weight' has shape (2, 3), expected (3, 2). The checkpoint does not fit its config.json.", exception.Message);
+        Assert.Equal(
+            "memory: tensor 'model.layers.0.fc1.weight' has shape (2, 3), expected (3, 2). The checkpoint does not fit its config.json.",
+            exception.Message);
     }
 
     [Fact]

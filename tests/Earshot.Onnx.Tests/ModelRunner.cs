@@ -1,18 +1,27 @@
 using Earshot.Onnx.Graph;
-using Earshot.Onnx.Runtime;
+using Earshot.Onnx.Native;
 
 namespace Earshot.Onnx.Tests;
 
 /// <summary>Runs models on inputs made from a seed, and compares what comes out.</summary>
 static class ModelRunner
 {
-    /// <summary>The outputs of a model, by name, as floats; dimensions that are not numbers take the sizes given by symbol (<c>?</c> for those without), or 2; an input's name gives its last dimension.</summary>
-    public static Dictionary<string, (long[] Shape, float[] Elements)> Run(OnnxModel model, int seed = 1, Dictionary<string, long>? sizes = null) => Run(model.ToBytes(), seed, sizes);
+    /// <summary>
+    /// The outputs of a model, by name, as floats; dimensions that are not numbers take the sizes given by symbol (<c>?</c> for those
+    /// without), or 2; an input's name gives its last dimension.
+    /// </summary>
+    public static Dictionary<string, (long[] Shape, float[] Elements)> Run(
+        OnnxModel model, int seed = 1, Dictionary<string, long>? sizes = null) => Run(model.ToBytes(), seed, sizes);
 
-    public static Dictionary<string, (long[] Shape, float[] Elements)> Run(byte[] model, int seed = 1, Dictionary<string, long>? sizes = null)
+    public static Dictionary<string, (long[] Shape, float[] Elements)> Run(
+        byte[] model, int seed = 1, Dictionary<string, long>? sizes = null)
     {
         // The runtime's own rewriting is off, so that what is compared is what we wrote.
-        using var session = OnnxSession.FromBytes(model, new OnnxSessionOptions { GraphOptimization = OnnxGraphOptimization.None, Providers = ExecutionProviders.Parse("cpu threads=1") });
+        using var session = OnnxSession.FromBytes(model, new OnnxSessionOptions
+        {
+            GraphOptimization = OnnxGraphOptimization.None,
+            Providers = ProviderPreference.Parse("cpu threads=1"),
+        });
         var random = new Random(seed);
         var inputs = session.Inputs.Select(input => (input.Name, Value: Random(input, random, sizes))).ToArray();
         try
@@ -41,7 +50,9 @@ static class ModelRunner
                 float scale = Math.Max(1e-3f, elements.Length == 0 ? 0 : elements.Max(Math.Abs));
                 for (int i = 0; i < elements.Length; i++)
                 {
-                    Assert.True(Math.Abs(elements[i] - after[name].Elements[i]) <= tolerance * scale, $"{name}[{i}]: {elements[i]} became {after[name].Elements[i]}");
+                    Assert.True(
+                        Math.Abs(elements[i] - after[name].Elements[i]) <= tolerance * scale,
+                        $"{name}[{i}]: {elements[i]} became {after[name].Elements[i]}");
                 }
             }
         }
@@ -54,9 +65,12 @@ static class ModelRunner
         int count = (int)shape.Aggregate(1L, (product, size) => product * size);
         return input.Type switch
         {
-            OnnxElementType.Float32 => OnnxValue.FromMemory<float>(Enumerable.Range(0, count).Select(_ => random.NextSingle() * 2 - 1).ToArray(), shape),
-            OnnxElementType.Int64 => OnnxValue.FromMemory<long>(Enumerable.Range(0, count).Select(_ => input.Name == "sr" ? 16000 : random.NextInt64(3)).ToArray(), shape),
-            OnnxElementType.Bool => OnnxValue.FromMemory<bool>(Enumerable.Range(0, count).Select(_ => random.Next(2) == 1).ToArray(), shape),
+            OnnxElementType.Float32 =>
+                OnnxValue.FromMemory<float>(Enumerable.Range(0, count).Select(_ => random.NextSingle() * 2 - 1).ToArray(), shape),
+            OnnxElementType.Int64 => OnnxValue.FromMemory<long>(
+                Enumerable.Range(0, count).Select(_ => input.Name == "sr" ? 16000 : random.NextInt64(3)).ToArray(), shape),
+            OnnxElementType.Bool =>
+                OnnxValue.FromMemory<bool>(Enumerable.Range(0, count).Select(_ => random.Next(2) == 1).ToArray(), shape),
             _ => throw new InvalidOperationException($"No random values of {input.Type}."),
         };
     }

@@ -6,8 +6,8 @@ internal static class Allocations
     const int Attempts = 10;
 
     /// <summary>
-    /// The fewest bytes that a run of the action allocates on the calling thread. A collection started by another thread charges what is left of this
-    /// thread's allocation buffer to it, so that a single count may be too high; an action that allocates does so every time.
+    /// The fewest bytes that a run of the action allocates on the calling thread. A collection started by another thread charges what is
+    /// left of this thread's allocation buffer to it, so that a single count may be too high; an action that allocates does so every time.
     /// </summary>
     public static long Least(Action action) => Least(action, GC.GetAllocatedBytesForCurrentThread);
 

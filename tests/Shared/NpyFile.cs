@@ -30,7 +30,9 @@ internal static partial class NpyFile
         Assert.Equal("\u0093NUMPY", Encoding.Latin1.GetString(prefix, 0, 6));
         var size = new byte[prefix[6] == 1 ? 2 : 4];
         stream.ReadExactly(size);
-        var header = new byte[size.Length == 2 ? BinaryPrimitives.ReadUInt16LittleEndian(size) : BinaryPrimitives.ReadInt32LittleEndian(size)];
+        var header = new byte[size.Length == 2
+            ? BinaryPrimitives.ReadUInt16LittleEndian(size)
+            : BinaryPrimitives.ReadInt32LittleEndian(size)];
         stream.ReadExactly(header);
         var text = Encoding.ASCII.GetString(header);
         var shape = ShapePattern().Match(text).Groups[1].Value
@@ -60,7 +62,9 @@ internal static partial class NpyFile
         if (Is("|u1")) return [.. bytes.Select(value => (float)value)];
         if (Is("<i2")) return [.. MemoryMarshal.Cast<byte, short>(bytes).ToArray().Select(value => (float)value)];
         if (Is("<i4")) return [.. MemoryMarshal.Cast<byte, int>(bytes).ToArray().Select(value => (float)value)];
-        return half ? [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(value => (float)value)] : MemoryMarshal.Cast<byte, float>(bytes).ToArray();
+        return half
+            ? [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(value => (float)value)]
+            : MemoryMarshal.Cast<byte, float>(bytes).ToArray();
     }
 
     [GeneratedRegex(@"'shape':\s*\(([^)]*)\)")]

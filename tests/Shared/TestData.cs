@@ -1,6 +1,9 @@
 namespace Earshot.Testing;
 
-/// <summary>Where real recordings and reference outputs are: in tests/data, and what may not be shipped beside the repository or at EARSHOT_TEST_DATA.</summary>
+/// <summary>
+/// Where real recordings and reference outputs are: in tests/data, and what may not be shipped beside the repository or at
+/// EARSHOT_TEST_DATA.
+/// </summary>
 internal static class TestData
 {
     /// <summary>The repository's root: the folder that holds Earshot.slnx.</summary>
@@ -17,7 +20,9 @@ internal static class TestData
     public static string Require(string relativePath)
     {
         var path = Find(relativePath);
-        Assert.SkipUnless(path is not null, $"Test data '{relativePath}' is not at '{Path.GetFullPath(Root)}'; set EARSHOT_TEST_DATA to the folder that has it.");
+        Assert.SkipUnless(
+            path is not null,
+            $"Test data '{relativePath}' is not at '{Path.GetFullPath(Root)}'; set EARSHOT_TEST_DATA to the folder that has it.");
         return path!;
     }
 

@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace Earshot.Testing;
 
-/// <summary>The reference outputs of Whisper base (tests/data/goldens/whisper-base). The tolerances are the ones that were stated with them for float32.</summary>
+/// <summary>
+/// The reference outputs of Whisper base (tests/data/goldens/whisper-base). The tolerances are the ones that were stated with them for
+/// float32.
+/// </summary>
 internal static class WhisperGoldens
 {
     /// <summary>Where the top two logits stay further apart than this, a rounding difference changes no token.</summary>
@@ -14,7 +17,8 @@ internal static class WhisperGoldens
     public static JsonElement Clip(string file, string clip) => Whole(file).GetProperty("clips").GetProperty(clip);
 
     /// <summary>The same, or null where there is nothing of the clip.</summary>
-    public static JsonElement? FindClip(string file, string clip) => Whole(file).GetProperty("clips").TryGetProperty(clip, out var found) ? found : null;
+    public static JsonElement? FindClip(string file, string clip) =>
+        Whole(file).GetProperty("clips").TryGetProperty(clip, out var found) ? found : null;
 
     /// <summary>The names of all clips that a file tells of.</summary>
     public static IEnumerable<string> Clips(string file) => Whole(file).GetProperty("clips").EnumerateObject().Select(clip => clip.Name);
@@ -29,5 +33,6 @@ internal static class WhisperGoldens
     /// <summary>An array, shape before values.</summary>
     public static string Array(string file) => TestData.Require($"goldens/whisper-base/{file}");
 
-    public static int[] Tokens(JsonElement element, string name = "tokens") => [.. element.GetProperty(name).EnumerateArray().Select(token => token.GetInt32())];
+    public static int[] Tokens(
+        JsonElement element, string name = "tokens") => [.. element.GetProperty(name).EnumerateArray().Select(token => token.GetInt32())];
 }

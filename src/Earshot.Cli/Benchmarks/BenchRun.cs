@@ -3,23 +3,37 @@ using Earshot.Benchmarks;
 using Earshot.Checkpoints;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
+using Earshot.Compute.Measuring;
+using Earshot.Compute.Quantization;
+using Earshot.Compute.Runtimes;
 using Earshot.Models;
 
 namespace Earshot.Cli.Benchmarks;
 
-/// <summary>The weights to run: a checkpoint's, or random ones.</summary>
-internal sealed record BenchModel(string Name, WhisperConfig Config, GenerationConfig Generation, ITensorStore Weights, IDisposable? Owner) : IDisposable
+/// <summary>A model to run: a checkpoint, or a published shape with random weights.</summary>
+internal sealed record BenchModel(SpeechModel Model, ITensorStore Weights, IDisposable? Owner) : IDisposable
 {
     public static BenchModel OfShape(string shape)
     {
-        var config = WhisperShapes.Named(shape);
-        return new BenchModel($"random {shape}", config, WhisperShapes.GenerationFor(config), new RandomWeights(config), null);
+        var model = ModelFamilies.Named(shape);
+        var weights = model.Prepare(RandomTensors.For(model.Parts, model.PrepareWeights));
+        return new BenchModel(model with { Info = model.Info with { Name = $"random {shape}" } }, weights, null);
     }
 
-    public static BenchModel OfFolder(string folder)
+    public static BenchModel OfFolder(string path)
     {
-        var checkpoint = WhisperCheckpoint.Open(folder);
-        return new BenchModel(Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)), checkpoint.Config, checkpoint.Generation, checkpoint.Weights, checkpoint);
+        var folder = new ModelFolder(path);
+        var model = ModelFamilies.Open(folder);
+        var weights = folder.OpenWeights();
+        try
+        {
+            return new BenchModel(model, model.Prepare(weights), weights);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
     }
 
     public void Dispose() => Owner?.Dispose();
@@ -28,10 +42,11 @@ internal sealed record BenchModel(string Name, WhisperConfig Config, GenerationC
 /// <summary>Measures the settings of a model beside the machine's own limits.</summary>
 internal static class BenchRun
 {
-    public static BenchmarkReport Run(BenchModel model, IReadOnlyList<BenchSetting> settings, BenchmarkOptions options, IProgress<double> progress, CancellationToken cancellationToken)
+    public static async Task<BenchmarkReport> RunAsync(
+        BenchModel model, IReadOnlyList<BenchSetting> settings, BenchmarkOptions options, IProgress<double> progress,
+        CancellationToken cancellationToken)
     {
-        var runtimes = new List<CpuWhisperRuntime>();
-        var devices = new List<CpuDevice>();
+        var owned = new Stack<IDisposable>();
         try
         {
             var subjects = new List<BenchmarkSubject>();
@@ -42,49 +57,51 @@ internal static class BenchRun
                 cancellationToken.ThrowIfCancellationRequested();
                 machine = new MachinePeaks(setting.Options);
                 peaks[setting.Name] = machine.Gigaflops(setting.Options.Weights);
-                devices.Add(new CpuDevice(setting.Options));
-                runtimes.Add(new CpuWhisperRuntime(model.Weights, model.Config, model.Generation, devices[^1], new RuntimeLimits { Windows = options.Streams + 1, Rows = options.Streams + 1 }));
-                subjects.Add(Subject(model, setting, runtimes[^1], machine));
+                var limits = new RuntimeLimits { Windows = options.Streams + 1, Rows = options.Streams + 1 };
+                subjects.Add(Subject(model, setting, machine, limits, owned));
             }
             return new BenchmarkReport
             {
-                Machine = $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, {Environment.ProcessorCount} processors, {machine!.Instructions}",
-                Model = model.Name,
+                Machine = $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, "
+                    + $"{Environment.ProcessorCount} processors, {machine!.Instructions}",
+                Model = model.Model.Info.Name,
                 Threads = settings[0].Options.Threads ?? Environment.ProcessorCount,
                 PeakGigaflops = peaks,
                 ReadGigabytesPerSecond = machine.ReadGigabytesPerSecond,
-                Results = ModelBenchmark.Run(subjects, options, progress, cancellationToken),
+                Results = await ModelBenchmark.RunAsync(subjects, options, progress, cancellationToken).ConfigureAwait(false),
             };
         }
         finally
         {
-            foreach (var runtime in runtimes) runtime.Dispose();
-            foreach (var device in devices) device.Dispose();
+            while (owned.TryPop(out var item)) item.Dispose();
         }
     }
 
-    static BenchmarkSubject Subject(BenchModel model, BenchSetting setting, CpuWhisperRuntime runtime, MachinePeaks machine) => new()
+    static BenchmarkSubject Subject(
+        BenchModel model, BenchSetting setting, MachinePeaks machine, RuntimeLimits limits, Stack<IDisposable> owned)
     {
-        Name = setting.Name,
-        Runtime = runtime,
-        Costs = new WhisperCosts(model.Weights, model.Config, parameter => PackedBytes(parameter, setting.Options.Weights), runtime.Device.KeyValues),
-        PeakFlops = machine.Gigaflops(setting.Options.Weights) * 1e9,
-        ReadBytesPerSecond = machine.ReadGigabytesPerSecond * 1e9,
-        WeightBytes = () => runtime.PackedBytes,
-    };
-
-    // Bytes that must be read, without padding: the roofline is of the work, not of its layout.
-    static long PackedBytes(Parameter parameter, WeightFormat format)
-    {
-        long count = parameter.Shape.Count, rows = parameter.Shape[0];
-        return format switch
+        var device = new CpuDevice(setting.Options);
+        owned.Push(device);
+        var runtime = new CpuModelRuntime(model.Model.Parts, model.Weights, device, limits);
+        owned.Push(runtime);
+        var costs = new ModelCosts(model.Model.Parts, model.Weights, parameter => PackedBytes(parameter, setting.Options.Weights),
+            device.KeyValues);
+        var others = BenchStages.Of(model, device, costs);
+        owned.Push(others);
+        return new BenchmarkSubject
         {
-            WeightFormat.F32 => count * 4,
-            WeightFormat.BF16 => count * 2,
-            WeightFormat.Int8 => count + rows * 4,
-            WeightFormat.Int4Group32 => count / 2 + count / 32 * 2,
-            WeightFormat.Int4Group128 => count / 2 + count / 128 * 2,
-            _ => count / 2 + count / 64,
+            Name = setting.Name,
+            Model = model.Model,
+            Runtime = runtime,
+            Costs = costs,
+            Others = others.Stages,
+            PeakFlops = machine.Gigaflops(setting.Options.Weights) * 1e9,
+            ReadBytesPerSecond = machine.ReadGigabytesPerSecond * 1e9,
+            WeightBytes = () => runtime.PackedBytes + others.PackedBytes,
         };
     }
+
+    // Bytes that must be read, without padding: the roofline is of the work, not of its layout.
+    static long PackedBytes(Parameter parameter, WeightFormat format) =>
+        format.BytesOf(parameter.Shape[0], parameter.Shape.Count / parameter.Shape[0]);
 }

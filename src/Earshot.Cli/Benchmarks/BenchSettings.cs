@@ -1,4 +1,5 @@
 using Earshot.Compute.Cpu;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Cli.Benchmarks;
 
@@ -8,15 +9,8 @@ internal sealed record BenchSetting(string Name, CpuOptions Options);
 /// <summary>Every combination of the formats and instruction sets asked for.</summary>
 internal static class BenchSettings
 {
-    static readonly Dictionary<string, WeightFormat> s_formats = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ["f32"] = WeightFormat.F32,
-        ["bf16"] = WeightFormat.BF16,
-        ["int8"] = WeightFormat.Int8,
-        ["int4"] = WeightFormat.Int4Group32,
-        ["int4-g128"] = WeightFormat.Int4Group128,
-        ["nf4"] = WeightFormat.Nf4,
-    };
+    static readonly Dictionary<string, WeightFormat> s_formats = CpuDevice.Formats.ToDictionary(
+        format => format.Name, StringComparer.OrdinalIgnoreCase);
 
     /// <exception cref="UsageException">A name is not known.</exception>
     public static IReadOnlyList<BenchSetting> Parse(string[] weights, string[] sets, int? threads)
@@ -24,16 +18,21 @@ internal static class BenchSettings
         var settings = new List<BenchSetting>();
         foreach (var set in sets.Length == 0 ? [null] : sets.Select(name => (InstructionSet?)Known(InstructionSets.Names, name, "--isa")))
         {
-            var formats = weights.Length == 0 ? [CpuDevice.PreferredWeights(set)] : weights.Select(name => Known(s_formats, name, "--weights"));
+            var formats = weights.Length == 0
+                ? [CpuDevice.PreferredWeights(set)]
+                : weights.Select(name => Known(s_formats, name, "--weights"));
             foreach (var format in formats)
             {
-                var name = s_formats.First(pair => pair.Value == format).Key;
-                settings.Add(new BenchSetting(set is { } named ? $"{name} {InstructionSets.Names.First(pair => pair.Value == named).Key}" : name, new CpuOptions { Weights = format, InstructionSet = set, Threads = threads }));
+                settings.Add(new BenchSetting(
+                    set is { } named ? $"{format} {InstructionSets.Names.First(pair => pair.Value == named).Key}" : format.Name,
+                    new CpuOptions { Weights = format, InstructionSet = set, Threads = threads }));
             }
         }
         return settings;
     }
 
     static T Known<T>(IReadOnlyDictionary<string, T> known, string name, string option) =>
-        known.TryGetValue(name, out var value) ? value : throw new UsageException($"{option} has '{name}'; expected some of {string.Join(", ", known.Keys)}.");
+        known.TryGetValue(name, out var value)
+            ? value
+            : throw new UsageException($"{option} has '{name}'; expected some of {string.Join(", ", known.Keys)}.");
 }

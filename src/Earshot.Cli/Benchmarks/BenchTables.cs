@@ -9,7 +9,10 @@ namespace Earshot.Cli.Benchmarks;
 internal static class BenchTables
 {
     static readonly string[] s_stageHeads = ["Setting", "Stage", "ms", "GFLOP", "MB read", "Of the limit", "× first"];
-    static readonly string[] s_resultHeads = ["Setting", "× real time", "Tokens/s", "Tokens/s, all streams", "Weights", "Peak memory so far"];
+    static readonly string[] s_resultHeads =
+    [
+        "Setting", "× real time", "Tokens/s", "Tokens/s, all streams", "Weights", "Peak memory so far",
+    ];
 
     public static void Write(BenchmarkReport report, IAnsiConsole console)
     {
@@ -30,8 +33,10 @@ internal static class BenchTables
 
     static string Heading(BenchmarkReport report)
     {
-        var peaks = string.Join(", ", report.PeakGigaflops.Select(pair => Invariant($"{pair.Key} {pair.Value:0} GFLOP/s")));
-        return Invariant($"{report.Model}, {report.Threads} threads; {report.Machine}. Measured limits: {peaks}; reading {report.ReadGigabytesPerSecond:0.0} GB/s.");
+        var peaks = report.PeakGigaflops.Select(pair => Invariant($"{pair.Key} {pair.Value:0} GFLOP/s"));
+        string limits = $"Measured limits: {string.Join(", ", peaks)}";
+        return Invariant(
+            $"{report.Model}, {report.Threads} threads; {report.Machine}. {limits}; reading {report.ReadGigabytesPerSecond:0.0} GB/s.");
     }
 
     static IEnumerable<string[]> Stages(BenchmarkReport report) =>
@@ -51,8 +56,8 @@ internal static class BenchTables
     static IEnumerable<string[]> Results(BenchmarkReport report) => report.Results.Select(result => new[]
     {
         result.Name,
-        Invariant($"{1 / result.RealTimeFactor:0.0}"),
-        Invariant($"{result.TokensPerSecond:0}"),
+        result.RealTimeFactor is { } factor ? Invariant($"{1 / factor:0.0}") : "",
+        result.TokensPerSecond is { } tokens ? Invariant($"{tokens:0}") : "",
         result.StreamsTokensPerSecond is { } streams ? Invariant($"{streams:0}") : "",
         Units.Bytes(result.WeightBytes),
         Units.Bytes(result.PeakMemoryBytes),

@@ -5,7 +5,7 @@ using Earshot.Audio;
 using Earshot.Cli.Files;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
-using Earshot.Decoding;
+using Earshot.Recognition;
 using Earshot.Tokenizers;
 
 namespace Earshot.Cli.Commands;
@@ -13,12 +13,18 @@ namespace Earshot.Cli.Commands;
 /// <summary><c>earshot detect-language</c>: which language is spoken at the start of a recording.</summary>
 internal sealed class DetectLanguageCommand : EarshotCommand
 {
-    readonly Argument<string[]> _files = new("files") { HelpName = "FILES", Description = "Recordings: paths, patterns in quotes, or - for standard input.", Arity = ArgumentArity.ZeroOrMore };
+    readonly Argument<string[]> _files = new("files")
+    {
+        HelpName = "FILES",
+        Description = "Recordings: paths, patterns in quotes, or - for standard input.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
     readonly Option<int?> _top = OptionKinds.Whole("--top", "How many languages to tell, likeliest first (default 1).", 1, 100);
     readonly Option<bool> _json = OptionKinds.Flag("--json", "Print JSON for programs: one object a line and file.");
     readonly ModelOptions _model = new();
 
-    public DetectLanguageCommand(Terminal terminal) : base("detect-language", "Tell which language is spoken in the first 30 seconds of recordings. Needs a multilingual model.", terminal)
+    public DetectLanguageCommand(Terminal terminal) : base(
+        "detect-language", "Tell which language is spoken in the first 30 seconds of recordings. Needs a multilingual model.", terminal)
     {
         Add(_files);
         AddGroup("Output", _top, _json);
@@ -34,15 +40,19 @@ internal sealed class DetectLanguageCommand : EarshotCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         var files = InputFile.Expand(parsed.GetValue(_files) ?? []);
-        if (files.Count == 0) throw new UsageException("give at least one recording: a path, a pattern such as '*.wav', or - for standard input.");
-        using var transcriber = await ModelLoading.LoadAsync(_model.NameOf(parsed), _model.Of(parsed), Terminal, cancellationToken).ConfigureAwait(false);
+        if (files.Count == 0)
+            throw new UsageException("give at least one recording: a path, a pattern such as '*.wav', or - for standard input.");
+        using var transcriber = await ModelLoading.LoadAsync(_model.NameOf(parsed), _model.Of(parsed), Terminal, cancellationToken)
+            .ConfigureAwait(false);
         int failures = 0;
         foreach (var file in files)
         {
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                var detection = await transcriber.DetectLanguageAsync(file.Path, new AudioReadOptions { OnWarning = warning => Terminal.Warn(warning.Message) }, cancellationToken).ConfigureAwait(false);
+                var detection = await transcriber.DetectLanguageAsync(
+                    file.Path, new AudioReadOptions { OnWarning = warning => Terminal.Warn(warning.Message) }, cancellationToken)
+                    .ConfigureAwait(false);
                 Print(file, detection, parsed.GetValue(_top) ?? 1, parsed.GetValue(_json));
             }
             catch (Exception e) when (Failure.IsOfOneFile(e))
@@ -57,7 +67,8 @@ internal sealed class DetectLanguageCommand : EarshotCommand
     void Print(InputFile file, LanguageDetection detection, int top, bool json)
     {
         var best = detection.Probabilities.OrderByDescending(language => language.Value).Take(top)
-            .Select(language => new DetectedLanguage(language.Key, WhisperLanguages.NameOf(language.Key) ?? language.Key, MathF.Round(language.Value, 4))).ToList();
+            .Select(language => new DetectedLanguage(
+                language.Key, WhisperLanguages.NameOf(language.Key) ?? language.Key, MathF.Round(language.Value, 4))).ToList();
         if (json)
         {
             Terminal.Out.WriteLine(JsonSerializer.Serialize(new LanguageReport(file.Label, best), CliJson.OneLine.LanguageReport));
@@ -65,7 +76,8 @@ internal sealed class DetectLanguageCommand : EarshotCommand
         }
         foreach (var language in best)
         {
-            Terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{file.Label}\t{language.Code}\t{language.Name}\t{language.Probability:0.0000}"));
+            Terminal.Out.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"{file.Label}\t{language.Code}\t{language.Name}\t{language.Probability:0.0000}"));
         }
     }
 }

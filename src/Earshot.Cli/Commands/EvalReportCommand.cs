@@ -16,7 +16,10 @@ internal sealed class EvalReportCommand : EarshotCommand
         AddGroups([_report.Group]);
     }
 
-    public override IReadOnlyList<Example> Examples { get; } = [new("earshot eval report eval-runs/calls --embed-audio", "One page with the recordings in it.")];
+    public override IReadOnlyList<Example> Examples { get; } =
+    [
+        new("earshot eval report eval-runs/calls --embed-audio", "One page with the recordings in it.")
+    ];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {

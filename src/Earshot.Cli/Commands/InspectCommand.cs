@@ -1,25 +1,37 @@
 using System.CommandLine;
 using System.Text.Json;
-using Earshot.Checkpoints;
 using Earshot.Cli.Inspection;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
+using Earshot.Compute;
+using Earshot.Models;
 
 namespace Earshot.Cli.Commands;
 
 /// <summary><c>earshot inspect</c>: a model's parts, and what its stages take, without computing anything.</summary>
 internal sealed class InspectCommand : EarshotCommand
 {
-    readonly Argument<string?> _model = new("model") { HelpName = "MODEL", Description = "A model's folder, its name on the hub where it is downloaded already, an exported model's folder, or an .onnx file.", Arity = ArgumentArity.ZeroOrOne };
-    readonly Option<string?> _random = OptionKinds.Text("--random", "SHAPE", $"A published shape instead of a model, needing no files: {string.Join(", ", WhisperShapes.Names)}.");
-    readonly Option<int?> _rows = OptionKinds.Whole("--rows", "Hypotheses that a decoder step serves, such as 5 for a beam of 5 (default 1).", 1, 1024);
+    readonly Argument<string?> _model = new("model")
+    {
+        HelpName = "MODEL",
+        Description = "A model's folder, its name on the hub where it is downloaded already, an exported model's folder, or an .onnx file.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+    readonly Option<string?> _random = OptionKinds.Text(
+        "--random", "SHAPE", $"A published shape instead of a model, needing no files: {string.Join(", ", ModelFamilies.ShapeNames)}.");
+    readonly Option<int?> _rows = OptionKinds.Whole(
+        "--rows", "Hypotheses that a decoder step serves, such as 5 for a beam of 5 (default 1).", 1, 1024);
     readonly Option<int?> _past = OptionKinds.Whole("--past", "Tokens that the decoder step has behind it (default 100).", 0);
-    readonly Option<bool> _operations = OptionKinds.Flag("--operations", "Break each stage down by kind of operation; of an ONNX graph, list every node.");
+    readonly Option<bool> _operations = OptionKinds.Flag(
+        "--operations", "Break each stage down by kind of operation; of an ONNX graph, list every node.");
     readonly Option<bool> _tensors = OptionKinds.Flag("--tensors", "List every tensor.");
     readonly Option<bool> _json = OptionKinds.Flag("--json", "Print JSON for programs instead of tables.");
 
     public InspectCommand(Terminal terminal)
-        : base("inspect", "Look inside a model: parts, tensors, parameters, and the arithmetic, memory traffic and memory that each stage takes. Nothing is computed, so it takes a moment for any size.", terminal)
+        : base(
+            "inspect",
+            "Look inside a model: parts, tensors, parameters, and the arithmetic, memory traffic and memory that each stage takes. " +
+            "Nothing is computed, so it takes a moment for any size.", terminal)
     {
         Add(_model);
         AddGroup("What to inspect", _random, _rows, _past);
@@ -40,8 +52,10 @@ internal sealed class InspectCommand : EarshotCommand
         if (parsed.GetValue(_model) is not { } model) return false;
         bool isFile = File.Exists(model) && model.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase);
         if (!isFile && !(Directory.Exists(model) && OnnxLoading.IsOnlyExported(model))) return false;
-        if (parsed.GetValue(_random) is not null || parsed.GetValue(_rows) is not null || parsed.GetValue(_past) is not null || parsed.GetValue(_tensors))
-            throw new UsageException("--random, --rows, --past and --tensors are for checkpoints; an ONNX graph has --operations and --json.");
+        if (parsed.GetValue(_random) is not null || parsed.GetValue(_rows) is not null || parsed.GetValue(_past) is not null
+            || parsed.GetValue(_tensors))
+            throw new UsageException(
+                "--random, --rows, --past and --tensors are for checkpoints; an ONNX graph has --operations and --json.");
         bool operations = parsed.GetValue(_operations), json = parsed.GetValue(_json);
         if (isFile)
         {
@@ -82,15 +96,16 @@ internal sealed class InspectCommand : EarshotCommand
 
     static ModelReport OfShape(string shape, InspectionOptions options)
     {
-        var config = WhisperShapes.Named(shape);
-        return WhisperInspection.Report(new InspectedWeights(new RandomWeights(config)), config, options);
+        var model = ModelFamilies.Named(shape);
+        return ModelInspection.Report(
+            model, new InspectedWeights(RandomTensors.For(
+                model.Parts, model.PrepareWeights, new RandomTensorOptions { Name = $"random weights, {shape}" })), options);
     }
 
-    static ModelReport OfFolder(string model, InspectionOptions options)
+    static ModelReport OfFolder(string folder, InspectionOptions options)
     {
-        ModelArchitecture.Detect(model);
-        var config = WhisperConfig.Load(model);
-        using var weights = InspectedWeights.Open(model);
-        return WhisperInspection.Report(weights, config, options);
+        var model = ModelFamilies.Open(folder);
+        using var weights = InspectedWeights.Open(folder);
+        return ModelInspection.Report(model, weights, options);
     }
 }

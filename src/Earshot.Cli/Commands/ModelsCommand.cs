@@ -33,7 +33,9 @@ internal sealed class ModelsCommand : EarshotCommand
 /// <summary>A command about one folder of models: the cache that Hugging Face's own client uses too, or another.</summary>
 internal abstract class CacheCommand : EarshotCommand
 {
-    readonly Option<string?> _cache = OptionKinds.Text("--cache", "FOLDER", "The folder of downloaded models (default: HF_HUB_CACHE, HF_HOME, or ~/.cache/huggingface/hub, which other programs share).");
+    readonly Option<string?> _cache = OptionKinds.Text(
+        "--cache", "FOLDER",
+        "The folder of downloaded models (default: HF_HUB_CACHE, HF_HOME, or ~/.cache/huggingface/hub, which other programs share).");
 
     protected CacheCommand(string name, string description, Terminal terminal) : base(name, description, terminal) => Add(_cache);
 
@@ -48,10 +50,14 @@ internal abstract class CacheCommand : EarshotCommand
 
 internal sealed class ModelsPullCommand : CacheCommand
 {
-    readonly Argument<string> _model = ModelArgument($"A name on the hub, with @REVISION for a branch, tag or commit; or a short name: {string.Join(", ", ModelNames.Hub.SelectMany(model => model.ShortNames))}.");
+    readonly Argument<string> _model = ModelArgument(
+        "A name on the hub, with @REVISION for a branch, tag or commit; or a short name: " +
+        $"{string.Join(", ", ModelNames.Hub.SelectMany(model => model.ShortNames))}.");
     readonly Option<bool> _update = OptionKinds.Flag("--update", "Look for a newer commit even where the model is here.");
 
-    public ModelsPullCommand(Terminal terminal) : base("pull", "Download a model. What is here already is not downloaded again, and a download that broke off goes on where it was.", terminal)
+    public ModelsPullCommand(Terminal terminal) : base(
+        "pull",
+        "Download a model. What is here already is not downloaded again, and a download that broke off goes on where it was.", terminal)
     {
         Add(_model);
         Add(_update);
@@ -71,7 +77,9 @@ internal sealed class ModelsPullCommand : CacheCommand
         var folder = parsed.GetValue(_update) && !inBox ? null : hub.TryResolve(name);
         if (folder is not null)
         {
-            Terminal.Say(inBox ? $"'{name}' is the model in the box: there is nothing to download. (The hub's is openai/whisper-base.)" : $"'{ModelNames.Full(name)}' is here already.");
+            Terminal.Say(inBox
+                ? $"'{name}' is the model in the box: there is nothing to download. (The hub's is openai/whisper-base.)"
+                : $"'{ModelNames.Full(name)}' is here already.");
         }
         else
         {
@@ -86,7 +94,8 @@ internal sealed class ModelsPullCommand : CacheCommand
 
 internal sealed class ModelsShowCommand : CacheCommand
 {
-    readonly Argument<string> _model = ModelArgument("base, the model in the box; a model's folder; or its name on the hub where it is downloaded already.");
+    readonly Argument<string> _model = ModelArgument(
+        "base, the model in the box; a model's folder; or its name on the hub where it is downloaded already.");
     readonly Option<bool> _json = OptionKinds.Flag("--json", "Print JSON for programs.");
 
     public ModelsShowCommand(Terminal terminal) : base("show", "Show what a model is, what it can do, and which files it has.", terminal)
@@ -95,7 +104,10 @@ internal sealed class ModelsShowCommand : CacheCommand
         Add(_json);
     }
 
-    public override IReadOnlyList<Example> Examples { get; } = [new("earshot models show base", "Sizes, languages, files of the model in the box.")];
+    public override IReadOnlyList<Example> Examples { get; } =
+    [
+        new("earshot models show base", "Sizes, languages, files of the model in the box.")
+    ];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -108,11 +120,12 @@ internal sealed class ModelsShowCommand : CacheCommand
 
     void Write(ModelSummary summary)
     {
-        void Line(string name, string value) => Terminal.Out.WriteLine($"{Terminal.Paint(name.PadRight(12), "1", Terminal.OutIsTerminal)}{value}");
+        void Line(string name, string value) =>
+            Terminal.Out.WriteLine($"{Terminal.Paint(name.PadRight(12), "1", Terminal.OutIsTerminal)}{value}");
         Line("folder", summary.Folder);
         Line("kind", summary.Architecture);
-        Line("layers", $"{summary.EncoderLayers} encoder, {summary.DecoderLayers} decoder, width {summary.Width}");
-        Line("languages", summary.Languages == 1 ? "English only" : $"{summary.Languages}");
+        Line("sizes", string.Join(", ", summary.Sizes.Select(size => $"{size.Key.Replace('_', ' ')} {size.Value}")));
+        if (summary.Languages > 0) Line("languages", summary.Languages == 1 ? "English only" : $"{summary.Languages}");
         Line("parameters", Units.Count(summary.Parameters));
         Line("size", Units.Bytes(summary.Bytes));
         foreach (var file in summary.Files) Line("", $"{Units.Bytes(file.Bytes),8}  {file.Name}");
@@ -130,7 +143,10 @@ internal sealed class ModelsRemoveCommand : CacheCommand
         Add(_yes);
     }
 
-    public override IReadOnlyList<Example> Examples { get; } = [new("earshot models remove openai/whisper-base --yes", "Delete it without asking.")];
+    public override IReadOnlyList<Example> Examples { get; } =
+    [
+        new("earshot models remove openai/whisper-base --yes", "Delete it without asking.")
+    ];
 
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -145,7 +161,8 @@ internal sealed class ModelsRemoveCommand : CacheCommand
 
     bool Confirm(string name, string folder)
     {
-        if (!Terminal.InputIsTerminal || !Terminal.ErrorIsTerminal) throw new UsageException($"deleting '{name}' needs --yes where nobody can be asked.");
+        if (!Terminal.InputIsTerminal || !Terminal.ErrorIsTerminal)
+            throw new UsageException($"deleting '{name}' needs --yes where nobody can be asked.");
         Terminal.Error.Write($"Delete {name} from {folder}? [y/N] ");
         var answer = Console.ReadLine();
         return answer?.Trim().ToUpperInvariant() is "Y" or "YES";

@@ -13,7 +13,10 @@ internal sealed class ModelsListCommand : CacheCommand
     readonly Option<bool> _json = OptionKinds.Flag("--json", "Print JSON for programs instead of a table.");
 
     public ModelsListCommand(Terminal terminal)
-        : base("list", "List the models in the box, those downloaded, and those of the hub that have a short name, with sizes and where they are. The hub is not asked.", terminal) => Add(_json);
+        : base(
+            "list",
+            "List the models in the box, those downloaded, and those of the hub that have a short name, " +
+            "with sizes and where they are. The hub is not asked.", terminal) => Add(_json);
 
     public override IReadOnlyList<Example> Examples { get; } =
         [new("earshot models list --json | jq -r '.[] | select(.where != \"hub\") | .name'", "The names of what is here.")];
@@ -23,7 +26,8 @@ internal sealed class ModelsListCommand : CacheCommand
         var options = HubOptionsOf(parsed);
         using var hub = new ModelHub(options);
         var models = hub.List();
-        if (parsed.GetValue(_json)) Terminal.Out.WriteLine(JsonSerializer.Serialize([.. models.Select(ModelLine.Of)], CliJson.Readable.IReadOnlyListModelLine));
+        if (parsed.GetValue(_json))
+            Terminal.Out.WriteLine(JsonSerializer.Serialize([.. models.Select(ModelLine.Of)], CliJson.Readable.IReadOnlyListModelLine));
         else WriteTable(models, options.CacheFolder);
         return Task.FromResult(ExitCode.Ok);
     }
@@ -31,17 +35,23 @@ internal sealed class ModelsListCommand : CacheCommand
     void WriteTable(IReadOnlyList<ListedModel> models, string cache)
     {
         var table = new Table { Border = TableBorder.Rounded };
-        table.AddColumns(new TableColumn("Model"), new TableColumn("Short name"), new TableColumn("Where"), new TableColumn("Size").RightAligned(), new TableColumn("State"));
+        table.AddColumns(
+            new TableColumn("Model"), new TableColumn("Short name"), new TableColumn("Where"), new TableColumn("Size").RightAligned(),
+            new TableColumn("State"));
         foreach (var model in models)
         {
             var revisions = model.Revisions is [] or ["main"] ? "" : $" ({string.Join(", ", model.Revisions.Select(Brief))})";
             var size = model.Bytes is { } bytes ? $"{(model.Where == ModelPlace.Hub ? "≈ " : "")}{Units.Bytes(bytes)}" : "";
-            table.AddRow(new Text(model.Name + revisions), new Text(string.Join(", ", model.ShortNames)), new Text(Where(model)), new Text(size), new Text(State(model)));
+            table.AddRow(
+                new Text(model.Name + revisions), new Text(string.Join(", ", model.ShortNames)), new Text(Where(model)), new Text(size),
+                new Text(State(model)));
         }
         var console = Terminal.OutConsole();
         console.Write(table);
         long Total(ModelPlace place) => models.Where(model => model.Where == place).Sum(model => model.Bytes ?? 0);
-        console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Units.Bytes(Total(ModelPlace.Box))} in the box, {Units.Bytes(Total(ModelPlace.Cache))} in {cache}"));
+        console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Units.Bytes(Total(ModelPlace.Box))} in the box, {Units.Bytes(Total(ModelPlace.Cache))} in {cache}"));
         Terminal.Say("To download one: earshot models pull NAME");
     }
 

@@ -14,7 +14,8 @@ internal abstract class SpeechCommand : EarshotCommand
     readonly Argument<string[]> _files = new("files")
     {
         HelpName = "FILES",
-        Description = "Recordings: paths, patterns in quotes ('talks/**/*.wav'), or - for standard input. WAV, FLAC, MP3, Ogg Vorbis and Ogg Opus are read directly, other formats with ffmpeg.",
+        Description = "Recordings: paths, patterns in quotes ('talks/**/*.wav'), or - for standard input. " +
+            "WAV, FLAC, MP3, Ogg Vorbis and Ogg Opus are read directly, other formats with ffmpeg.",
         Arity = ArgumentArity.ZeroOrMore,
     };
 
@@ -38,8 +39,13 @@ internal abstract class SpeechCommand : EarshotCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         var files = InputFile.Expand(parsed.GetValue(_files) ?? []);
-        if (files.Count == 0) throw new UsageException("give at least one recording: a path, a pattern such as '*.wav', or - for standard input.");
-        if (Terminal.InputIsTerminal && files.Any(file => file.IsStandardInput)) throw new UsageException("- is standard input, and that is this terminal; pipe a recording into it, as in: earshot transcribe - < talk.wav");
+        if (files.Count == 0)
+            throw new UsageException("give at least one recording: a path, a pattern such as '*.wav', or - for standard input.");
+        if (Terminal.InputIsTerminal && files.Any(file => file.IsStandardInput))
+        {
+            throw new UsageException(
+                "- is standard input, and that is this terminal; pipe a recording into it, as in: earshot transcribe - < talk.wav");
+        }
         var output = _output.Of(parsed, files, Terminal);
         var options = Adjust(_parts.Apply(parsed, _decoding.Of(parsed)));
         var modelOptions = _decoding.WithDraft(parsed, _model.Of(parsed));
@@ -51,11 +57,20 @@ internal abstract class SpeechCommand : EarshotCommand
         var work = files.Where(run.IsWork).ToList();
         if (work.Count > 0)
         {
-            using var transcriber = await ModelLoading.LoadAsync(_model.NameOf(parsed), modelOptions, Terminal, cancellationToken).ConfigureAwait(false);
-            if (options.Vad is not null || options.BatchSize > 1) await ModelLoading.LoadSpeechDetectorAsync(transcriber, Terminal, cancellationToken).ConfigureAwait(false);
-            if (!output.Plan.IsStandardOutput) run.Settings = ResumeSettings.Of(ModelFolders.Find(_model.NameOf(parsed)), modelOptions, options);
+            using var transcriber = await ModelLoading.LoadAsync(_model.NameOf(parsed), modelOptions, Terminal, cancellationToken)
+                .ConfigureAwait(false);
+            if (options.Vad is not null || options.BatchSize > 1)
+                await ModelLoading.LoadSpeechDetectorAsync(transcriber, Terminal, cancellationToken).ConfigureAwait(false);
+            if (!output.Plan.IsStandardOutput)
+                run.Settings = ResumeSettings.Of(ModelFolders.Find(_model.NameOf(parsed)), modelOptions, options);
             foreach (var file in work) await run.TranscribeAsync(file, transcriber, cancellationToken).ConfigureAwait(false);
-            if (transcriber.Runtime.Times is { } times) Terminal.Detail(string.Create(CultureInfo.InvariantCulture, $"Encoder {times.Encoding.TotalSeconds:0.000} s ({times.Windows} windows), decoder {times.Decoding.TotalSeconds:0.000} s ({times.Steps} steps){PrivateMemory.Note()}."));
+            if (transcriber.Recognizer.Runtime.Times is { } times)
+            {
+                Terminal.Detail(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Encoder {times.Encoding.TotalSeconds:0.000} s ({times.Windows} windows), " +
+                    $"decoder {times.Decoding.TotalSeconds:0.000} s ({times.Steps} steps){PrivateMemory.Note()}."));
+            }
         }
         return run.Failures == 0 ? ExitCode.Ok : ExitCode.SomeFailed;
     }

@@ -5,7 +5,10 @@ namespace Earshot.Cli.Commands;
 
 /// <summary><c>earshot translate</c>: recordings in any language to English text.</summary>
 internal sealed class TranslateCommand(Terminal terminal)
-    : SpeechCommand("translate", "Write down in English what is said in another language. Takes the options of transcribe, and a model that was trained to translate: not an English-only one, and not turbo.", terminal)
+    : SpeechCommand(
+        "translate",
+        "Write down in English what is said in another language. Takes the options of transcribe, " +
+        "and a model that was trained to translate: not an English-only one, and not turbo.", terminal)
 {
     public override IReadOnlyList<Example> Examples { get; } =
     [

@@ -9,10 +9,13 @@ namespace Earshot.Cli.Evaluation;
 internal sealed class EvalScoringOptionSet
 {
     readonly Option<string?> _normalizer = OptionKinds.Choice(
-        "--normalizer", "How texts are made comparable: Whisper's rules for English or for other languages, by language (auto, the default); the Open ASR leaderboard's of 2026; or as they are (none).",
-        "auto", "english", "leaderboard", "basic", "none");
+        "--normalizer",
+        "How texts are made comparable: Whisper's rules for English or for other languages, by language (auto, the default); " +
+        "the Open ASR leaderboard's of 2026; or as they are (none).", "auto", "english", "leaderboard", "basic", "none");
 
-    readonly Option<string?> _language = OptionKinds.Text("--reference-language", "LANGUAGE", "The language of clips for which the manifest states none (default en): it chooses the normaliser, and what is counted.");
+    readonly Option<string?> _language = OptionKinds.Text(
+        "--reference-language", "LANGUAGE",
+        "The language of clips for which the manifest states none (default en): it chooses the normaliser, and what is counted.");
 
     public OptionGroup Group => new("Scoring", [_normalizer, _language]);
 
@@ -26,9 +29,14 @@ internal sealed class EvalScoringOptionSet
 /// <summary>What a report shows.</summary>
 internal sealed class EvalReportOptionSet
 {
-    readonly Option<bool> _embed = OptionKinds.Flag("--embed-audio", "Put the recordings into the page, so that it can be sent; otherwise it plays them from where they are.");
-    readonly Option<string?> _published = OptionKinds.Text("--published", "DATASET", "Show others' published error rates on a data set beside, such as 'LibriSpeech test-clean'; they are never mixed with what is measured.");
-    readonly Option<string?> _resample = OptionKinds.Choice("--bootstrap-by", "What intervals take as independent (default clip).", "clip", "speaker");
+    readonly Option<bool> _embed = OptionKinds.Flag(
+        "--embed-audio", "Put the recordings into the page, so that it can be sent; otherwise it plays them from where they are.");
+    readonly Option<string?> _published = OptionKinds.Text(
+        "--published", "DATASET",
+        "Show others' published error rates on a data set beside, such as 'LibriSpeech test-clean'; " +
+        "they are never mixed with what is measured.");
+    readonly Option<string?> _resample = OptionKinds.Choice(
+        "--bootstrap-by", "What intervals take as independent (default clip).", "clip", "speaker");
     readonly Option<bool> _json = OptionKinds.Flag("--json", "Print the report as JSON instead of a table.");
 
     public OptionGroup Group => new("Report", [_embed, _published, _resample, _json]);

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Earshot.Evaluation;
-using Earshot.Metrics;
+using Earshot.Evaluation.Metrics;
 
 namespace Earshot.Cli.Evaluation;
 
@@ -26,7 +26,11 @@ internal sealed class EvalProgress(Terminal terminal, StatusLine status) : IProg
             status.Above(() => terminal.Fail($"{failed.System}, {failed.Clip}: {error}"));
         }
         if (value.Latest is { IsScored: true } scored) _counts += scored.Counts!.ToEditCounts();
-        if (value.Latest is { } latest) status.Above(() => terminal.Detail(string.Create(CultureInfo.InvariantCulture, $"{latest.Clip} · {latest.System} · {latest.Time.TotalSeconds:0.00} s · {latest.Text}")));
+        if (value.Latest is { } latest)
+        {
+            status.Above(() => terminal.Detail(string.Create(
+                CultureInfo.InvariantCulture, $"{latest.Clip} · {latest.System} · {latest.Time.TotalSeconds:0.00} s · {latest.Text}")));
+        }
         status.Show(_ => Line(value.Done, value.Total, value.Done - _before, Stopwatch.GetElapsedTime(_started)));
     }
 
@@ -36,6 +40,8 @@ internal sealed class EvalProgress(Terminal terminal, StatusLine status) : IProg
         int full = (int)Math.Round(part * BarWidth);
         var wer = _counts.ReferenceLength > 0 ? string.Create(CultureInfo.InvariantCulture, $"  WER {100 * _counts.ErrorRate:0.0} %") : "";
         var left = doneNow > 0 && done < total ? $"  {Units.Clock(elapsed * ((double)(total - done) / doneNow))} left" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"Evaluating  {new string('━', full)}{new string('─', BarWidth - full)}  {done} / {total}{wer}{left}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"Evaluating  {new string('━', full)}{new string('─', BarWidth - full)}  {done} / {total}{wer}{left}");
     }
 }

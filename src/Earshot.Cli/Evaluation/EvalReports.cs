@@ -16,7 +16,8 @@ internal static class EvalReports
         Write(folder, "report.md", MarkdownReport.Write(report));
         Write(folder, "systems.csv", CsvReport.Systems(report));
         Write(folder, "clips.csv", CsvReport.Clips(report));
-        return Write(folder, "report.html", HtmlReport.Write(report, new HtmlReportOptions { EmbedAudioFrom = embedAudio ? folder : null }));
+        return Write(
+            folder, "report.html", HtmlReport.Write(report, new HtmlReportOptions { EmbedAudioFrom = embedAudio ? folder : null }));
     }
 
     public static string Json(EvaluationReport report) => JsonSerializer.Serialize(report, EvaluationJson.Readable.EvaluationReport);
@@ -25,13 +26,16 @@ internal static class EvalReports
     {
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn("System");
-        foreach (var column in (string[])["WER", "95 %", "CER", "× real time", "p50", "p95", "Memory", "Clips", "Failed"]) table.AddColumn(new TableColumn(column).RightAligned());
+        foreach (var column in (string[])["WER", "95 %", "CER", "× real time", "p50", "p95", "Memory", "Clips", "Failed"])
+            table.AddColumn(new TableColumn(column).RightAligned());
         foreach (var system in report.Systems)
         {
             table.AddRow(
                 new Text(system.System.Name),
                 new Text(Percent(system.ErrorRate?.Rate)),
-                new Text(system.ErrorRate is { } rate ? string.Create(CultureInfo.InvariantCulture, $"{100 * rate.Low:0.00}–{100 * rate.High:0.00}") : "–"),
+                new Text(system.ErrorRate is { } rate
+                    ? string.Create(CultureInfo.InvariantCulture, $"{100 * rate.Low:0.00}–{100 * rate.High:0.00}")
+                    : "–"),
                 new Text(Percent(system.CharacterErrorRate?.Rate)),
                 new Text(system.Speed is { } speed ? speed.ToString("0.00", CultureInfo.InvariantCulture) : "–"),
                 new Text(Seconds(system.Latency.P50)),
@@ -42,10 +46,13 @@ internal static class EvalReports
         }
         terminal.OutConsole().Write(table);
         foreach (var system in report.Systems.Where(system => system.NonSpeech is not null))
-            terminal.Out.WriteLine($"{system.System.Name}: words in {system.NonSpeech!.ClipsWithWords} of {system.NonSpeech.Clips} clips in which nobody speaks");
+            terminal.Out.WriteLine(
+                $"{system.System.Name}: words in {system.NonSpeech!.ClipsWithWords} of {system.NonSpeech.Clips} " +
+                "clips in which nobody speaks");
     }
 
-    public static string Percent(double? share) => share is { } value ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.00} %") : "–";
+    public static string Percent(double? share) =>
+        share is { } value ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.00} %") : "–";
 
     static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.00} s");
 

@@ -60,12 +60,20 @@ internal sealed class EvalOptionSet
         var command = new Command("setting");
         foreach (var option in set.Groups.SelectMany(group => group.Options)) command.Add(option);
         var own = set.Given(Parsed(command, setting, setting.Arguments)).Select(option => option.Name).ToHashSet();
-        if (model is not null && !own.Contains("--model")) common = [.. common.Where(option => option.Name != "--model"), ("--model", [model])];
-        string[] inherited = [.. common.Where(option => !own.Contains(option.Name)).SelectMany(option => (string[])[option.Name, .. option.Values])];
+        if (model is not null && !own.Contains("--model"))
+            common = [.. common.Where(option => option.Name != "--model"), ("--model", [model])];
+        string[] inherited =
+        [
+            .. common.Where(option => !own.Contains(option.Name)).SelectMany(option => (string[])[option.Name, .. option.Values])
+        ];
         var parsed = Parsed(command, setting, [.. inherited, .. setting.Arguments]);
         var settings = set.Given(parsed).Where(option => option.Name != "--model").OrderBy(option => option.Name, StringComparer.Ordinal);
         var transcription = set._parts.Apply(parsed, set._decoding.Of(parsed));
-        if (transcription.EachChannel) throw new UsageException($"the setting '{setting.Name}' has --channel all; a clip is scored as one text, so choose a channel or their mix.");
+        if (transcription.EachChannel)
+        {
+            throw new UsageException(
+                $"the setting '{setting.Name}' has --channel all; a clip is scored as one text, so choose a channel or their mix.");
+        }
         return new EvalChoice
         {
             Model = set._model.NameOf(parsed),
@@ -78,7 +86,8 @@ internal sealed class EvalOptionSet
     static ParseResult Parsed(Command command, EvalSetting setting, IReadOnlyList<string> arguments)
     {
         var parsed = command.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.UnmatchedTokens is [var unknown, ..]) throw new UsageException($"the setting '{setting.Name}' has '{unknown}', which is no option of transcribe's that says how to.");
+        if (parsed.UnmatchedTokens is [var unknown, ..])
+            throw new UsageException($"the setting '{setting.Name}' has '{unknown}', which is no option of transcribe's that says how to.");
         return parsed.Errors is [var error, ..] ? throw new UsageException($"the setting '{setting.Name}': {error.Message}") : parsed;
     }
 }

@@ -18,7 +18,8 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
     public long BaseBytes { get; private set; }
 
     /// <summary>Describes a system without loading it, downloading its model where needed.</summary>
-    public async Task<(SystemDescription Description, string Folder)> DescribeAsync(string name, EvalChoice choice, CancellationToken cancellationToken)
+    public async Task<(SystemDescription Description, string Folder)> DescribeAsync(
+        string name, EvalChoice choice, CancellationToken cancellationToken)
     {
         var folder = await ModelFolders.GetAsync(choice.Model, terminal, cancellationToken).ConfigureAwait(false);
         var description = new SystemDescription
@@ -29,13 +30,15 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
             Device = DeviceOf(choice.Loading),
         };
         // Graphs without a checkpoint tell their size alone.
-        if (OnnxLoading.IsOnlyExported(folder)) return (description with { ModelBytes = new DirectoryInfo(folder).EnumerateFiles().Sum(file => file.Length) }, folder);
+        if (OnnxLoading.IsOnlyExported(folder))
+            return (description with { ModelBytes = new DirectoryInfo(folder).EnumerateFiles().Sum(file => file.Length) }, folder);
         var model = ModelSummary.Of(folder);
         return (description with { ModelBytes = model.Bytes, Parameters = model.Parameters, Languages = model.Languages }, folder);
     }
 
     /// <summary>Loads a system.</summary>
-    public async Task<SystemUnderTest> LoadAsync(SystemDescription description, string folder, EvalChoice choice, CancellationToken cancellationToken)
+    public async Task<SystemUnderTest> LoadAsync(
+        SystemDescription description, string folder, EvalChoice choice, CancellationToken cancellationToken)
     {
         if (BaseBytes == 0) BaseBytes = ResidentBytes();
         if (!_loaded.TryGetValue((folder, choice.Loading), out var loaded))
@@ -62,9 +65,11 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
     }
 
     /// <summary>A model's name as reports show it: the last part of a folder or of a name on the hub.</summary>
-    public static string LabelOf(string model) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Directory.Exists(model) ? Path.GetFullPath(model) : model.Split('@')[0]));
+    public static string LabelOf(string model) =>
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(Directory.Exists(model) ? Path.GetFullPath(model) : model.Split('@')[0]));
 
-    async Task<SystemOutput> TranscribeAsync(Transcriber transcriber, EvalChoice choice, EvaluationClip clip, CancellationToken cancellationToken)
+    async Task<SystemOutput> TranscribeAsync(
+        Transcriber transcriber, EvalChoice choice, EvaluationClip clip, CancellationToken cancellationToken)
     {
         long started = Stopwatch.GetTimestamp();
         using var samples = SampleStream.Open(clip.Audio, choice.Transcription.Audio);
@@ -72,13 +77,20 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
         var segments = new List<Segment>();
         TimeSpan? first = null;
         var options = choice.Transcription with { Language = choice.Transcription.Language ?? LanguageOf(clip) };
-        await foreach (var segment in transcriber.TranscribeAsync(new RecordedSamples(samples), options, progress, cancellationToken).ConfigureAwait(false))
+        await foreach (var segment in transcriber.TranscribeAsync(new RecordedSamples(samples), options, progress, cancellationToken)
+            .ConfigureAwait(false))
         {
             first ??= Stopwatch.GetElapsedTime(started);
             segments.Add(segment);
         }
         var transcript = new Transcript { Segments = segments, Info = progress.Info };
-        return new SystemOutput { Text = transcript.Text, FirstText = first, Duration = samples.Duration ?? progress.Info.Duration, Language = progress.Info.Language };
+        return new SystemOutput
+        {
+            Text = transcript.Text,
+            FirstText = first,
+            Duration = samples.Duration ?? progress.Info.Duration,
+            Language = progress.Info.Language,
+        };
     }
 
     /// <summary>The language that the manifest states, by its code without region; null where it is to be detected.</summary>
@@ -91,7 +103,11 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
     static string DeviceOf(LoadOptions loading)
     {
         var options = loading.Cpu;
-        if (loading.Onnx is { } onnx) return $"onnx runtime, {onnx.Providers}, {options.Threads ?? Environment.ProcessorCount} threads, {loading.ExportPrecision}".ToLowerInvariant();
+        if (loading.Onnx is { } onnx)
+        {
+            return $"onnx runtime, {onnx.Providers}, {options.Threads ?? Environment.ProcessorCount} threads, {loading.ExportPrecision}"
+                .ToLowerInvariant();
+        }
         var weights = options.Weights ?? CpuDevice.PreferredWeights(options.InstructionSet);
         var set = options.InstructionSet is { } most ? $"at most {most}" : "all instructions";
         return $"cpu, {set}, {options.Threads ?? Environment.ProcessorCount} threads, {weights}".ToLowerInvariant();

@@ -1,4 +1,4 @@
-using Earshot.Metrics;
+using Earshot.Evaluation.Metrics;
 
 namespace Earshot.Cli.Evaluation;
 
@@ -35,7 +35,14 @@ internal sealed record SpeakerFile
     {
         Path = path,
         Segments = segments,
-        Turns = [.. segments.Select(segment => new SpeakerTurn { Session = segment.Session, Channel = segment.Channel, Speaker = segment.Speaker, Start = segment.Start, End = segment.End })],
+        Turns = [.. segments.Select(segment => new SpeakerTurn
+        {
+            Session = segment.Session,
+            Channel = segment.Channel,
+            Speaker = segment.Speaker,
+            Start = segment.Start,
+            End = segment.End,
+        })],
         Texts = [.. InOrder(segments, segment => segment.Session, segment => segment.Start, segment => segment.Words)],
     };
 
@@ -45,6 +52,7 @@ internal sealed record SpeakerFile
         Texts = [.. InOrder(words, word => word.Session, word => word.Start, word => word.Word)],
     };
 
-    static IEnumerable<(string Session, string Words)> InOrder<T>(IEnumerable<T> items, Func<T, string> session, Func<T, TimeSpan> start, Func<T, string> words) =>
+    static IEnumerable<(string Session, string Words)> InOrder<T>(
+        IEnumerable<T> items, Func<T, string> session, Func<T, TimeSpan> start, Func<T, string> words) =>
         items.GroupBy(session, StringComparer.Ordinal).Select(group => (group.Key, string.Join(' ', group.OrderBy(start).Select(words))));
 }

@@ -2,7 +2,10 @@ using System.IO.Enumeration;
 
 namespace Earshot.Cli.Files;
 
-/// <summary>Files by pattern, for shells that do not expand patterns and for quoted ones: <c>*</c>, <c>?</c>, and <c>**</c> for folders at any depth.</summary>
+/// <summary>
+/// Files by pattern, for shells that do not expand patterns and for quoted ones: <c>*</c>, <c>?</c>, and <c>**</c> for folders at any
+/// depth.
+/// </summary>
 internal static class Glob
 {
     public static bool IsPattern(string text) => text.AsSpan().IndexOfAny('*', '?') >= 0;
@@ -12,7 +15,8 @@ internal static class Glob
     public static IReadOnlyList<string> Expand(string pattern)
     {
         var root = Path.GetPathRoot(pattern) ?? "";
-        var parts = pattern[root.Length..].Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries);
+        var parts = pattern[root.Length..]
+            .Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries);
         var files = new SortedSet<string>(StringComparer.Ordinal);
         if (parts.Length > 0) Collect(root, parts, files);
         return [.. files];
@@ -54,7 +58,8 @@ internal static class Glob
             // A link to a folder may lead back up: patterns do not follow it.
             if (isFolder != directories || isFolder && entry.LinkTarget is not null) continue;
             if (entry.Name[0] == '.' && pattern[0] != '.') continue;
-            if (FileSystemName.MatchesSimpleExpression(pattern, entry.Name, ignoreCase: OperatingSystem.IsWindows())) yield return Path.Combine(folder, entry.Name);
+            if (FileSystemName.MatchesSimpleExpression(pattern, entry.Name, ignoreCase: OperatingSystem.IsWindows()))
+                yield return Path.Combine(folder, entry.Name);
         }
     }
 }

@@ -23,7 +23,11 @@ internal sealed record InputFile(string Path)
         var reader = IsStandardInput ? AudioReader.Open(terminal.OpenInput(), Label, options) : AudioReader.Open(Path, options);
         try
         {
-            if (options.Channel >= reader.Channels) throw new AudioFormatException($"'{Label}' has {reader.Channels} channels, counted from 0; --channel {options.Channel} is not there.");
+            if (options.Channel >= reader.Channels)
+            {
+                throw new AudioFormatException(
+                    $"'{Label}' has {reader.Channels} channels, counted from 0; --channel {options.Channel} is not there.");
+            }
             return new SampleStream(reader);
         }
         catch
@@ -33,14 +37,18 @@ internal sealed record InputFile(string Path)
         }
     }
 
-    /// <summary>The files that arguments stand for, each once, in order; a pattern that matches none is kept as a path, so that it fails by name.</summary>
+    /// <summary>
+    /// The files that arguments stand for, each once, in order; a pattern that matches none is kept as a path, so that it fails by name.
+    /// </summary>
     public static IReadOnlyList<InputFile> Expand(IEnumerable<string> arguments)
     {
         var files = new List<InputFile>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var argument in arguments)
         {
-            IReadOnlyList<string> paths = argument != StandardInput && Glob.IsPattern(argument) && !File.Exists(argument) ? Glob.Expand(argument) : [];
+            IReadOnlyList<string> paths = argument != StandardInput && Glob.IsPattern(argument) && !File.Exists(argument)
+                ? Glob.Expand(argument)
+                : [];
             foreach (var path in paths.Count > 0 ? paths : [argument])
             {
                 if (seen.Add(path == StandardInput ? path : System.IO.Path.GetFullPath(path))) files.Add(new InputFile(path));

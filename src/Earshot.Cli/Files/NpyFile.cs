@@ -21,13 +21,17 @@ internal static partial class NpyFile
         var bytes = File.ReadAllBytes(path);
         if (bytes.Length < 12 || !bytes.AsSpan(0, 6).SequenceEqual(Magic)) throw Bad(path, "is no .npy file");
         bool isLong = bytes[6] >= 2;
-        long length = isLong ? BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8)) : BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8));
+        long length = isLong
+            ? BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8))
+            : BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8));
         int start = isLong ? 12 : 10;
         if (bytes[6] is < 1 or > 3 || length > MostHeader || start + length > bytes.Length) throw Bad(path, "has a damaged header");
         var (type, shape) = Header(path, Encoding.UTF8.GetString(bytes, start, (int)length));
         var data = bytes.AsMemory(start + (int)length);
         long expected = BytesOf(path, type, shape);
-        return data.Length == expected ? new TensorData(type, shape, data, path) : throw Bad(path, $"has {data.Length} bytes of elements where its shape takes {expected}");
+        return data.Length == expected
+            ? new TensorData(type, shape, data, path)
+            : throw Bad(path, $"has {data.Length} bytes of elements where its shape takes {expected}");
     }
 
     static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
@@ -44,7 +48,9 @@ internal static partial class NpyFile
         var shape = ShapeText().Match(header);
         if (!shape.Success) throw Bad(path, "tells no shape");
         return (type, [.. shape.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-            .Select(size => long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : throw Bad(path, "has a shape that cannot be read"))]);
+            .Select(size => long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out long value)
+                ? value
+                : throw Bad(path, "has a shape that cannot be read"))]);
     }
 
     static long BytesOf(string path, OnnxElementType type, long[] shape)

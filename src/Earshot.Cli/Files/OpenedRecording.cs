@@ -24,9 +24,13 @@ internal sealed class OpenedRecording : IDisposable
             var samples = file.Open(terminal, options.Audio);
             return new OpenedRecording(samples, [(null, samples)]);
         }
-        var recording = file.IsStandardInput ? SpooledRecording.OpenChannels(terminal.OpenInput(), file.Label, options.Audio) : ChannelRecording.Open(audio => AudioReader.Open(file.Path, audio), options.Audio);
+        var recording = file.IsStandardInput
+            ? SpooledRecording.OpenChannels(terminal.OpenInput(), file.Label, options.Audio)
+            : ChannelRecording.Open(audio => AudioReader.Open(file.Path, audio), options.Audio);
         if (recording.Channels.Count < recording.Count && recording.Count > 1)
-            terminal.Say($"{file.Label}: of {recording.Count} channels, {recording.Count - recording.Channels.Count} sound as another; each is transcribed once.");
+            terminal.Say(
+                $"{file.Label}: of {recording.Count} channels, {recording.Count - recording.Channels.Count} sound as another; " +
+                "each is transcribed once.");
         return new OpenedRecording(recording, [.. recording.Channels.Select((number, i) => ((int?)number, recording.Streams[i]))]);
     }
 

@@ -73,15 +73,20 @@ internal sealed class OutputFile : IDisposable
         Forget(_partialPath);
     }
 
-    /// <summary>Whether a path is a device or a pipe of the system (/dev/stdout, /dev/fd/63), which is written as it is and never replaced.</summary>
+    /// <summary>
+    /// Whether a path is a device or a pipe of the system (/dev/stdout, /dev/fd/63), which is written as it is and never replaced.
+    /// </summary>
     public static bool IsDevice(string path)
     {
         var full = System.IO.Path.GetFullPath(path);
         // /dev/shm is a folder of ordinary files.
-        return !OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(full);
+        return !OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal)
+            && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(full);
     }
 
-    /// <summary>Why a file cannot be made at a path, found out before work is done for it; null where it can. Nothing is left behind.</summary>
+    /// <summary>
+    /// Why a file cannot be made at a path, found out before work is done for it; null where it can. Nothing is left behind.
+    /// </summary>
     public static string? WhyNotWritable(string path)
     {
         if (IsDevice(path)) return null;

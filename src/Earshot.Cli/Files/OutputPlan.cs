@@ -28,12 +28,18 @@ internal sealed class OutputPlan
         bool several = files.Count > 1 || extensions.Count > 1;
         if (output == "-" || output is null && !several)
         {
-            if (several) throw new UsageException("several transcripts cannot share standard output; give --output a folder or a template such as '{name}.{ext}'.");
+            if (several)
+            {
+                throw new UsageException(
+                    "several transcripts cannot share standard output; give --output a folder or a template such as '{name}.{ext}'.");
+            }
             return StandardOutput;
         }
         var plan = new OutputPlan(Template(output));
         if (several && !plan._template!.Contains('{', StringComparison.Ordinal))
-            throw new UsageException($"several transcripts cannot share the file '{output}'; give --output a folder ('{output}/') or a template such as '{{name}}.{{ext}}'.");
+            throw new UsageException(
+                $"several transcripts cannot share the file '{output}'; " +
+                $"give --output a folder ('{output}/') or a template such as '{{name}}.{{ext}}'.");
         CheckTemplate(plan._template!);
         plan.CheckDistinct(files, extensions);
         return plan;
@@ -79,7 +85,9 @@ internal sealed class OutputPlan
             {
                 var path = Path.GetFullPath(PathFor(file, extension, "{language}"));
                 if (!owners.TryAdd(path, file))
-                    throw new UsageException($"'{owners[path].Label}' and '{file.Label}' would both be written to '{PathFor(file, extension, "{language}")}'; use {{folder}}, {{name}} and {{ext}} in --output.");
+                    throw new UsageException(
+                        $"'{owners[path].Label}' and '{file.Label}' would both be written to '{PathFor(file, extension, "{language}")}'; " +
+                        "use {folder}, {name} and {ext} in --output.");
             }
         }
     }

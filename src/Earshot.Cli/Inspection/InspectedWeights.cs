@@ -3,7 +3,9 @@ using Earshot.Compute;
 
 namespace Earshot.Cli.Inspection;
 
-/// <summary>A model's tensors with what they take as they are stored: a quantised matrix is one tensor here, and several in its file.</summary>
+/// <summary>
+/// A model's tensors with what they take as they are stored: a quantised matrix is one tensor here, and several in its file.
+/// </summary>
 internal sealed class InspectedWeights : IDisposable
 {
     readonly SafetensorsCheckpoint? _file;
@@ -21,7 +23,8 @@ internal sealed class InspectedWeights : IDisposable
         {
             // The parts of a matrix are called by its name and a suffix of one word.
             var matrix = name[..Math.Max(0, name.LastIndexOf('.'))];
-            if (tensors.IsQuantized(matrix)) _quantizedBytes[matrix] = _quantizedBytes.GetValueOrDefault(matrix) + file.Find(name)!.ByteLength;
+            if (tensors.IsQuantized(matrix))
+                _quantizedBytes[matrix] = _quantizedBytes.GetValueOrDefault(matrix) + file.Find(name)!.ByteLength;
         }
     }
 
@@ -36,7 +39,9 @@ internal sealed class InspectedWeights : IDisposable
         var file = SafetensorsCheckpoint.Open(folder);
         try
         {
-            return CheckpointQuantizer.FormatOf(folder) is { } format ? new InspectedWeights(file, new QuantizedTensors(file, format)) : new InspectedWeights(file);
+            return SavedFormat.Of(folder) is { } format
+                ? new InspectedWeights(file, new QuantizedTensors(file, format))
+                : new InspectedWeights(file);
         }
         catch
         {
@@ -48,7 +53,7 @@ internal sealed class InspectedWeights : IDisposable
     public long BytesOf(StoredTensor tensor) => _quantizedBytes.TryGetValue(tensor.Name, out long bytes) ? bytes : tensor.ByteLength;
 
     /// <summary>How the elements are stored: <c>F16</c>, <c>int8</c>.</summary>
-    public string TypeOf(StoredTensor tensor) => _quantized?.FormatOf(tensor.Name) is { } format ? WeightScheme.NameOf(format) : tensor.Type.ToString();
+    public string TypeOf(StoredTensor tensor) => _quantized?.FormatOf(tensor.Name) is { } format ? format.Name : tensor.Type.ToString();
 
     public void Dispose() => _file?.Dispose();
 }

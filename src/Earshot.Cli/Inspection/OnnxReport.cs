@@ -40,11 +40,15 @@ internal sealed record OnnxReport
             Producer = $"{model.ProducerName} {model.ProducerVersion}".Trim(),
             Inputs = [.. model.Graph.Inputs.Select(OnnxValueReport.Of)],
             Outputs = [.. model.Graph.Outputs.Select(OnnxValueReport.Of)],
-            Operators = [.. graphs.SelectMany(graph => graph.Nodes).CountBy(node => node.Domain.Length == 0 ? node.OpType : $"{node.Domain}.{node.OpType}")
-                .OrderByDescending(count => count.Value).ThenBy(count => count.Key, StringComparer.Ordinal).Select(count => new OperatorReport(count.Key, count.Value))],
-            Constants = [.. graphs.SelectMany(graph => graph.Initializers).Select(value => value.Initializer!).GroupBy(tensor => (tensor.Type, File: tensor.File is { } file ? Path.GetFileName(file) : null))
+            Operators = [.. graphs.SelectMany(graph => graph.Nodes)
+                .CountBy(node => node.Domain.Length == 0 ? node.OpType : $"{node.Domain}.{node.OpType}")
+                .OrderByDescending(count => count.Value).ThenBy(count => count.Key, StringComparer.Ordinal)
+                .Select(count => new OperatorReport(count.Key, count.Value))],
+            Constants = [.. graphs.SelectMany(graph => graph.Initializers).Select(value => value.Initializer!)
+                .GroupBy(tensor => (tensor.Type, File: tensor.File is { } file ? Path.GetFileName(file) : null))
                 .OrderBy(group => group.Key.File, StringComparer.Ordinal).ThenBy(group => group.Key.Type)
-                .Select(group => new ConstantsReport(group.Key.Type.ToString(), group.Count(), group.Sum(tensor => tensor.ByteLength), group.Key.File))],
+                .Select(group =>
+                    new ConstantsReport(group.Key.Type.ToString(), group.Count(), group.Sum(tensor => tensor.ByteLength), group.Key.File))],
             Operations = operations ? model.ToString().TrimEnd('\n').Split('\n') : null,
         };
     }
@@ -53,7 +57,8 @@ internal sealed record OnnxReport
 /// <summary>An input or output; its shape is null where not even the number of dimensions is known.</summary>
 internal sealed record OnnxValueReport(string Name, string Type, IReadOnlyList<string>? Shape)
 {
-    public static OnnxValueReport Of(GraphValue value) => new(value.Name, value.Type.ToString(), value.Shape?.Select(dimension => dimension.ToString()).ToList());
+    public static OnnxValueReport Of(GraphValue value) =>
+        new(value.Name, value.Type.ToString(), value.Shape?.Select(dimension => dimension.ToString()).ToList());
 }
 
 internal sealed record OperatorReport(string Name, int Count);

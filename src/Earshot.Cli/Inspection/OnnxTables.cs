@@ -20,7 +20,10 @@ internal static class OnnxTables
     {
         var console = terminal.OutConsole();
         console.MarkupLineInterpolated($"[bold]{report.File}[/]");
-        terminal.Out.WriteLine($"IR version {report.IrVersion}, operators of {string.Join(", ", report.OperatorSets.Select(set => $"{set.Key} {set.Value}"))}, made by {(report.Producer.Length > 0 ? report.Producer : "an unknown program")}");
+        terminal.Out.WriteLine(
+            $"IR version {report.IrVersion}, operators of " +
+            $"{string.Join(", ", report.OperatorSets.Select(set => $"{set.Key} {set.Value}"))}, " +
+            $"made by {(report.Producer.Length > 0 ? report.Producer : "an unknown program")}");
         terminal.Out.WriteLine();
         var values = ReportTables.New("Value", "Type", "Shape");
         foreach (var input in report.Inputs) ReportTables.Row(values, $"input {input.Name}", input.Type, ShapeOf(input));
@@ -32,7 +35,8 @@ internal static class OnnxTables
         ReportTables.Row(operators, "all", Units.Count(report.Operators.Sum(entry => (long)entry.Count)));
         console.Write(operators);
         var constants = ReportTables.New("Constants", "Tensors>", "Bytes>", "Where");
-        foreach (var entry in report.Constants) ReportTables.Row(constants, entry.Type, Units.Count(entry.Count), Units.Bytes(entry.Bytes), entry.File ?? "inside");
+        foreach (var entry in report.Constants)
+            ReportTables.Row(constants, entry.Type, Units.Count(entry.Count), Units.Bytes(entry.Bytes), entry.File ?? "inside");
         console.Write(constants);
         foreach (var line in report.Operations ?? []) terminal.Out.WriteLine(line);
     }

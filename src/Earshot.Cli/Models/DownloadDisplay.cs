@@ -13,7 +13,9 @@ internal static class DownloadDisplay
         if (!terminal.ErrorIsTerminal || terminal.Quiet) return await download(new Lines(terminal)).ConfigureAwait(false);
         return await terminal.ErrorConsole().Progress()
             .AutoClear(false)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn(), new SizeColumn(), new RemainingTimeColumn())
+            .Columns(
+                new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn(),
+                new SizeColumn(), new RemainingTimeColumn())
             .StartAsync(context => download(new Bars(context)))
             .ConfigureAwait(false);
     }
@@ -42,7 +44,8 @@ internal static class DownloadDisplay
             var total = Units.Bytes((long)task.MaxValue);
             if (task.IsFinished) return new Text(total);
             var speed = task.Speed is { } bytes and > 0 ? $"  {Units.Bytes((long)bytes)}/s" : "";
-            return new Text(task.IsIndeterminate ? $"{Units.Bytes((long)task.Value)}{speed}" : $"{Units.Bytes((long)task.Value)} of {total}{speed}");
+            return new Text(
+                task.IsIndeterminate ? $"{Units.Bytes((long)task.Value)}{speed}" : $"{Units.Bytes((long)task.Value)} of {total}{speed}");
         }
     }
 

@@ -1,5 +1,6 @@
+using Earshot.Compute.Cpu;
+using Earshot.Onnx.Native;
 using Earshot.Onnx.Recording;
-using Earshot.Onnx.Runtime;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Models;
@@ -16,14 +17,19 @@ internal sealed record LoadOptions
     public GraphPrecision? Precision { get; init; }
 
     /// <summary>What a checkpoint is exported in where it is not exported yet.</summary>
-    public GraphPrecision ExportPrecision => Precision ?? (Onnx is { ComputesInFloat16: true } ? GraphPrecision.Float16 : GraphPrecision.Float32);
+    public GraphPrecision ExportPrecision =>
+        Precision ?? (Onnx is { ComputesInFloat16: true } ? GraphPrecision.Float16 : GraphPrecision.Float32);
 
     /// <summary>Why ONNX Runtime cannot do what other options ask for; null where it can.</summary>
     public string? WhyNotOnnx => this switch
     {
         { Cpu.InstructionSet: not null } => "--isa is for Earshot's own kernels; ONNX Runtime chooses its instructions itself.",
         { Cpu.Draft: not null } => "--draft is for Earshot's own kernels; leave it out, or take --device cpu.",
-        { Cpu.Weights: { } format, Precision: null } => $"{format} weights are for Earshot's own kernels; with ONNX Runtime there are --precision f32, --quantize int8 and --quantize int4.",
+        { Cpu.WeightsFor: not null } or { Cpu.WeightPriority: not WeightPriority.AsSaved } =>
+            "--weights with exceptions, or fast, is for Earshot's own kernels; with ONNX Runtime there are f32, int8 and int4.",
+        { Cpu.Weights: { } format, Precision: null } =>
+            $"{format} weights are for Earshot's own kernels; with ONNX Runtime there are --precision f32, " +
+            "--quantize int8 and --quantize int4.",
         _ => null,
     };
 }
@@ -36,7 +42,7 @@ internal sealed record OnnxDevice(string Wish)
 
     public static OnnxDevice Cpu { get; } = new("cpu");
 
-    public ExecutionProviders Providers => ExecutionProviders.Parse(Wish);
+    public ProviderPreference Providers => ProviderPreference.Parse(Wish);
 
     /// <summary>Whether the device wished for most is faster in float16.</summary>
     public bool ComputesInFloat16 => Providers[0] is CudaProvider or TensorRtProvider;

@@ -6,7 +6,8 @@ namespace Earshot.Cli.Models;
 /// <param name="Where">box, cache or hub.</param>
 /// <param name="State">ready, incomplete, or available: on the hub alone.</param>
 internal sealed record ModelLine(
-    string Name, IReadOnlyList<string> ShortNames, string Where, string State, string Purpose, long? Bytes, bool IsComplete, string? Folder, IReadOnlyList<string> Revisions)
+    string Name, IReadOnlyList<string> ShortNames, string Where, string State, string Purpose, long? Bytes, bool IsComplete, string? Folder,
+    IReadOnlyList<string> Revisions)
 {
     public static ModelLine Of(ListedModel model) => new(
         model.Name,

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Earshot.Checkpoints;
 using Earshot.Compute.Cpu;
-using Earshot.Models;
+using Earshot.Compute.Runtimes;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Models;
@@ -10,19 +10,26 @@ namespace Earshot.Cli.Models;
 internal static class ModelLoading
 {
     /// <summary>Loads a model by folder, name or short name, downloading it where it is not here yet.</summary>
-    /// <exception cref="EarshotException">It cannot be had, or is damaged; the wished device is absent; or EARSHOT_ISA names no instruction set.</exception>
-    public static async Task<Transcriber> LoadAsync(string name, LoadOptions options, Terminal terminal, CancellationToken cancellationToken)
+    /// <exception cref="EarshotException">It cannot be had, or is damaged; the wished device is absent; or EARSHOT_ISA names no instruction
+    /// set.</exception>
+    public static async Task<Transcriber> LoadAsync(
+        string name, LoadOptions options, Terminal terminal, CancellationToken cancellationToken)
     {
         var folder = await ModelFolders.GetAsync(name, terminal, cancellationToken).ConfigureAwait(false);
-        if (options.Onnx is not null || OnnxLoading.IsOnlyExported(folder)) return await OnnxLoading.LoadAsync((name, folder), options, terminal, cancellationToken).ConfigureAwait(false);
-        var draft = options.Cpu.Draft is { } small ? await ModelFolders.GetAsync(small, terminal, cancellationToken).ConfigureAwait(false) : null;
+        if (options.Onnx is not null || OnnxLoading.IsOnlyExported(folder))
+            return await OnnxLoading.LoadAsync((name, folder), options, terminal, cancellationToken).ConfigureAwait(false);
+        var draft =
+            options.Cpu.Draft is { } small ? await ModelFolders.GetAsync(small, terminal, cancellationToken).ConfigureAwait(false) : null;
         using var status = new StatusLine(terminal);
         status.Show(_ => $"Loading {name}…");
         long started = Stopwatch.GetTimestamp();
         try
         {
-            var transcriber = await Transcriber.LoadAsync(folder, options.Cpu with { Draft = draft }, cancellationToken: cancellationToken).ConfigureAwait(false);
-            status.Above(() => terminal.Detail($"Loaded {folder} in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} ms{Computing(transcriber)}{PrivateMemory.Note()}."));
+            var transcriber = await Transcriber.LoadAsync(folder, options.Cpu with { Draft = draft }, cancellationToken: cancellationToken)
+                .ConfigureAwait(false);
+            status.Above(() => terminal.Detail(
+                $"Loaded {folder} in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} " +
+                $"ms{Computing(transcriber)}{PrivateMemory.Note()}."));
             return transcriber;
         }
         catch (ArgumentException e)
@@ -32,7 +39,9 @@ internal static class ModelLoading
     }
 
     static string Computing(Transcriber transcriber) =>
-        transcriber.Runtime is CpuWhisperRuntime { Device: var device } ? $"; kernels: {InstructionSets.NameOf(device.InstructionSet)}, threads: {device.Threads}" : "";
+        transcriber.Recognizer.Runtime is CpuModelRuntime { Device: var device }
+            ? $"; kernels: {InstructionSets.NameOf(device.InstructionSet)}, threads: {device.Threads}"
+            : "";
 
     /// <summary>Makes speech detection ready, downloading its weights where they are not here yet.</summary>
     /// <exception cref="CheckpointException">The weights cannot be had.</exception>

@@ -1,24 +1,27 @@
 using Earshot.Checkpoints;
 using Earshot.Compute;
-using Earshot.Onnx.Export;
-using Earshot.Tokenizers;
+using Earshot.Models;
 
 namespace Earshot.Cli.Models;
 
-/// <summary>What a model is, for people choosing one.</summary>
+/// <summary>What a model is, for people choosing one. Programs read this: fields may be added, none changes its meaning.</summary>
 internal sealed record ModelSummary
 {
     public required string Folder { get; init; }
 
     public required string Architecture { get; init; }
 
-    public required int Width { get; init; }
+    /// <summary>Its sizes by name.</summary>
+    public required IReadOnlyDictionary<string, long> Sizes { get; init; }
 
-    public required int EncoderLayers { get; init; }
+    /// <summary>Values of a position, where it has such a size.</summary>
+    public long? Width { get; init; }
 
-    public required int DecoderLayers { get; init; }
+    public long? EncoderLayers { get; init; }
 
-    /// <summary>How many languages the vocabulary has tokens for; 1 where the model is English-only.</summary>
+    public long? DecoderLayers { get; init; }
+
+    /// <summary>How many languages it knows; 1 where the model is English-only, 0 where that is not known.</summary>
     public required int Languages { get; init; }
 
     public required long Parameters { get; init; }
@@ -28,33 +31,36 @@ internal sealed record ModelSummary
     public required IReadOnlyList<ModelFile> Files { get; init; }
 
     /// <exception cref="CheckpointException">A file is missing or damaged.</exception>
-    public static ModelSummary Of(string folder)
+    public static ModelSummary Of(string path)
     {
-        if (OnnxLoading.IsOnlyExported(folder))
-        {
-            var exported = ExportedModel.Open(folder);
-            // Graphs hold weights packed and twice; the shape tells how many there are.
-            return Of(folder, exported.Config, exported.Tokenizer, new RandomWeights(exported.Config));
-        }
-        using var checkpoint = WhisperCheckpoint.Open(folder);
-        return Of(folder, checkpoint.Config, checkpoint.Tokenizer, checkpoint.Weights);
+        var folder = new ModelFolder(path);
+        var model = ModelFamilies.Open(folder);
+        // Graphs hold weights packed and twice; the shape tells how many there are.
+        if (OnnxLoading.IsOnlyExported(path)) return Of(path, model, RandomTensors.For(model.Parts, model.PrepareWeights));
+        using var weights = folder.OpenWeights();
+        return Of(path, model, weights);
     }
 
-    static ModelSummary Of(string folder, WhisperConfig config, WhisperTokenizer tokenizer, ITensorStore weights)
+    static ModelSummary Of(string folder, SpeechModel model, ITensorStore weights)
     {
-        var files = new DirectoryInfo(folder).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal).Select(ModelFile.Of).ToList();
+        var files = new DirectoryInfo(folder).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal).Select(ModelFile.Of)
+            .ToList();
+        var sizes = model.Info.Sizes.ToDictionary(size => size.Name.Replace(' ', '_'), size => size.Value);
         return new ModelSummary
         {
             Folder = folder,
-            Architecture = ModelArchitecture.Whisper,
-            Width = config.DModel,
-            EncoderLayers = config.EncoderLayers,
-            DecoderLayers = config.DecoderLayers,
-            Languages = config.IsMultilingual ? tokenizer.Languages.Count : 1,
+            Architecture = model.Info.Type,
+            Sizes = sizes,
+            Width = Size("width"),
+            EncoderLayers = Size("encoder_layers"),
+            DecoderLayers = Size("decoder_layers"),
+            Languages = model.Info.Languages.Count,
             Parameters = weights.Names.Sum(name => weights.Find(name)!.Shape.Count),
             Bytes = files.Sum(file => file.Bytes),
             Files = files,
         };
+
+        long? Size(string name) => sizes.TryGetValue(name, out long value) ? value : null;
     }
 }
 

@@ -3,12 +3,14 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Earshot.Checkpoints;
+using Earshot.Models;
 using Earshot.Onnx;
 using Earshot.Onnx.Export;
 using Earshot.Onnx.Graph;
+using Earshot.Onnx.Native;
 using Earshot.Onnx.Recording;
-using Earshot.Onnx.Runner;
-using Earshot.Onnx.Runtime;
+using Earshot.Onnx.Runtimes;
+using Earshot.Recognition;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Models;
@@ -17,12 +19,14 @@ namespace Earshot.Cli.Models;
 internal static class OnnxLoading
 {
     /// <summary>Whether a folder holds graphs and no checkpoint, so that only ONNX Runtime can run it.</summary>
-    public static bool IsOnlyExported(string folder) => ExportManifest.IsIn(folder) && !Directory.EnumerateFiles(folder, "*.safetensors").Any();
+    public static bool IsOnlyExported(string folder) =>
+        ExportManifest.IsIn(folder) && !Directory.EnumerateFiles(folder, "*.safetensors").Any();
 
     /// <summary>Loads a model by its folder.</summary>
     /// <exception cref="UsageException">Options ask for what ONNX Runtime cannot do.</exception>
     /// <exception cref="EarshotException">The runtime or every wished device is absent, or the model is damaged.</exception>
-    public static async Task<Transcriber> LoadAsync((string Name, string Folder) model, LoadOptions options, Terminal terminal, CancellationToken cancellationToken)
+    public static async Task<Transcriber> LoadAsync(
+        (string Name, string Folder) model, LoadOptions options, Terminal terminal, CancellationToken cancellationToken)
     {
         if (options.Onnx is null)
         {
@@ -35,13 +39,23 @@ internal static class OnnxLoading
         using var status = new StatusLine(terminal);
         status.Show(_ => $"Loading {model.Name}…");
         long started = Stopwatch.GetTimestamp();
-        var runtimeOptions = new OnnxWhisperOptions { Providers = options.Onnx.Providers, Threads = options.Cpu.Threads };
-        var runtime = await Task.Run(() => OnnxWhisperRuntime.Open(folder, runtimeOptions), cancellationToken).ConfigureAwait(false);
+        var runtimeOptions = new OnnxModelOptions { Providers = options.Onnx.Providers, Threads = options.Cpu.Threads };
+        var transcriber = await Task.Run(() => Open((model.Name, folder), runtimeOptions, options.Cpu), cancellationToken)
+            .ConfigureAwait(false);
+        var providers = (transcriber.Recognizer.Runtime as OnnxModelRuntime)?.Providers;
+        status.Above(() => terminal.Detail($"Loaded {folder} in {Units.Time(Stopwatch.GetElapsedTime(started))}. {providers}"));
+        return transcriber;
+    }
+
+    /// <summary>Opens an exported folder.</summary>
+    /// <exception cref="EarshotException">The runtime is absent, or the model is damaged.</exception>
+    public static Transcriber Open((string Name, string Folder) exported, OnnxModelOptions options, TranscriberOptions? transcription)
+    {
+        var model = ModelFamilies.Open(exported.Folder);
+        var runtime = OnnxModelRuntime.Open(exported.Folder, model.Parts, options);
         try
         {
-            var transcriber = Transcriber.Over(model.Name, runtime, runtime.Model.Tokenizer, options.Cpu);
-            status.Above(() => terminal.Detail($"Loaded {folder} in {Units.Time(Stopwatch.GetElapsedTime(started))}. {runtime.Providers}"));
-            return transcriber;
+            return Transcriber.Over(exported.Name, Recognizers.For(model, runtime), transcription);
         }
         catch
         {
@@ -50,41 +64,72 @@ internal static class OnnxLoading
         }
     }
 
+    /// <summary>What an export of a folder's model is made of; the weights are the caller's to dispose of.</summary>
+    /// <exception cref="EarshotException">It is no model, or is damaged.</exception>
+    public static (ExportSource Source, IDisposable Weights) SourceOf(string path)
+    {
+        var folder = new ModelFolder(path);
+        var model = ModelFamilies.Open(folder);
+        var weights = folder.OpenWeights();
+        try
+        {
+            return (
+                new ExportSource(model.Parts, model.Prepare(weights), model.Info.Type) { Folder = path, Name = model.Info.Name }, weights);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Shows how far an export is.</summary>
     public static IProgress<ExportProgress> Progress(StatusLine status, string name) => new Shown(status, name);
 
     /// <summary>Finds out with the smallest graph there is whether the wish can be granted, before a model is exported for it.</summary>
-    static void Probe(ExecutionProviders providers)
+    static void Probe(ProviderPreference providers)
     {
         var graph = new GraphBuilder("probe", GraphOptions.OperatorSet);
         graph.Output("y", graph.Node("Neg", graph.Input("x", OnnxElementType.Float32, 1)));
-        using var session = OnnxSession.FromBytes(graph.Build().ToBytes(), new OnnxSessionOptions { Providers = providers, LogSeverity = OnnxLogSeverity.Error });
+        using var session = OnnxSession.FromBytes(
+            graph.Build().ToBytes(), new OnnxSessionOptions { Providers = providers, LogSeverity = OnnxLogSeverity.Error });
     }
 
     /// <summary>The model's own folder where it is exported as asked, else that of its export, which is made once.</summary>
-    static async Task<string> FolderAsync((string Name, string Folder) model, LoadOptions options, Terminal terminal, CancellationToken cancellationToken)
+    static async Task<string> FolderAsync(
+        (string Name, string Folder) model, LoadOptions options, Terminal terminal, CancellationToken cancellationToken)
     {
         if (ExportManifest.IsIn(model.Folder))
         {
             var exported = ExportManifest.Load(model.Folder).Precision;
             if (options.Precision is null || options.Precision == exported) return model.Folder;
-            if (IsOnlyExported(model.Folder)) throw new UsageException($"'{model.Name}' was exported in {exported}; leave --precision and --quantize out, or give the checkpoint it was exported from.");
+            if (IsOnlyExported(model.Folder))
+            {
+                throw new UsageException(
+                    $"'{model.Name}' was exported in {exported}; leave --precision and --quantize out, " +
+                    "or give the checkpoint it was exported from.");
+            }
         }
         var folder = CacheFolder(model.Folder, options.ExportPrecision);
         if (ExportManifest.IsIn(folder)) return folder;
         terminal.Say($"Exporting {model.Name} for ONNX Runtime ({options.ExportPrecision}) to {folder}; it is kept for the next time.");
         using var status = new StatusLine(terminal);
-        await Task.Run(() => Export(model.Folder, folder, options.ExportPrecision, Progress(status, model.Name), cancellationToken), cancellationToken).ConfigureAwait(false);
+        await Task.Run(
+            () => Export(model.Folder, folder, options.ExportPrecision, Progress(status, model.Name), cancellationToken), cancellationToken)
+            .ConfigureAwait(false);
         return folder;
     }
 
-    static void Export(string from, string to, GraphPrecision precision, IProgress<ExportProgress> progress, CancellationToken cancellationToken)
+    static void Export(
+        string from, string to, GraphPrecision precision, IProgress<ExportProgress> progress, CancellationToken cancellationToken)
     {
-        using var checkpoint = WhisperCheckpoint.Open(from);
+        var (source, weights) = SourceOf(from);
+        using var open = weights;
         Directory.CreateDirectory(Path.GetDirectoryName(to)!);
         try
         {
-            WhisperExporter.Export(WhisperExportSource.From(checkpoint), to, new WhisperExportOptions { Graph = new GraphOptions { Precision = precision } }, progress, cancellationToken);
+            OnnxExporter.Export(
+                source, to, new ExportOptions { Graph = new GraphOptions { Precision = precision } }, progress, cancellationToken);
         }
         catch (CheckpointException) when (ExportManifest.IsIn(to))
         {
@@ -95,7 +140,8 @@ internal static class OnnxLoading
     /// <summary>Where the export of a checkpoint is kept: another place as soon as its weights change.</summary>
     static string CacheFolder(string folder, GraphPrecision precision)
     {
-        var key = new StringBuilder(Path.GetFullPath(folder)).Append('\n').Append(ExportManifest.CurrentFormat).Append('\n').Append(precision);
+        var key = new StringBuilder(Path.GetFullPath(folder)).Append('\n').Append(ExportManifest.CurrentFormat).Append('\n')
+            .Append(precision);
         foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*.safetensors").OrderBy(file => file.Name, StringComparer.Ordinal))
         {
             var target = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
@@ -109,6 +155,7 @@ internal static class OnnxLoading
 
     sealed class Shown(StatusLine status, string name) : IProgress<ExportProgress>
     {
-        public void Report(ExportProgress value) => status.Show(_ => string.Create(CultureInfo.InvariantCulture, $"Exporting {name}: {value.Stage} … {100 * value.Fraction:0} %"));
+        public void Report(ExportProgress value) =>
+            status.Show(_ => string.Create(CultureInfo.InvariantCulture, $"Exporting {name}: {value.Stage} … {100 * value.Fraction:0} %"));
     }
 }

@@ -14,7 +14,8 @@ internal readonly record struct ChannelChoice(int? Index, bool IsEach)
         "ALL" => new ChannelChoice(null, true),
         "LEFT" => new ChannelChoice(0, false),
         "RIGHT" => new ChannelChoice(1, false),
-        var number when int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int index) => new ChannelChoice(index, false),
+        var number when int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int index) =>
+            new ChannelChoice(index, false),
         _ => null,
     };
 }

@@ -17,33 +17,54 @@ internal sealed class DecodingOptionSet
         Arity = ArgumentArity.ExactlyOne,
     };
 
-    readonly Option<string?> _task = OptionKinds.Choice("--task", "Write down what is said, or its English translation (default transcribe).", "transcribe", "translate");
-    readonly Option<bool> _eachWindow = OptionKinds.Flag("--multilingual", "Detect the language of each window anew, for recordings in several languages.");
-    readonly Option<string?> _initialPrompt = OptionKinds.Text("--initial-prompt", "TEXT", "Text as if said before the recording: names, spelling, style.");
-    readonly Option<bool> _carryPrompt = OptionKinds.Flag("--carry-initial-prompt", "Give the initial prompt to every window, not the first alone.");
+    readonly Option<string?> _task = OptionKinds.Choice(
+        "--task", "Write down what is said, or its English translation (default transcribe).", "transcribe", "translate");
+    readonly Option<bool> _eachWindow = OptionKinds.Flag(
+        "--multilingual", "Detect the language of each window anew, for recordings in several languages.");
+    readonly Option<string?> _initialPrompt = OptionKinds.Text(
+        "--initial-prompt", "TEXT", "Text as if said before the recording: names, spelling, style.");
+    readonly Option<bool> _carryPrompt = OptionKinds.Flag(
+        "--carry-initial-prompt", "Give the initial prompt to every window, not the first alone.");
     readonly Option<string?> _hotwords = OptionKinds.Text("--hotwords", "TEXT", "Words to expect, given to every window.");
     readonly Option<string?> _prefix = OptionKinds.Text("--prefix", "TEXT", "Text that the transcript begins with.");
-    readonly Option<bool> _noCondition = OptionKinds.Flag("--no-condition-on-previous", "Let each window know nothing of the text before it: fewer loops, less consistent names.");
+    readonly Option<bool> _noCondition = OptionKinds.Flag(
+        "--no-condition-on-previous", "Let each window know nothing of the text before it: fewer loops, less consistent names.");
 
-    readonly Option<int?> _beamSize = OptionKinds.Whole("--beam-size", "Hypotheses kept at temperature 0; 1 is greedy and fastest (default 5).", 1, 64);
-    readonly Option<string?> _draft = OptionKinds.Text("--draft", "MODEL", "A smaller model that guesses ahead in greedy decoding: the same words, sooner. Turns --beam-size 1 on.");
-    readonly Option<bool> _shortWindows = OptionKinds.Flag("--short-windows", "Encode a window only as far as it holds audio: faster for short recordings, and slightly different words.");
-    readonly Option<int?> _bestOf = OptionKinds.Whole("--best-of", "Samples drawn at temperatures above 0, of which the likeliest is kept (default 5).", 1, 64);
-    readonly Option<double?> _patience = OptionKinds.Number("--patience", "Beam search ends with beam size × patience finished hypotheses (default 1).", 0.1, 16);
-    readonly Option<double?> _lengthPenalty = OptionKinds.Number("--length-penalty", "Exponent of the length by which hypotheses are compared (default: plain division by the length).", 0, 1);
-    readonly Option<double?> _repetitionPenalty = OptionKinds.Number("--repetition-penalty", "Above 1, tokens already written are less likely (default 1).", 0.1, 10);
-    readonly Option<int?> _noRepeatNgram = OptionKinds.Whole("--no-repeat-ngram", "No run of this many tokens appears twice in a window (default 0: may).", 0, 64);
-    readonly Option<float[]?> _temperatures = OptionKinds.Numbers("--temperature", "Temperatures to try in order until a window's text will do (default 0,0.2,0.4,0.6,0.8,1).", 0, 10);
-    readonly Option<Threshold?> _compressionRatio = OptionKinds.Threshold("--compression-ratio-threshold", "Text that compresses better loops, and is tried again (default 2.4).", 0);
-    readonly Option<Threshold?> _logprob = OptionKinds.Threshold("--logprob-threshold", "Text less likely a token is tried again (default -1).", most: 0);
-    readonly Option<Threshold?> _noSpeech = OptionKinds.Threshold("--no-speech-threshold", "A window with this probability of silence, and unlikely text, is silent (default 0.6).", 0, 1);
-    readonly Option<Threshold?> _entropy = OptionKinds.Threshold("--entropy-threshold", "Text whose last tokens have less entropy loops, and is tried again (default none; whisper.cpp has 2.4).", 0);
+    readonly Option<int?> _beamSize = OptionKinds.Whole(
+        "--beam-size", "Hypotheses kept at temperature 0; 1 is greedy and fastest (default 5).", 1, 64);
+    readonly Option<string?> _draft = OptionKinds.Text(
+        "--draft", "MODEL", "A smaller model that guesses ahead in greedy decoding: the same words, sooner. Turns --beam-size 1 on.");
+    readonly Option<bool> _shortWindows = OptionKinds.Flag(
+        "--short-windows", "Encode a window only as far as it holds audio: faster for short recordings, and slightly different words.");
+    readonly Option<int?> _bestOf = OptionKinds.Whole(
+        "--best-of", "Samples drawn at temperatures above 0, of which the likeliest is kept (default 5).", 1, 64);
+    readonly Option<double?> _patience = OptionKinds.Number(
+        "--patience", "Beam search ends with beam size × patience finished hypotheses (default 1).", 0.1, 16);
+    readonly Option<double?> _lengthPenalty = OptionKinds.Number(
+        "--length-penalty", "Exponent of the length by which hypotheses are compared (default: plain division by the length).", 0, 1);
+    readonly Option<double?> _repetitionPenalty = OptionKinds.Number(
+        "--repetition-penalty", "Above 1, tokens already written are less likely (default 1).", 0.1, 10);
+    readonly Option<int?> _noRepeatNgram = OptionKinds.Whole(
+        "--no-repeat-ngram", "No run of this many tokens appears twice in a window (default 0: may).", 0, 64);
+    readonly Option<float[]?> _temperatures = OptionKinds.Numbers(
+        "--temperature", "Temperatures to try in order until a window's text will do (default 0,0.2,0.4,0.6,0.8,1).", 0, 10);
+    readonly Option<Threshold?> _compressionRatio = OptionKinds.Threshold(
+        "--compression-ratio-threshold", "Text that compresses better loops, and is tried again (default 2.4).", 0);
+    readonly Option<Threshold?> _logprob = OptionKinds.Threshold(
+        "--logprob-threshold", "Text less likely a token is tried again (default -1).", most: 0);
+    readonly Option<Threshold?> _noSpeech = OptionKinds.Threshold(
+        "--no-speech-threshold", "A window with this probability of silence, and unlikely text, is silent (default 0.6).", 0, 1);
+    readonly Option<Threshold?> _entropy = OptionKinds.Threshold(
+        "--entropy-threshold",
+        "Text whose last tokens have less entropy loops, and is tried again (default none; whisper.cpp has 2.4).", 0);
     readonly Option<int?> _maxNewTokens = OptionKinds.Whole("--max-new-tokens", "Most tokens of a window (default 224).", 1, 100_000);
-    readonly Option<int?> _seed = OptionKinds.Whole("--seed", "What draws at temperatures above 0 depend on; the same seed gives the same text (default 0).", 0);
+    readonly Option<int?> _seed = OptionKinds.Whole(
+        "--seed", "What draws at temperatures above 0 depend on; the same seed gives the same text (default 0).", 0);
 
     readonly Option<bool> _withoutTimestamps = OptionKinds.Flag("--without-timestamps", "Decode text alone; a window is then one segment.");
     readonly Option<bool> _wordTimestamps = OptionKinds.Flag("--word-timestamps", "Find out when each word is said.");
-    readonly Option<TimeSpan?> _hallucinationSilence = OptionKinds.Seconds("--hallucination-silence", "Skip silence longer than this around words that look made up; turns word timestamps on.");
+    readonly Option<TimeSpan?> _hallucinationSilence = OptionKinds.Seconds(
+        "--hallucination-silence", "Skip silence longer than this around words that look made up; turns word timestamps on.");
 
     public IReadOnlyList<OptionGroup> Groups =>
     [
@@ -68,10 +89,8 @@ internal sealed class DecodingOptionSet
             DetectLanguageEachWindow = parsed.GetValue(_eachWindow),
             InitialPrompt = parsed.GetValue(_initialPrompt),
             CarryInitialPrompt = parsed.GetValue(_carryPrompt),
-            Hotwords = parsed.GetValue(_hotwords),
             Prefix = parsed.GetValue(_prefix),
             ConditionOnPreviousText = !parsed.GetValue(_noCondition),
-            WithoutTimestamps = parsed.GetValue(_withoutTimestamps) ? true : null,
             WordTimestamps = parsed.GetValue(_wordTimestamps) || parsed.GetValue(_hallucinationSilence) is not null,
             HallucinationSilenceThreshold = parsed.GetValue(_hallucinationSilence),
         });
@@ -95,20 +114,32 @@ internal sealed class DecodingOptionSet
 
     TranscriptionOptions Searched(ParseResult parsed, TranscriptionOptions options) => options with
     {
+        Decoding = DecodingOf(parsed, options.Decoding),
+        Fallback = FallbackOf(parsed, options.Fallback),
+        ShortWindows = parsed.GetValue(_shortWindows),
+    };
+
+    DecodingOptions DecodingOf(ParseResult parsed, DecodingOptions options) => options with
+    {
+        Hotwords = parsed.GetValue(_hotwords),
+        WithoutTimestamps = parsed.GetValue(_withoutTimestamps) ? true : null,
         BeamSize = BeamSizeOf(parsed, options.BeamSize),
         BestOf = parsed.GetValue(_bestOf) ?? options.BestOf,
         Patience = (float?)parsed.GetValue(_patience) ?? options.Patience,
         LengthPenalty = (float?)parsed.GetValue(_lengthPenalty),
         RepetitionPenalty = (float?)parsed.GetValue(_repetitionPenalty) ?? options.RepetitionPenalty,
         NoRepeatNgramSize = parsed.GetValue(_noRepeatNgram) ?? options.NoRepeatNgramSize,
-        Temperatures = parsed.GetValue(_temperatures) is { Length: > 0 } temperatures ? temperatures : options.Temperatures,
-        CompressionRatioThreshold = Limit(parsed, _compressionRatio, options.CompressionRatioThreshold),
-        LogprobThreshold = Limit(parsed, _logprob, options.LogprobThreshold),
-        NoSpeechThreshold = Limit(parsed, _noSpeech, options.NoSpeechThreshold),
-        EntropyThreshold = Limit(parsed, _entropy, options.EntropyThreshold),
-        ShortWindows = parsed.GetValue(_shortWindows),
         MaxNewTokens = parsed.GetValue(_maxNewTokens),
         Seed = (ulong)(parsed.GetValue(_seed) ?? 0),
+    };
+
+    TemperatureFallback FallbackOf(ParseResult parsed, TemperatureFallback fallback) => fallback with
+    {
+        Temperatures = parsed.GetValue(_temperatures) is { Length: > 0 } temperatures ? temperatures : fallback.Temperatures,
+        CompressionRatioThreshold = Limit(parsed, _compressionRatio, fallback.CompressionRatioThreshold),
+        LogprobThreshold = Limit(parsed, _logprob, fallback.LogprobThreshold),
+        NoSpeechThreshold = Limit(parsed, _noSpeech, fallback.NoSpeechThreshold),
+        EntropyThreshold = Limit(parsed, _entropy, fallback.EntropyThreshold),
     };
 
     string? LanguageOf(ParseResult parsed)

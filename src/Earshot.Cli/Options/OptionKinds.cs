@@ -13,18 +13,21 @@ internal static class OptionKinds
         Description = description,
         HelpName = "N",
         Arity = ArgumentArity.ExactlyOne,
-        CustomParser = result => Parse<int>(result, name, most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}",
-            text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most ? value : null),
+        CustomParser = result => Parse<int>(result, name,
+            most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}",
+            text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least
+                && value <= most ? value : null),
     };
 
     /// <summary>A number; null where not given.</summary>
-    public static Option<double?> Number(string name, string description, double least, double most = double.PositiveInfinity, string unit = "X") => new(name)
-    {
-        Description = description,
-        HelpName = unit,
-        Arity = ArgumentArity.ExactlyOne,
-        CustomParser = result => Parse<double>(result, name, Range(least, most), text => InRange(text, least, most)),
-    };
+    public static Option<double?> Number(
+        string name, string description, double least, double most = double.PositiveInfinity, string unit = "X") => new(name)
+        {
+            Description = description,
+            HelpName = unit,
+            Arity = ArgumentArity.ExactlyOne,
+            CustomParser = result => Parse<double>(result, name, Range(least, most), text => InRange(text, least, most)),
+        };
 
     /// <summary>Seconds, as a number (2.5) or as [H:]M:S; null where not given.</summary>
     public static Option<TimeSpan?> Seconds(string name, string description) => new(name)
@@ -36,7 +39,8 @@ internal static class OptionKinds
     };
 
     /// <summary>One of some words; null where not given.</summary>
-    public static Option<string?> Choice(string name, string description, params string[] choices) => Choice(name, [], description, choices);
+    public static Option<string?> Choice(string name, string description, params string[] choices) =>
+        Choice(name, [], description, choices);
 
     public static Option<string?> Choice(string name, string[] aliases, string description, params string[] choices) => new(name, aliases)
     {
@@ -73,20 +77,24 @@ internal static class OptionKinds
             var parts = result.Tokens[^1].Value.Split(',');
             var values = parts.Select(part => InRange(part, least, most)).ToArray();
             if (values.All(value => value is not null)) return [.. values.Select(value => (float)value!.Value)];
-            result.AddError($"{name} is '{result.Tokens[^1].Value}'; expected numbers from {Text(least)} to {Text(most)} between commas, such as 0,0.2,0.4.");
+            result.AddError(
+                $"{name} is '{result.Tokens[^1].Value}'; expected numbers from {Text(least)} to {Text(most)} between " +
+                "commas, such as 0,0.2,0.4.");
             return null;
         },
     };
 
     /// <summary>A number, or <c>none</c>; null where not given.</summary>
-    public static Option<Threshold?> Threshold(string name, string description, double least = double.NegativeInfinity, double most = double.PositiveInfinity) => new(name)
-    {
-        Description = description,
-        HelpName = "X|none",
-        Arity = ArgumentArity.ExactlyOne,
-        CustomParser = result => Parse<Threshold>(result, name, $"{Range(least, most)}, or none",
-            text => text.Equals("none", StringComparison.OrdinalIgnoreCase) ? new Threshold(null) : InRange(text, least, most) is { } value ? new Threshold((float)value) : null),
-    };
+    public static Option<Threshold?> Threshold(
+        string name, string description, double least = double.NegativeInfinity, double most = double.PositiveInfinity) => new(name)
+        {
+            Description = description,
+            HelpName = "X|none",
+            Arity = ArgumentArity.ExactlyOne,
+            CustomParser = result => Parse<Threshold>(result, name, $"{Range(least, most)}, or none",
+                text => text.Equals("none", StringComparison.OrdinalIgnoreCase) ? new Threshold(null)
+                    : InRange(text, least, most) is { } value ? new Threshold((float)value) : null),
+        };
 
     static T? Parse<T>(ArgumentResult result, string name, string expected, Func<string, T?> parse) where T : struct
     {
@@ -97,7 +105,8 @@ internal static class OptionKinds
     }
 
     static double? InRange(string text, double least, double most) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && value >= least && value <= most ? value : null;
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
+        && value >= least && value <= most ? value : null;
 
     static string Range(double least, double most) =>
         double.IsNegativeInfinity(least) ? "a number"

@@ -26,28 +26,41 @@ internal sealed class PartsOptionSet
 
     readonly Option<ChannelChoice?> _channel = new("--channel")
     {
-        Description = "Hear one channel alone, by its number from 0 or as left or right; or all, each by itself and told apart in the transcript, as in a call with one speaker a channel (turns --vad on, unless there are clips); or their mix (default).",
+        Description = "Hear one channel alone, by its number from 0 or as left or right; or all, each by itself and told apart in the " +
+            "transcript, as in a call with one speaker a channel (turns --vad on, unless there are clips); or their mix (default).",
         HelpName = "N|left|right|all|mix",
         Arity = ArgumentArity.ExactlyOne,
         CustomParser = result =>
         {
             if (ChannelChoice.TryParse(result.Tokens[^1].Value) is { } choice and not { Index: >= MostChannels }) return choice;
-            result.AddError($"--channel is '{result.Tokens[^1].Value}'; expected a number from 0 to {MostChannels - 1}, left, right, all or mix.");
+            result.AddError(
+                $"--channel is '{result.Tokens[^1].Value}'; expected a number from 0 to {MostChannels - 1}, left, right, all or mix.");
             return null;
         },
     };
 
-    readonly Option<int?> _batchSize = OptionKinds.Whole("--batch-size", "Windows decoded at once; above 1, speech is cut at pauses into windows that know nothing of each other: faster for long recordings (default 1).", 1, 1024);
-    readonly Option<bool> _vad = OptionKinds.Flag("--vad", "Leave silence out, as a speech detector hears it; any --vad-... option turns it on too.");
-    readonly Option<double?> _threshold = OptionKinds.Number("--vad-threshold", "Speech begins at this probability (default 0.5).", 0.01, 1);
-    readonly Option<double?> _minSilence = OptionKinds.Number("--vad-min-silence", "Speech ends with a silence of this length (default 2; in batches 0.16).", 0, 3600, "SECONDS");
-    readonly Option<double?> _minSpeech = OptionKinds.Number("--vad-min-speech", "Shorter sounds are no speech (default 0).", 0, 3600, "SECONDS");
-    readonly Option<double?> _maxSpeech = OptionKinds.Number("--vad-max-speech", "Longer speech is cut (default: no limit; in batches 30).", 1, 3600, "SECONDS");
-    readonly Option<double?> _pad = OptionKinds.Number("--vad-pad", "Silence kept on both sides of speech (default 0.4).", 0, 60, "SECONDS");
+    readonly Option<int?> _batchSize = OptionKinds.Whole(
+        "--batch-size",
+        "Windows decoded at once; above 1, speech is cut at pauses into windows that know nothing of each other: " +
+        "faster for long recordings (default 1).", 1, 1024);
+    readonly Option<bool> _vad = OptionKinds.Flag(
+        "--vad", "Leave silence out, as a speech detector hears it; any --vad-... option turns it on too.");
+    readonly Option<double?> _threshold = OptionKinds.Number(
+        "--vad-threshold", "Speech begins at this probability (default 0.5).", 0.01, 1);
+    readonly Option<double?> _minSilence = OptionKinds.Number(
+        "--vad-min-silence", "Speech ends with a silence of this length (default 2; in batches 0.16).", 0, 3600, "SECONDS");
+    readonly Option<double?> _minSpeech = OptionKinds.Number(
+        "--vad-min-speech", "Shorter sounds are no speech (default 0).", 0, 3600, "SECONDS");
+    readonly Option<double?> _maxSpeech = OptionKinds.Number(
+        "--vad-max-speech", "Longer speech is cut (default: no limit; in batches 30).", 1, 3600, "SECONDS");
+    readonly Option<double?> _pad = OptionKinds.Number(
+        "--vad-pad", "Silence kept on both sides of speech (default 0.4).", 0, 60, "SECONDS");
 
-    readonly Option<bool> _strict = OptionKinds.Flag("--strict", "Refuse a damaged or truncated recording, instead of reading what can be read of it with a warning.");
+    readonly Option<bool> _strict = OptionKinds.Flag(
+        "--strict", "Refuse a damaged or truncated recording, instead of reading what can be read of it with a warning.");
 
-    public OptionGroup Group => new("Parts of the recording", [_clips, _channel, _strict, _batchSize, _vad, _threshold, _minSilence, _minSpeech, _maxSpeech, _pad]);
+    public OptionGroup Group =>
+        new("Parts of the recording", [_clips, _channel, _strict, _batchSize, _vad, _threshold, _minSilence, _minSpeech, _maxSpeech, _pad]);
 
     /// <exception cref="UsageException">Options that exclude each other.</exception>
     public TranscriptionOptions Apply(ParseResult parsed, TranscriptionOptions options)

@@ -15,7 +15,11 @@ internal static class Times
         for (int i = 0; i < parts.Length; i++)
         {
             var last = i == parts.Length - 1;
-            if (!double.TryParse(parts[i], last ? NumberStyles.AllowDecimalPoint : NumberStyles.None, CultureInfo.InvariantCulture, out double part)) return null;
+            if (!double.TryParse(
+                parts[i], last ? NumberStyles.AllowDecimalPoint : NumberStyles.None, CultureInfo.InvariantCulture, out double part))
+            {
+                return null;
+            }
             if (i > 0 && part >= 60) return null;
             seconds = 60 * seconds + part;
         }

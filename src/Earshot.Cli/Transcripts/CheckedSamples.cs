@@ -42,7 +42,9 @@ internal sealed class CheckedSamples(ISampleSource source, SampleCheck? expected
     void RequireSame()
     {
         if (Check != expected)
-            throw new IOException($"is not the recording that was transcribed before: it differs within its first {Units.Time(TimeSpan.FromSeconds(expected!.Count / 16_000.0))}. Leave --resume out to begin anew.");
+            throw new IOException(
+                "is not the recording that was transcribed before: it differs within its first " +
+                $"{Units.Time(TimeSpan.FromSeconds(expected!.Count / 16_000.0))}. Leave --resume out to begin anew.");
         _checked = true;
     }
 }

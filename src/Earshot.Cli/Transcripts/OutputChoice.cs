@@ -15,7 +15,8 @@ internal sealed record OutputChoice(IReadOnlyList<TranscriptFormat> Formats, boo
     public bool ShowsTimes { get; init; }
 
     /// <summary>Whether the times of words are needed for what is written.</summary>
-    public bool NeedsWords => Formats.Contains(TranscriptFormat.Ctm) || Lines.HighlightWords || (Lines.MaxLineWidth ?? Lines.MaxLineCount ?? Lines.MaxWordsPerLine) is not null;
+    public bool NeedsWords => Formats.Contains(TranscriptFormat.Ctm) || Lines.HighlightWords
+        || (Lines.MaxLineWidth ?? Lines.MaxLineCount ?? Lines.MaxWordsPerLine) is not null;
 
     /// <summary>What files of a format are called after the dot; where both kinds of JSON are written, verbose_json gives way.</summary>
     public string ExtensionOf(TranscriptFormat format) =>

@@ -17,7 +17,11 @@ internal sealed class PartialTranscript : IDisposable
 
     /// <param name="info">What is known of the recording so far.</param>
     /// <param name="resume">Makes the file to go on with of what is finished.</param>
-    public PartialTranscript(TranscriptFiles files, IReadOnlyList<Track> tracks, Func<TranscriptionInfo> info, Func<IReadOnlyList<TrackState>, ResumeFile> resume)
+    public PartialTranscript(
+        TranscriptFiles files,
+        IReadOnlyList<Track> tracks,
+        Func<TranscriptionInfo> info,
+        Func<IReadOnlyList<TrackState>, ResumeFile> resume)
     {
         (_files, _tracks, _info, _resume) = (files, tracks, info, resume);
         lock (s_lock) s_running.Add(this);
@@ -44,9 +48,11 @@ internal sealed class PartialTranscript : IDisposable
             var segments = InTime(resume.Tracks);
             try
             {
-                var written = _files.WritePartial(new Transcript { Segments = segments, Info = _info() with { Duration = resume.Processed } });
+                var written = _files.WritePartial(
+                    new Transcript { Segments = segments, Info = _info() with { Duration = resume.Processed } });
                 resume.Save(_files.ResumePath);
-                return $"What is finished, {Units.Time(resume.Processed)} of the recording, is kept in {string.Join(" and ", written)}; the same command with --resume goes on from there.";
+                return $"What is finished, {Units.Time(resume.Processed)} of the recording, is kept in {string.Join(" and ", written)}; " +
+                    "the same command with --resume goes on from there.";
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -63,6 +69,7 @@ internal sealed class PartialTranscript : IDisposable
     static List<Segment> InTime(IReadOnlyList<TrackState> tracks)
     {
         if (tracks is [var only]) return [.. only.Segments];
-        return [.. tracks.SelectMany(track => track.Segments).OrderBy(segment => segment.Start).Select((segment, id) => segment with { Id = id })];
+        return [.. tracks.SelectMany(track => track.Segments).OrderBy(segment => segment.Start)
+            .Select((segment, id) => segment with { Id = id })];
     }
 }

@@ -53,13 +53,15 @@ internal sealed record ResumeFile
     public string? DifferenceFrom(IReadOnlyDictionary<string, string> settings)
     {
         var different = Settings.Keys.Union(settings.Keys).Order(StringComparer.Ordinal)
-            .Select(name => (Name: name, Was: Settings.GetValueOrDefault(name, "not given"), Is: settings.GetValueOrDefault(name, "not given")))
+            .Select(
+                name => (Name: name, Was: Settings.GetValueOrDefault(name, "not given"), Is: settings.GetValueOrDefault(name, "not given")))
             .FirstOrDefault(setting => setting.Was != setting.Is);
         return different.Name is null ? null : $"{different.Name} was {different.Was}, and is {different.Is}";
     }
 
     static bool IsSound(TrackState track) =>
-        track is { Position: { Windows: >= 0, Seek: >= 0, Segments: >= 0, Context: not null }, Samples: { Count: >= 0, Hash: not null }, Segments: not null }
+        track is { Position: { Windows: >= 0, Seek: >= 0, Segments: >= 0, Context: not null }, Segments: not null }
+        && track.Samples is { Count: >= 0, Hash: not null }
         && track.Segments.Count == track.Position.Segments && double.IsFinite(track.Position.LastSpeech);
 
     static IOException Damaged(string path, Exception? cause) =>
@@ -68,5 +70,6 @@ internal sealed record ResumeFile
 
 [JsonSerializable(typeof(ResumeFile))]
 [JsonSerializable(typeof(TranscriptionOptions))]
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class ResumeJson : JsonSerializerContext;

@@ -7,7 +7,10 @@ using Earshot.Transcription;
 
 namespace Earshot.Cli.Transcripts;
 
-/// <summary>All that a transcript depends on beside the recording, by name, so that going on with other settings can be refused and the difference told.</summary>
+/// <summary>
+/// All that a transcript depends on beside the recording, by name, so that going on with other settings can be refused and the difference
+/// told.
+/// </summary>
 internal static class ResumeSettings
 {
     const int PartLength = 1 << 16;
@@ -25,19 +28,34 @@ internal static class ResumeSettings
             ["channel"] = options.EachChannel ? "all" : options.Audio.Channel?.ToString(CultureInfo.InvariantCulture) ?? "mix",
             ["strict"] = options.Audio.Strict ? "on" : "off",
         };
-        using var json = JsonSerializer.SerializeToDocument(options with { Resume = null, Audio = new() }, ResumeJson.Default.TranscriptionOptions);
-        foreach (var option in json.RootElement.EnumerateObject()) settings.TryAdd(option.Name, option.Value.GetRawText());
+        using var json = JsonSerializer.SerializeToDocument(
+            options with { Resume = null, Audio = new() }, ResumeJson.Default.TranscriptionOptions);
+        Add(settings, json.RootElement, "");
         return settings;
     }
 
-    /// <summary>Tells models apart by their files' names, lengths, beginnings and ends: fine-tuned weights differ in all of their parts.</summary>
+    // Options within options are told by their own names; where two have one, by that of what they are in too.
+    static void Add(SortedDictionary<string, string> settings, JsonElement options, string within)
+    {
+        foreach (var option in options.EnumerateObject())
+        {
+            var (path, value) = ($"{within}{option.Name}", option.Value);
+            if (value.ValueKind == JsonValueKind.Object) Add(settings, value, $"{path}.");
+            else if (!settings.TryAdd(option.Name, value.GetRawText())) settings[path] = value.GetRawText();
+        }
+    }
+
+    /// <summary>
+    /// Tells models apart by their files' names, lengths, beginnings and ends: fine-tuned weights differ in all of their parts.
+    /// </summary>
     static string ModelDigest(string folder)
     {
         var hash = new XxHash128();
         var part = new byte[PartLength];
         foreach (var file in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
         {
-            if (Path.GetFileName(file) is ['.', ..] or ['R', 'E', 'A', 'D', 'M', 'E', ..] or ['L', 'I', 'C', 'E', 'N', 'S', 'E', ..]) continue;
+            if (Path.GetFileName(file) is ['.', ..] or ['R', 'E', 'A', 'D', 'M', 'E', ..] or ['L', 'I', 'C', 'E', 'N', 'S', 'E', ..])
+                continue;
             using var stream = File.OpenRead(file);
             hash.Append(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(file)} {stream.Length}\n")));
             hash.Append(part.AsSpan(0, stream.ReadAtLeast(part, PartLength, throwOnEndOfStream: false)));

@@ -20,7 +20,8 @@ internal sealed record TrackState
 }
 
 /// <summary>A transcription that notes what is finished as it comes.</summary>
-internal sealed class Track(int? channel, CheckedSamples samples, IProgress<TranscriptionProgress> progress, TrackState? resumed) : IProgress<TranscriptionProgress>
+internal sealed class Track(int? channel, CheckedSamples samples, IProgress<TranscriptionProgress> progress, TrackState? resumed)
+    : IProgress<TranscriptionProgress>
 {
     readonly Lock _lock = new();
     readonly TrackState? _resumed = resumed;
@@ -30,10 +31,13 @@ internal sealed class Track(int? channel, CheckedSamples samples, IProgress<Tran
     TrackState? _next;
 
     /// <summary>The segments that were finished before, and those that follow.</summary>
-    public async IAsyncEnumerable<Segment> SegmentsAsync(Transcriber transcriber, TranscriptionOptions options, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<Segment> SegmentsAsync(
+        Transcriber transcriber, TranscriptionOptions options, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         foreach (var segment in _resumed?.Segments ?? []) yield return segment;
-        await foreach (var heard in transcriber.TranscribeAsync(samples, options with { Resume = _resumed?.Position }, this, cancellationToken).ConfigureAwait(false))
+        await foreach (var heard in transcriber
+            .TranscribeAsync(samples, options with { Resume = _resumed?.Position }, this, cancellationToken)
+            .ConfigureAwait(false))
         {
             var segment = heard with { Channel = channel };
             lock (_lock) _segments.Add(segment);
@@ -46,7 +50,8 @@ internal sealed class Track(int? channel, CheckedSamples samples, IProgress<Tran
         lock (_lock)
         {
             if (IsHere(_next)) _last = _next;
-            if (value.Position is { } position) _next = new TrackState { Channel = channel, Position = position, Samples = samples.Check, Processed = value.Processed };
+            if (value.Position is { } position)
+                _next = new TrackState { Channel = channel, Position = position, Samples = samples.Check, Processed = value.Processed };
         }
         progress.Report(value);
     }

@@ -33,7 +33,9 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
             return false;
         }
         if (output.Overwrite || !paths.All(path => File.Exists(path) && !OutputFile.IsDevice(path))) return true;
-        terminal.Say($"{file.Label}: skipped, since {string.Join(" and ", paths)} {(paths.Count == 1 ? "is" : "are")} there already; --overwrite replaces.");
+        terminal.Say(
+            $"{file.Label}: skipped, since {string.Join(" and ", paths)} {(paths.Count == 1 ? "is" : "are")} there " +
+            "already; --overwrite replaces.");
         return false;
     }
 
@@ -54,29 +56,41 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
     async Task RunAsync(InputFile file, Transcriber transcriber, CancellationToken cancellationToken)
     {
         using var status = new StatusLine(terminal);
-        var reading = options with { Audio = options.Audio with { OnWarning = warning => status.Above(() => terminal.Warn(warning.Message)) } };
+        var reading =
+            options with { Audio = options.Audio with { OnWarning = warning => status.Above(() => terminal.Warn(warning.Message)) } };
         using var recording = await Task.Run(() => OpenedRecording.Open(file, terminal, reading), cancellationToken).ConfigureAwait(false);
         var files = new TranscriptFiles(file, output, options);
         var resumed = Resumed(file, files, recording);
         using var progress = new TranscriptProgress(status, file.Label, recording.Duration, resumed?.Processed ?? TimeSpan.Zero);
         var shared = new ChannelProgress(recording.Tracks.Count, progress);
         Track[] tracks = [.. recording.Tracks.Select((track, i) =>
-            new Track(track.Channel, new CheckedSamples(new RecordedSamples(track.Samples), resumed?.Tracks[i].Samples), shared.Of(i), resumed?.Tracks[i]))];
+            new Track(
+                track.Channel, new CheckedSamples(new RecordedSamples(track.Samples), resumed?.Tracks[i].Samples), shared.Of(i),
+                resumed?.Tracks[i]))];
         using var partial = Settings is { } settings && files.CanKeep
-            ? new PartialTranscript(files, tracks, () => progress.Info, states => new ResumeFile { TotalSamples = recording.TotalSamples, Settings = settings, Tracks = states })
+            ? new PartialTranscript(
+                files, tracks, () => progress.Info,
+                states => new ResumeFile { TotalSamples = recording.TotalSamples, Settings = settings, Tracks = states })
             : null;
-        var streamed = output.Plan.IsStandardOutput && !output.ShowsTimes ? TranscriptWriter.Create(output.Formats[0], terminal.Out, files.WriterOptions) : null;
+        var streamed = output.Plan.IsStandardOutput && !output.ShowsTimes
+            ? TranscriptWriter.Create(output.Formats[0], terminal.Out, files.WriterOptions)
+            : null;
         try
         {
-            var segments = await HearAsync(tracks, transcriber, segment => status.Above(() => Show(segment, streamed)), cancellationToken).ConfigureAwait(false);
+            var segments = await HearAsync(tracks, transcriber, segment => status.Above(() => Show(segment, streamed)), cancellationToken)
+                .ConfigureAwait(false);
             var elapsed = progress.Elapsed;
             progress.Dispose();
             streamed?.Complete(progress.Info);
             WarnOfClips(file, progress.Info.Duration);
-            var written = output.Plan.IsStandardOutput ? [] : WriteFiles(files, new Transcript { Segments = segments, Info = progress.Info });
-            var speed = string.Create(CultureInfo.InvariantCulture, $"{Units.Time(progress.Info.Duration)} in {Units.Time(elapsed)}, {progress.Speed:0.0}× real time");
+            var written = output.Plan.IsStandardOutput
+                ? []
+                : WriteFiles(files, new Transcript { Segments = segments, Info = progress.Info });
+            var speed = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Units.Time(progress.Info.Duration)} in {Units.Time(elapsed)}, {progress.Speed:0.0}× real time");
             if (written.Count > 0) terminal.Say($"{file.Label} → {string.Join(", ", written)}  ({speed})");
-            else terminal.Detail($"{file.Label}: {speed}, language {progress.Info.Language}.");
+            else terminal.Detail($"{file.Label}: {speed}{(progress.Info.Language is { } language ? $", language {language}" : "")}.");
         }
         catch (OperationCanceledException) when (partial?.Save() is { } kept)
         {
@@ -92,7 +106,8 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
         if (Settings is null || !files.CanKeep) return null;
         if (!output.Resume)
         {
-            if (File.Exists(files.ResumePath)) terminal.Say($"{file.Label}: begun anew; an earlier run left {files.ResumePath}, from which --resume would go on.");
+            if (File.Exists(files.ResumePath))
+                terminal.Say($"{file.Label}: begun anew; an earlier run left {files.ResumePath}, from which --resume would go on.");
             return null;
         }
         if (ResumeFile.Load(files.ResumePath) is not { } resume) return null;
@@ -100,12 +115,15 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
             ? "the recording is another one, of another length"
             : resume.DifferenceFrom(Settings);
         if (difference is not null)
-            throw new IOException($"cannot go on with {files.ResumePath}: {difference}. Give the recording and the options of then, or leave --resume out to begin anew.");
+            throw new IOException(
+                $"cannot go on with {files.ResumePath}: {difference}. " +
+                "Give the recording and the options of then, or leave --resume out to begin anew.");
         terminal.Say($"{file.Label}: going on after {Units.Time(resume.Processed)}.");
         return resume;
     }
 
-    async Task<List<Segment>> HearAsync(IReadOnlyList<Track> tracks, Transcriber transcriber, Action<Segment> show, CancellationToken cancellationToken)
+    async Task<List<Segment>> HearAsync(
+        IReadOnlyList<Track> tracks, Transcriber transcriber, Action<Segment> show, CancellationToken cancellationToken)
     {
         var segments = new List<Segment>();
         var mixed = options with { EachChannel = false };
@@ -128,7 +146,9 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
     void WarnOfClips(InputFile file, TimeSpan duration)
     {
         foreach (var clip in options.ClipRanges.Where(clip => clip.Start >= duration))
-            terminal.Warn($"'{file.Label}' is {Units.Time(duration)} long: the clip from {Units.Time(clip.Start)} on lies after its end, and nothing is transcribed for it.");
+            terminal.Warn(
+                $"'{file.Label}' is {Units.Time(duration)} long: the clip from {Units.Time(clip.Start)} on lies after its end, " +
+                "and nothing is transcribed for it.");
     }
 
     /// <summary>Prints a segment as it is found: as the result where that goes to standard output, else as talk on a terminal.</summary>
@@ -150,7 +170,8 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
     }
 
     string WithTimes(Segment segment, bool onTerminal) =>
-        $"{terminal.Paint($"[{Clock(segment.Start)} → {Clock(segment.End)}]", "2", onTerminal)} {(segment.Channel is { } channel ? $"{TranscriptFormats.ChannelName(channel)}: " : "")}{segment.Text.Trim()}";
+        $"{terminal.Paint($"[{Clock(segment.Start)} → {Clock(segment.End)}]", "2", onTerminal)} " +
+        $"{(segment.Channel is { } channel ? $"{TranscriptFormats.ChannelName(channel)}: " : "")}{segment.Text.Trim()}";
 
     static string Clock(TimeSpan time) => $"{Units.Clock(time)}.{time.Milliseconds / 100}";
 
@@ -175,7 +196,10 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
     static string? WhyAbsent(InputFile file)
     {
         if (File.Exists(file.Path)) return null;
-        if (Directory.Exists(file.Path)) return $"'{file.Path}': this is a folder; give files, or a pattern such as '{Path.Join(file.Path, "*.wav")}'.";
-        return Glob.IsPattern(file.Path) ? $"'{file.Path}': no file matches this pattern." : $"'{file.Path}': no such file. Check the path.";
+        if (Directory.Exists(file.Path))
+            return $"'{file.Path}': this is a folder; give files, or a pattern such as '{Path.Join(file.Path, "*.wav")}'.";
+        return Glob.IsPattern(file.Path)
+            ? $"'{file.Path}': no file matches this pattern."
+            : $"'{file.Path}': no such file. Check the path.";
     }
 }

@@ -23,6 +23,7 @@ internal unsafe struct LinearCall
     /// <summary>Where the rows are gathered from, in place of <see cref="X"/>; null where they lie there whole.</summary>
     public Kernels.PatchRows* Patches;
     public int Rows;
+    public RowPrecision Precision;
     public Activation Activation;
     public float* Residual;
     public nint ResidualStride;
@@ -67,12 +68,17 @@ internal unsafe struct LinearCall
         else Third = target;
     }
 
+    /// <summary>Whether the rows are computed as those of a decoding step.</summary>
+    public readonly bool IsStep => Precision == RowPrecision.Step || (Precision == RowPrecision.ByRows && Rows <= CpuDevice.MaxExactRows);
+
     /// <summary>
-    /// What multiplies: the weights' own kernel, or for more rows than a step has that of bfloat16, to which four-bit codes are then
-    /// unpacked where the processor multiplies it directly.
+    /// What multiplies: the weights' own kernel, or for sequences that of bfloat16, to which four-bit codes are then unpacked where
+    /// the processor multiplies it directly.
     /// </summary>
     public readonly Kernels.MicroKernel Kernel =>
-        Weights.Groups is not null && Rows > CpuDevice.StepRows && Weights.Kernels.BF16.RowType == Kernels.PanelType.BF16 ? Weights.Kernels.BF16 : Weights.Kernel;
+        Weights.Groups is not null && !IsStep && Weights.Kernels.BF16.RowType == Kernels.PanelType.BF16
+            ? Weights.Kernels.BF16
+            : Weights.Kernel;
 
     /// <summary>Panels of all matrices.</summary>
     public readonly int Panels => First.Weights.Panels + (Others > 0 ? Second.Weights.Panels : 0) + (Others > 1 ? Third.Weights.Panels : 0);
@@ -89,7 +95,10 @@ internal unsafe struct LinearCall
     }
 }
 
-/// <summary>Attention within sequences: q, k, v and output (Batch × Time, heads × HeadSize), contiguous.</summary>
+/// <summary>
+/// Attention within sequences: q and output (Batch × Time, heads × HeadSize), k and v (Batch × (Earlier + Time), key heads × HeadSize),
+/// contiguous.
+/// </summary>
 internal unsafe struct AttentionCall
 {
     public float* Q;
@@ -98,14 +107,32 @@ internal unsafe struct AttentionCall
     public float* Output;
     public int Batch;
     public int Time;
+
+    /// <summary>Keys before the first query's position.</summary>
+    public int Earlier;
     public int HeadSize;
     public Heads Heads;
+    public KeySpan Span;
+
+    /// <summary>Keys of each sequence that are not padding; null: all are.</summary>
+    public int* Lengths;
+    public ScoreBias Bias;
 
     /// <summary>The kernel that scores and weighs: float32, or bfloat16 where the processor multiplies it directly.</summary>
     public Kernels.MicroKernel Kernel;
 }
 
-/// <summary>A step of decoding over a growing cache: Tokens rows of q, k, v and output, laid out by <see cref="Layout"/>.</summary>
+/// <summary>What is added to scores: (queries, keys) for each sequence and head, or one for all of them, with a stride of zero.</summary>
+internal unsafe struct ScoreBias
+{
+    public float* Values;
+    public nint BatchStride;
+    public nint HeadStride;
+}
+
+/// <summary>
+/// Steps of decoding, or stretches of prompts, over a growing cache: rows of q, k, v and output, laid out by <see cref="Layout"/>.
+/// </summary>
 internal unsafe struct CachedAttentionCall
 {
     public float* Q;
@@ -116,6 +143,9 @@ internal unsafe struct CachedAttentionCall
     public Heads Heads;
     public BatchLayout Layout;
     public CpuKeyValueCache Cache;
+
+    /// <summary>The kernel that scores and weighs in prompts: float32, or bfloat16 where the processor multiplies it directly.</summary>
+    public Kernels.MicroKernel Kernel;
 }
 
 /// <summary>Tokens attending to the positions of their memory slots.</summary>
@@ -126,7 +156,7 @@ internal unsafe struct MemoryAttentionCall
     public int HeadSize;
     public Heads Heads;
     public BatchLayout Layout;
-    public CpuAttentionMemory Memory;
+    public CpuCrossAttentionMemory Memory;
 }
 
 /// <summary>Keys and values of some positions, (Positions, Heads × size) each, to be packed for every head.</summary>

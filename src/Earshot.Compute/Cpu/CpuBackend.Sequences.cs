@@ -1,4 +1,5 @@
 using Earshot.Compute.Cpu.Kernels;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Cpu;
 
@@ -7,35 +8,11 @@ public sealed unsafe partial class CpuBackend
 {
     const string RecurrentUse = "recurrent";
 
-    public override Tensor Convolve2d(Tensor x, Parameter weight, Parameter? bias, Convolution2d convolution)
-    {
-        Require(x.Shape.Rank == 4 && x.Shape[3] == weight.Shape[1], weight, x);
-        int height = x.Shape[1] + 2 * convolution.PadHeight - weight.Shape[2], width = x.Shape[2] + 2 * convolution.PadWidth - weight.Shape[3];
-        if (height < 0 || width < 0) throw new ModelException($"{weight.Name}: an image of shape {x.Shape} is smaller than the kernel of {weight.Shape} needs.");
-        var patches = new PatchRows
-        {
-            X = Own(x).Floats,
-            Height = x.Shape[1],
-            Width = x.Shape[2],
-            Size = x.Shape[3],
-            KernelHeight = weight.Shape[2],
-            KernelWidth = weight.Shape[3],
-            StrideHeight = convolution.StrideHeight,
-            StrideWidth = convolution.StrideWidth,
-            PadHeight = convolution.PadHeight,
-            PadWidth = convolution.PadWidth,
-            DilationHeight = 1,
-            OutputHeight = height / convolution.StrideHeight + 1,
-            OutputWidth = width / convolution.StrideWidth + 1,
-        };
-        return Convolve(patches, new LinearWeights(weight, bias), convolution.Activation, new Shape(x.Shape[0], patches.OutputHeight, patches.OutputWidth, weight.Shape[0]));
-    }
+    public override Tensor Affine(Tensor x, Parameter scale, Parameter shift, Activation activation) =>
+        Place([x], scale, shift, activation);
 
-    public override Tensor Affine(Tensor x, Parameter scale, Parameter shift, Activation activation) => Place([x], scale, shift, activation);
-
-    public override Tensor Concat(ReadOnlySpan<Tensor> parts) => Place(parts, null, null, Activation.None);
-
-    public override Tensor ConcatAffine(ReadOnlySpan<Tensor> parts, Parameter scale, Parameter shift, Activation activation) => Place(parts, scale, shift, activation);
+    public override Tensor ConcatAffine(ReadOnlySpan<Tensor> parts, Parameter scale, Parameter shift, Activation activation) =>
+        Place(parts, scale, shift, activation);
 
     public override Tensor InstanceNorm(Tensor x, NormWeights weights, float epsilon, Activation activation)
     {
@@ -75,7 +52,8 @@ public sealed unsafe partial class CpuBackend
     public override Tensor RepeatFrames(Tensor x, int times, Tensor like)
     {
         int time = like.Shape[1];
-        if (times < 1 || (long)x.Shape[1] * times < time) throw new ModelException($"{x.Shape[1]} frames, each {times} times, do not fill {time} frames.");
+        if (times < 1 || (long)x.Shape[1] * times < time)
+            throw new ModelException($"{x.Shape[1]} frames, each {times} times, do not fill {time} frames.");
         var y = New(new Shape(x.Shape[0], time, x.Shape[2]));
         FrameOperations.RepeatFrames(_device.Workers, FramesOf(x), times, time, y.Floats);
         return y;
@@ -88,10 +66,6 @@ public sealed unsafe partial class CpuBackend
         FrameOperations.MeanAndDeviation(_device.Workers, FramesOf(x), y.Floats);
         return y;
     }
-
-    public override Tensor Multiply(Tensor left, Tensor right) => Combine(left, right, multiplies: true, Activation.None);
-
-    public override Tensor Add(Tensor left, Tensor right, Activation activation) => Combine(left, right, multiplies: false, activation);
 
     public override Tensor LogSoftmax(Tensor x)
     {
@@ -106,14 +80,26 @@ public sealed unsafe partial class CpuBackend
         int batch = x.Shape[0], time = x.Shape[1], size = forward.Hidden.Shape[1], ways = backward is null ? 1 : 2;
         var y = New(new Shape(batch, time, ways * size));
         var mark = Mark();
-        var call = new LstmCall { Forward = Way(forward), Ways = ways, Batch = batch, Time = time, Size = size, X = Own(x).Floats, Inputs = x.Shape[2], Workers = _device.Workers, Y = y.Floats };
+        var call = new LstmCall
+        {
+            Forward = Way(forward),
+            Ways = ways,
+            Batch = batch,
+            Time = time,
+            Size = size,
+            X = Cast(x).Floats,
+            Inputs = x.Shape[2],
+            Precision = RowPrecision,
+            Workers = _device.Workers,
+            Y = y.Floats,
+        };
         if (backward is { } back) call.Backward = Way(back);
         call.Cut(_device.Workers.Threads);
         if (call.Parts < _device.Workers.Threads)
         {
             // Too few to keep all threads busy: what can be done by all is done before.
-            call.Forward.Gates = Own(Linear(x, forward.Input, forward.InputBias, default)).Floats;
-            if (backward is { } other) call.Backward.Gates = Own(Linear(x, other.Input, other.InputBias, default)).Floats;
+            call.Forward.Gates = Cast(Linear(x, forward.Input, forward.InputBias, default)).Floats;
+            if (backward is { } other) call.Backward.Gates = Cast(Linear(x, other.Input, other.InputBias, default)).Floats;
         }
         call.Scratch = New(new Shape(call.Parts, call.ScratchFloats)).Floats;
         var isa = _device.Workers.Kernels.Isa;
@@ -124,14 +110,15 @@ public sealed unsafe partial class CpuBackend
         return y;
     }
 
-    public override Tensor Keep(Tensor result, Mark mark)
+    public override Tensor Keep(Tensor result, ArenaMark mark)
     {
-        void* from = Own(result).Pointer;
+        void* from = Cast(result).Pointer;
         var (shape, type) = (result.Shape, result.Type);
         Free(mark);
         // What was freed is still there; the result moves down, perhaps over itself.
         var kept = New(shape, type);
         Buffer.MemoryCopy(from, kept.Pointer, shape.Count * sizeof(float), shape.Count * sizeof(float));
+        BetweenLayers?.Invoke();
         return kept;
     }
 
@@ -139,45 +126,10 @@ public sealed unsafe partial class CpuBackend
     LstmWay Way(in LstmWeights weights) => new()
     {
         Input = Target(_device.Matrix(weights.Input), weights.InputBias, null),
-        Hidden = weights.Hidden.Prepare(_device, RecurrentUse, parameter => PackedMatrix.Pack(new LinearSource(parameter.Stored), WeightFormat.F32, _device.Workers)),
+        Hidden = weights.Hidden.Prepare(
+            _device, RecurrentUse, parameter => PackedMatrix.Pack(new LinearSource(parameter.Stored), WeightFormat.F32, _device.Workers)),
         HiddenBias = CpuDevice.Vector(weights.HiddenBias).Pointer,
     };
-
-    CpuTensor Convolve(PatchRows patches, in LinearWeights weights, Activation activation, Shape shape)
-    {
-        var packed = _device.ConvolutionMatrix(weights.Weight);
-        var y = New(shape);
-        var call = new LinearCall { Patches = &patches, Rows = (int)shape.Rows, Activation = activation };
-        call.Add(Target(packed, weights.Bias, y.Floats));
-        MatrixProduct.Run(_device.Workers, call);
-        return y;
-    }
-
-    // Zeros around the frames and gaps between those that the kernel reads.
-    CpuTensor ConvolveDilated(Tensor x, in LinearWeights weights, Convolution convolution)
-    {
-        Require(x.Shape[2] == weights.Weight.Shape[1], weights.Weight, x);
-        var (batch, time, kernel) = (x.Shape[0], x.Shape[1], weights.Weight.Shape[2]);
-        int left = time + convolution.PadLeft + convolution.PadRight - (kernel - 1) * convolution.Dilation - 1;
-        if (convolution.Reflect) throw new ModelException($"{weights.Weight.Name}: a dilated convolution over reflected frames is not known.");
-        if (left < 0) throw new ModelException($"{weights.Weight.Name}: {time} frames are fewer than the kernel of {kernel} with dilation {convolution.Dilation} needs.");
-        var patches = new PatchRows
-        {
-            X = Own(x).Floats,
-            Height = time,
-            Width = 1,
-            Size = x.Shape[2],
-            KernelHeight = kernel,
-            KernelWidth = 1,
-            StrideHeight = convolution.Stride,
-            StrideWidth = 1,
-            PadHeight = convolution.PadLeft,
-            DilationHeight = convolution.Dilation,
-            OutputHeight = left / convolution.Stride + 1,
-            OutputWidth = 1,
-        };
-        return Convolve(patches, weights, convolution.Activation, new Shape(batch, patches.OutputHeight, weights.Weight.Shape[0]));
-    }
 
     CpuTensor Place(ReadOnlySpan<Tensor> parts, Parameter? scale, Parameter? shift, Activation activation)
     {
@@ -186,12 +138,14 @@ public sealed unsafe partial class CpuBackend
         int size = 0;
         for (int p = 0; p < parts.Length; p++)
         {
-            if (parts[p].Shape.Rows != parts[0].Shape.Rows) throw new ModelException($"Shapes {parts[0].Shape} and {parts[p].Shape} do not fit side by side.");
-            starts[p] = (nint)Own(parts[p]).Pointer;
+            if (parts[p].Shape.Rows != parts[0].Shape.Rows)
+                throw new ModelException($"Shapes {parts[0].Shape} and {parts[p].Shape} do not fit side by side.");
+            starts[p] = (nint)Cast(parts[p]).Pointer;
             sizes[p] = parts[p].Shape[^1];
             size += sizes[p];
         }
-        if (scale is not null && scale.Shape.Count != size) throw new ModelException($"{scale.Name}: {scale.Shape} does not fit {size} elements.");
+        if (scale is not null && scale.Shape.Count != size)
+            throw new ModelException($"{scale.Name}: {scale.Shape} does not fit {size} elements.");
         var y = New(parts[0].Shape.WithLast(size));
         var call = new AffineCall
         {
@@ -209,27 +163,7 @@ public sealed unsafe partial class CpuBackend
         return y;
     }
 
-    CpuTensor Combine(Tensor left, Tensor right, bool multiplies, Activation activation)
-    {
-        bool oneFrame = left.Shape != right.Shape;
-        if (oneFrame && !(left.Shape.Rank == 3 && right.Shape == new Shape(left.Shape[0], 1, left.Shape[2])))
-        {
-            throw new ModelException($"Shapes {left.Shape} and {right.Shape} cannot be {(multiplies ? "multiplied" : "added")}; expected the same, or one frame for each sequence.");
-        }
-        var y = New(left.Shape);
-        FrameOperations.Combine(_device.Workers, new CombineCall
-        {
-            Left = oneFrame ? FramesOf(left) : RowsOf(left),
-            Right = Own(right).Floats,
-            OneFrame = oneFrame,
-            Multiplies = multiplies,
-            Activation = activation,
-            Y = y.Floats,
-        });
-        return y;
-    }
+    static Frames FramesOf(Tensor x) => new() { X = Cast(x).Floats, Batch = x.Shape[0], Time = x.Shape[1], Size = x.Shape[2] };
 
-    static Frames FramesOf(Tensor x) => new() { X = Own(x).Floats, Batch = x.Shape[0], Time = x.Shape[1], Size = x.Shape[2] };
-
-    static Frames RowsOf(Tensor x) => new() { X = Own(x).Floats, Batch = 1, Time = (int)x.Shape.Rows, Size = x.Shape[^1] };
+    static Frames RowsOf(Tensor x) => new() { X = Cast(x).Floats, Batch = 1, Time = (int)x.Shape.Rows, Size = x.Shape[^1] };
 }

@@ -9,13 +9,19 @@ namespace Earshot.Compute.Cpu;
 /// </summary>
 public sealed class CpuDevice : IDisposable
 {
-    /// <summary>Rows of a product, such as the tokens of a decoding step, up to which each is computed as if it were alone, to the last bit; more may be computed with less precision.</summary>
-    public const int StepRows = 512;
+    /// <summary>
+    /// Rows of a product up to which it is computed as a decoding step where nothing else is said
+    /// (<see cref="RowPrecision.ByRows"/>); more may be computed with less precision.
+    /// </summary>
+    public const int MaxExactRows = 512;
 
     // Interned names of the forms that parameters are kept in.
     internal const string LinearUse = "linear";
     internal const string ConvolutionUse = "convolution";
     internal const string VectorUse = "vector";
+    internal const string TransposedUse = "transposed convolution";
+    internal const string GroupsUse = "groups";
+    internal const string DepthwiseUse = "depthwise";
 
     // Kept, since a lambda over this would be garbage at every call.
     readonly Func<Parameter, PackedMatrix> _packLinear;
@@ -24,10 +30,21 @@ public sealed class CpuDevice : IDisposable
     public CpuDevice(CpuOptions? options = null)
     {
         Options = options ?? new CpuOptions();
+        if (!Formats.Contains(Options.Weights))
+            throw new ArgumentException(
+                $"The processor does not compute with weights in {Options.Weights}; choose {WeightFormat.NamesOf(Formats)}.",
+                nameof(options));
         Workers = new WorkerPool(Options.Threads ?? Environment.ProcessorCount, KernelSet.For(Options.InstructionSet));
         _packLinear = PackLinear;
-        _packConvolution = parameter => PackedMatrix.Pack(new ConvolutionSource(parameter.Stored), FormatOf(parameter), Workers);
+        _packConvolution = PackConvolution;
     }
+
+    /// <summary>What weights can be held and computed with here.</summary>
+    public static IReadOnlyList<WeightFormat> Formats { get; } =
+    [
+        WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8, WeightFormat.Int8Outliers, WeightFormat.Int4Group32,
+        WeightFormat.Int4Group128, WeightFormat.Nf4,
+    ];
 
     public CpuOptions Options { get; }
 
@@ -39,7 +56,13 @@ public sealed class CpuDevice : IDisposable
 
     internal WorkerPool Workers { get; }
 
-    /// <summary>The format that is fastest here at the accuracy of the checkpoint: bfloat16 where the processor multiplies it directly, else float32.</summary>
+    /// <summary>What computes here, and when.</summary>
+    internal Runtimes.DeviceScheduler Scheduler { get; } = new();
+
+    /// <summary>
+    /// The format that is fastest here at the accuracy of the checkpoint: bfloat16 where the processor multiplies it directly, else
+    /// float32.
+    /// </summary>
     public static WeightFormat PreferredWeights(InstructionSet? instructionSet = null) =>
         Isa.Select(instructionSet) is { HasBf16: true } or { Set: InstructionSet.Amx } ? WeightFormat.BF16 : WeightFormat.F32;
 
@@ -48,12 +71,15 @@ public sealed class CpuDevice : IDisposable
         Options.Weights != WeightFormat.F32 && Workers.Kernels.BF16.RowType == PanelType.BF16 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
 
     /// <summary>How keys and values are kept: decoding many streams at once reads little else.</summary>
-    public KeyValueFormat KeyValues => Options.KeyValues ?? Options.Weights switch
+    public KeyValueFormat KeyValues => Options.KeyValues ?? Options.Weights.Bits switch
     {
-        WeightFormat.F32 => KeyValueFormat.F32,
-        WeightFormat.BF16 => KeyValueFormat.BF16,
+        32 => KeyValueFormat.F32,
+        16 => KeyValueFormat.BF16,
         _ => KeyValueFormat.Int8,
     };
+
+    /// <summary>How keys and values of a decoder's own past are kept.</summary>
+    public KeyValueFormat Past => Options.Past ?? (KeyValues == KeyValueFormat.F32 ? KeyValueFormat.F32 : KeyValueFormat.BF16);
 
     /// <summary>What keys and values of a memory are packed for.</summary>
     internal MicroKernel MemoryKernel => KeyValues switch
@@ -62,6 +88,21 @@ public sealed class CpuDevice : IDisposable
         KeyValueFormat.BF16 => Workers.Kernels.BF16,
         _ => Workers.Kernels.Int8,
     };
+
+    /// <summary>
+    /// Computes something in its turn: no two calls compute at once, and between the layers of this one decoding steps of others pass. The
+    /// work runs on a thread of the device's own.
+    /// </summary>
+    /// <param name="backend">What the work computes on, a backend of this device.</param>
+    /// <param name="work">What to do; no other thread uses the backend meanwhile.</param>
+    public Task RunAsync(CpuBackend backend, Action work, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentNullException.ThrowIfNull(work);
+        var job = new Runtimes.BackendJob(backend, work, cancellationToken);
+        Scheduler.Enqueue(job);
+        return job.Done;
+    }
 
     /// <summary>A weight of a linear layer, packed on the first call.</summary>
     internal PackedMatrix Matrix(Parameter weight) =>
@@ -75,11 +116,29 @@ public sealed class CpuDevice : IDisposable
     internal static FloatVector Vector(Parameter weight) =>
         weight.Prepare(typeof(FloatVector), VectorUse, parameter => new FloatVector(parameter.Stored));
 
+    /// <summary>
+    /// A weight of a convolution as a matrix (out / groups, kernel × in / groups) for each group, packed on the first call.
+    /// </summary>
+    internal PackedGroups GroupMatrices(Parameter weight, int groups) =>
+        weight.Prepare(this, GroupsUse, parameter => new PackedGroups(parameter.Stored, groups, FormatOf(parameter), Workers));
+
+    /// <summary>A weight of a transposed convolution as a matrix (kernel × out, in), packed on the first call.</summary>
+    internal PackedMatrix TransposedConvolutionMatrix(Parameter weight) =>
+        weight.Prepare(this, TransposedUse, parameter => PackedMatrix.Pack(
+            new TransposedConvolutionSource(parameter.Stored), FormatOf(parameter), Workers));
+
+    /// <summary>A weight of a depthwise convolution, (kernel, channels), as float32.</summary>
+    internal static FloatVector DepthwiseWeights(Parameter weight) =>
+        weight.Prepare(typeof(FloatVector), DepthwiseUse, parameter => FloatVector.Transposed(parameter.Stored));
+
     /// <summary>Bytes that the weights packed for this device take, of every parameter below a root.</summary>
     public long PackedBytes(Scope root)
     {
         ArgumentNullException.ThrowIfNull(root);
-        return root.Parameters.Sum(parameter => parameter.FormsOf(this).OfType<PackedMatrix>().Sum(matrix => matrix.Bytes));
+        return root.Parameters.Sum(parameter => parameter.FormsOf(this).Sum(BytesOf));
+
+        static long BytesOf(object form) =>
+            form switch { PackedMatrix matrix => matrix.Bytes, PackedGroups groups => groups.Bytes, _ => 0 };
     }
 
     /// <summary>Frees the weights packed for this device of every parameter below a root.</summary>
@@ -89,14 +148,26 @@ public sealed class CpuDevice : IDisposable
         foreach (var parameter in root.Parameters) parameter.Forget(this);
     }
 
-    public void Dispose() => Workers.Dispose();
+    public void Dispose()
+    {
+        Scheduler.Dispose();
+        Workers.Dispose();
+    }
 
     PackedMatrix PackLinear(Parameter parameter)
     {
         var format = FormatOf(parameter);
-        return format == WeightFormat.Int8 && parameter.Stored is IInt8Panels panels
+        // Mapped panels serve both kinds of int8, unless columns that are kept beside them shall not be.
+        return format is { Bits: 8 } && parameter.Stored is IInt8Panels panels && (format.KeepsOutliers || panels.Outliers is null)
             ? PackedMatrix.Borrow(panels, Workers.Kernels)
             : PackedMatrix.Pack(new LinearSource(parameter.Stored), format, Workers);
+    }
+
+    // A convolution's rows are gathered as they are multiplied, and it has no columns that many rows share: it keeps none.
+    PackedMatrix PackConvolution(Parameter parameter)
+    {
+        var format = FormatOf(parameter);
+        return PackedMatrix.Pack(new ConvolutionSource(parameter.Stored), format.KeepsOutliers ? WeightFormat.Int8 : format, Workers);
     }
 
     WeightFormat FormatOf(Parameter parameter) => Options.WeightsFor?.Invoke(parameter.Name) ?? Options.Weights;
@@ -107,14 +178,26 @@ internal sealed unsafe class FloatVector
 {
     readonly float[] _values;
 
-    public FloatVector(StoredTensor stored)
+    public FloatVector(StoredTensor stored) : this(stored.Shape.Count) => stored.ReadFloats(0, _values);
+
+    FloatVector(long count)
     {
-        _values = GC.AllocateUninitializedArray<float>(checked((int)stored.Shape.Count), pinned: true);
-        stored.ReadFloats(0, _values);
-        Pointer = (float*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_values));
+        _values = GC.AllocateUninitializedArray<float>(checked((int)count), pinned: true);
+        Pointer = (float*)System.Runtime.CompilerServices.Unsafe.AsPointer(
+            ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_values));
     }
 
     public float* Pointer { get; }
 
     public ReadOnlySpan<float> Values => _values;
+
+    /// <summary>(first, others) as (others, first).</summary>
+    public static FloatVector Transposed(StoredTensor stored)
+    {
+        var result = new FloatVector(stored.Shape.Count);
+        float[] values = stored.ToFloats();
+        int rows = stored.Shape[0], columns = values.Length / rows;
+        for (int i = 0; i < values.Length; i++) result._values[i % columns * rows + i / columns] = values[i];
+        return result;
+    }
 }

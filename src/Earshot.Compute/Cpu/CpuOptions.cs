@@ -1,3 +1,5 @@
+using Earshot.Compute.Quantization;
+
 namespace Earshot.Compute.Cpu;
 
 /// <summary>Which instructions the kernels may use, from the plainest to the fastest; each includes those before it.</summary>
@@ -19,27 +21,6 @@ public enum InstructionSet
     Amx,
 }
 
-/// <summary>How the weights of matrix products are held in memory and computed with.</summary>
-public enum WeightFormat
-{
-    F32,
-
-    /// <summary>Weights rounded to bfloat16; activations too, where the processor multiplies bfloat16 directly.</summary>
-    BF16,
-
-    /// <summary>Symmetric int8 per output channel; activations int8 per row where that is faster.</summary>
-    Int8,
-
-    /// <summary>Symmetric int4 in groups of 32 inputs.</summary>
-    Int4Group32,
-
-    /// <summary>Symmetric int4 in groups of 128 inputs.</summary>
-    Int4Group128,
-
-    /// <summary>QLoRA's NormalFloat4 in blocks of 64 with double quantisation of the scales.</summary>
-    Nf4,
-}
-
 /// <summary>How keys and values that decoding attends to at every step are held in memory.</summary>
 public enum KeyValueFormat
 {
@@ -47,8 +28,21 @@ public enum KeyValueFormat
 
     BF16,
 
-    /// <summary>Symmetric int8 with a scale for each position and head; bfloat16 for a decoder's own past, which is short.</summary>
+    /// <summary>Symmetric int8 with a scale for each position and head.</summary>
     Int8,
+}
+
+/// <summary>What the arithmetic of matrix products follows where few rows are computed with more precision than many.</summary>
+public enum RowPrecision
+{
+    /// <summary>The number of rows: up to <see cref="CpuDevice.MaxExactRows"/> as a step, more as a sequence.</summary>
+    ByRows,
+
+    /// <summary>As a decoding step, however many rows are merged.</summary>
+    Step,
+
+    /// <summary>As a long sequence, such as a prompt, however short its last chunk.</summary>
+    Sequence,
 }
 
 /// <summary>How the CPU backend computes. Every value has a default that suits the machine.</summary>
@@ -60,11 +54,17 @@ public sealed record CpuOptions
     /// <summary>The instructions to use at most; null for the best there are (or what EARSHOT_ISA names).</summary>
     public InstructionSet? InstructionSet { get; init; }
 
-    /// <summary>The format of matrix weights.</summary>
+    /// <summary>What matrix weights are held in memory and computed with: one of <see cref="CpuDevice.Formats"/>.</summary>
     public WeightFormat Weights { get; init; } = WeightFormat.F32;
 
     /// <summary>The format of keys and values in memory; null for one as exact as <see cref="Weights"/>.</summary>
     public KeyValueFormat? KeyValues { get; init; }
+
+    /// <summary>
+    /// The format of a decoder's own past; null for that of <see cref="KeyValues"/>, but bfloat16 in place of int8, which only long
+    /// contexts are worth.
+    /// </summary>
+    public KeyValueFormat? Past { get; init; }
 
     /// <summary>Exceptions by the parameter's name: a format, or null for <see cref="Weights"/>.</summary>
     public Func<string, WeightFormat?>? WeightsFor { get; init; }

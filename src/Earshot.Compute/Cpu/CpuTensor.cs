@@ -23,7 +23,7 @@ internal sealed unsafe class CpuTensor(CpuBackend backend) : Tensor
     public Span<float> Values => new(Pointer, checked((int)_shape.Count));
 
     /// <summary>This object serves again for another tensor, so that a step makes no garbage.</summary>
-    public CpuTensor Become(void* pointer, Shape shape, DType type)
+    public CpuTensor Reset(void* pointer, Shape shape, DType type)
     {
         Pointer = pointer;
         _shape = shape;

@@ -4,7 +4,8 @@ namespace Earshot.Compute.Cpu;
 public static class InstructionSets
 {
     /// <summary>From the plainest to the fastest; names are compared without regard to case.</summary>
-    public static IReadOnlyDictionary<string, InstructionSet> Names { get; } = new Dictionary<string, InstructionSet>(StringComparer.OrdinalIgnoreCase)
+    public static IReadOnlyDictionary<string, InstructionSet> Names { get; } = new Dictionary<string, InstructionSet>(
+        StringComparer.OrdinalIgnoreCase)
     {
         ["portable"] = InstructionSet.Portable,
         ["avx2"] = InstructionSet.Avx2,

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Earshot.Compute.Cpu;
 
-/// <summary>Memory of many pages: on Linux in pages of 2 MiB where the system allows, so that streaming it looks up fewer addresses.</summary>
+/// <summary>
+/// Memory of many pages: on Linux in pages of 2 MiB where the system allows, so that streaming it looks up fewer addresses.
+/// </summary>
 internal static unsafe partial class LargePages
 {
     const nuint LargePage = 2 << 20;

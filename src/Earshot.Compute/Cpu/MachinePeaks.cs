@@ -1,4 +1,5 @@
 using Earshot.Compute.Cpu.Kernels;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Cpu;
 
@@ -9,7 +10,10 @@ public sealed class MachinePeaks
     readonly int _threads;
     readonly Dictionary<PanelType, double> _operations = [];
 
-    /// <summary>Measures memory for the instructions and threads that the options choose; arithmetic when it is asked for. Each takes about a second.</summary>
+    /// <summary>
+    /// Measures memory for the instructions and threads that the options choose; arithmetic when it is asked for. Each takes about a
+    /// second.
+    /// </summary>
     public MachinePeaks(CpuOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -24,7 +28,9 @@ public sealed class MachinePeaks
     /// <summary>The instructions in use, for reports.</summary>
     public string Instructions => $"{_isa.Set}{(_isa.HasBf16 ? " + BF16" : "")}{(_isa.HasVnni ? " + VNNI" : "")}";
 
-    /// <summary>10⁹ operations a second (a multiplication and an addition are two) that matrix products of a format reach at most.</summary>
+    /// <summary>
+    /// 10⁹ operations a second (a multiplication and an addition are two) that matrix products of a format reach at most.
+    /// </summary>
     public double Gigaflops(WeightFormat format)
     {
         var type = PanelOf(format);
@@ -40,10 +46,10 @@ public sealed class MachinePeaks
     }
 
     // What many rows of a format are multiplied as: weights of four bits are unpacked to bfloat16 where that is faster.
-    PanelType PanelOf(WeightFormat format) => format switch
+    PanelType PanelOf(WeightFormat format) => format.Bits switch
     {
-        WeightFormat.Int8 when _isa.Set >= InstructionSet.Avx512 && (_isa.HasVnni || _isa.Set == InstructionSet.Amx) => PanelType.Int8,
-        WeightFormat.F32 or WeightFormat.Int8 => PanelType.F32,
+        8 when _isa.Set >= InstructionSet.Avx512 && (_isa.HasVnni || _isa.Set == InstructionSet.Amx) => PanelType.Int8,
+        8 or 32 => PanelType.F32,
         _ => _isa.HasBf16 || _isa.Set == InstructionSet.Amx ? PanelType.BF16 : PanelType.F32,
     };
 }

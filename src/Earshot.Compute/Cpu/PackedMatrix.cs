@@ -24,15 +24,10 @@ internal sealed unsafe class PackedMatrix : IDisposable
         Inputs = inputs;
         Kernels = kernels;
         Format = format;
-        Kernel = format switch
-        {
-            WeightFormat.BF16 => kernels.BF16,
-            WeightFormat.Int8 => kernels.Int8,
-            _ => kernels.F32,
-        };
+        Kernel = format.Scheme == NumberScheme.BrainFloat ? kernels.BF16 : format.Bits == 8 ? kernels.Int8 : kernels.F32;
         Panels = (Outputs + PanelWidth - 1) / PanelWidth;
         Steps = Kernel.StepsFor(Inputs);
-        if (format is WeightFormat.Int4Group32 or WeightFormat.Int4Group128 or WeightFormat.Nf4) Groups = new GroupLayout(format, Inputs);
+        if (format.Group > 0) Groups = new GroupLayout(format, Inputs);
         PanelBytes = Groups?.PanelBytes ?? (nint)Steps * StepBytes;
         long scales = Kernel.Type == PanelType.Int8 ? (long)Panels * PanelWidth * sizeof(float) : 0;
         long own = mapped is null ? Panels * PanelBytes : 0;
@@ -60,9 +55,13 @@ internal sealed unsafe class PackedMatrix : IDisposable
     public GroupLayout? Groups { get; }
 
     /// <summary>All that the weights take in memory, mapped or not.</summary>
-    public long Bytes { get; }
+    public long Bytes { get; private set; }
 
+    /// <summary>What the panels hold; int8 too where columns are kept beside them.</summary>
     public WeightFormat Format { get; }
+
+    /// <summary>The columns that are kept beside int8 panels, which hold the code of zero there; null where there are none.</summary>
+    public OutlierPanels? Outliers { get; private set; }
 
     public KernelSet Kernels { get; }
 
@@ -77,7 +76,12 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
     public static PackedMatrix Pack(MatrixSource source, WeightFormat format, WorkerPool pool)
     {
-        var packed = new PackedMatrix(source.Rows, source.Columns, format, pool.Kernels);
+        if (!CpuDevice.Formats.Contains(format))
+            throw new ArgumentException(
+                $"The processor does not compute with weights in {format}; choose {WeightFormat.NamesOf(CpuDevice.Formats)}.",
+                nameof(format));
+        var packed = new PackedMatrix(source.Rows, source.Columns, format.KeepsOutliers ? WeightFormat.Int8 : format, pool.Kernels);
+        if (format.KeepsOutliers && source.FindOutliers() is { } outliers) packed.Keep(outliers);
         pool.Run(new PackWork { Source = source, Packed = packed }, packed.Panels);
         return packed;
     }
@@ -95,6 +99,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
         var scales = new Span<float>(packed.ColumnScales, packed.Panels * PanelWidth);
         source.ReadScales(scales[..layout.Rows]);
         scales[layout.Rows..].Clear();
+        if (source.Outliers is { } outliers) packed.Keep(outliers, source);
         return packed;
     }
 
@@ -102,6 +107,19 @@ internal sealed unsafe class PackedMatrix : IDisposable
     {
         Free();
         GC.SuppressFinalize(this);
+    }
+
+    void Keep(OutlierColumns columns, IQuantizedRows? source = null)
+    {
+        Outliers = new OutlierPanels(columns, Panels);
+        Bytes += Outliers.Bytes;
+        if (source is null) return;
+        var values = new float[columns.Count];
+        for (int row = 0; row < Outputs; row++)
+        {
+            source.ReadOutliers(row, values);
+            Outliers.Set(row, values);
+        }
     }
 
     void Free()
@@ -123,7 +141,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
             new Span<byte>(panel, checked((int)Packed.PanelBytes)).Fill((byte)(Packed.Kernel.Type == PanelType.Int8 ? 128 : 0));
             var rented = System.Buffers.ArrayPool<float>.Shared.Rent(Packed.Inputs);
             var values = rented.AsSpan(0, Packed.Inputs);
-            var row = Packed.IsQuantized ? new QuantizedRow(Packed.Format, Packed.Inputs) : null;
+            var row = Packed.IsQuantized ? NewRow() : null;
             for (int n = 0; n < count; n++)
             {
                 if (row is null || !Source.TryReadRow(first + n, row))
@@ -148,6 +166,11 @@ internal sealed unsafe class PackedMatrix : IDisposable
             }
             PanelPacking.Int8Column(row, panel, column);
             Packed.ColumnScales[first + column] = row.Int8Scale;
+            Packed.Outliers?.Set(first + column, row.OutlierValues);
         }
+
+        readonly QuantizedRow NewRow() => Packed.Outliers is { } outliers
+            ? new QuantizedRow(WeightFormat.Int8Outliers, Packed.Inputs, outliers.Source)
+            : new QuantizedRow(Packed.Format, Packed.Inputs);
     }
 }

@@ -50,7 +50,9 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     public KernelSet Kernels { get; }
 
-    /// <summary>Executes parts 0 … parts − 1, and returns when all are done; a part's exception is thrown here. Allocates nothing.</summary>
+    /// <summary>
+    /// Executes parts 0 … parts − 1, and returns when all are done; a part's exception is thrown here. Allocates nothing.
+    /// </summary>
     public void Run<TWork>(in TWork work, int parts) where TWork : struct, IParallelWork
     {
         var copy = work;
@@ -108,7 +110,8 @@ internal sealed unsafe class WorkerPool : IDisposable
     {
         try
         {
-            for (int part = Interlocked.Increment(ref _next) - 1; part < _parts; part = Interlocked.Increment(ref _next) - 1) _execute(_work, part);
+            for (int part = Interlocked.Increment(ref _next) - 1; part < _parts; part = Interlocked.Increment(ref _next) - 1)
+                _execute(_work, part);
         }
         catch (Exception failure)
         {

@@ -11,19 +11,27 @@ internal sealed class MeasuredTensor(MeasuringBackend backend, Shape shape, DTyp
 }
 
 /// <summary>A cache of which only the size is known.</summary>
-internal sealed class MeasuredCache(int rows, int capacity, int width) : KeyValueCache
+internal sealed class MeasuredCache(PageTable pages, int positionBytes) : KeyValueCache
 {
-    public long Bytes => 2L * rows * capacity * width * sizeof(float);
+    public override long Bytes => (long)pages.UsedPages * PageTable.PagePositions * positionBytes;
 
-    public override void Reorder(ReadOnlySpan<int> rows, ReadOnlySpan<int> parents, int length) { }
+    public override void CopyPage(PageCopy copy) { }
 }
 
 /// <summary>A memory of which only the size is known.</summary>
-internal sealed class MeasuredMemory(int positions, int width) : AttentionMemory
+internal sealed class MeasuredMemory(int positions, int width) : CrossAttentionMemory
 {
     public int Positions { get; set; } = positions;
 
     public int Width => width;
+}
+
+/// <summary>A tail of which only the size is known.</summary>
+internal sealed class MeasuredTail(int frames) : FrameTail
+{
+    public int Frames => frames;
+
+    public override void Reset(int row) { }
 }
 
 /// <summary>A recurrent state of which only the size is known.</summary>

@@ -3,20 +3,13 @@ namespace Earshot.Compute.Measuring;
 // Convolutional and recurrent networks over sequences.
 public sealed partial class MeasuringBackend
 {
-    public override Tensor Convolve2d(Tensor x, Parameter weight, Parameter? bias, Convolution2d convolution)
-    {
-        int height = (x.Shape[1] + 2 * convolution.PadHeight - weight.Shape[2]) / convolution.StrideHeight + 1;
-        int width = (x.Shape[2] + 2 * convolution.PadWidth - weight.Shape[3]) / convolution.StrideWidth + 1;
-        var output = new Shape(x.Shape[0], height, width, weight.Shape[0]);
-        double flops = 2.0 * output.Count * weight.Shape.Count / weight.Shape[0];
-        return Record("Convolve2d", weight.Name, output, flops, Weight(weight) + Vector(bias), Bytes(x.Shape));
-    }
-
     public override Tensor Affine(Tensor x, Parameter scale, Parameter shift, Activation activation) =>
         Record("Affine", scale.Name, x.Shape, 2.0 * x.Shape.Count, Vector(scale) + Vector(shift), Bytes(x.Shape));
 
     public override Tensor InstanceNorm(Tensor x, NormWeights weights, float epsilon, Activation activation) =>
-        Record("InstanceNorm", weights.Weight.Name, x.Shape, 7.0 * x.Shape.Count, Vector(weights.Weight) + Vector(weights.Bias), Bytes(x.Shape));
+        Record(
+            "InstanceNorm", weights.Weight.Name, x.Shape, 7.0 * x.Shape.Count,
+            Vector(weights.Weight) + Vector(weights.Bias), Bytes(x.Shape));
 
     public override Tensor MaxPool(Tensor x, int size) =>
         Record("MaxPool", "", Frames(x, x.Shape[1] / size), x.Shape.Count, 0, Bytes(x.Shape));
@@ -29,17 +22,6 @@ public sealed partial class MeasuringBackend
 
     public override Tensor MeanAndDeviation(Tensor x) =>
         Record("MeanAndDeviation", "", new Shape(x.Shape[0], 2 * x.Shape[2]), 4.0 * x.Shape.Count, 0, Bytes(x.Shape));
-
-    public override Tensor Multiply(Tensor left, Tensor right) =>
-        Record("Multiply", "", left.Shape, left.Shape.Count, 0, Bytes(left.Shape) + Bytes(right.Shape));
-
-    public override Tensor Concat(ReadOnlySpan<Tensor> parts)
-    {
-        int size = 0;
-        foreach (var part in parts) size += part.Shape[^1];
-        var output = parts[0].Shape.WithLast(size);
-        return Record("Concat", "", output, 0, 0, Bytes(output));
-    }
 
     /// <summary>In one pass: the parts are read once, the result written once.</summary>
     public override Tensor ConcatAffine(ReadOnlySpan<Tensor> parts, Parameter scale, Parameter shift, Activation activation)

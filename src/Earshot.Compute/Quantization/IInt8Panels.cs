@@ -2,8 +2,11 @@ using System.Runtime.InteropServices;
 
 namespace Earshot.Compute.Quantization;
 
-/// <summary>A stored int8 matrix whose panels lie in mapped memory as the kernels read them, for whoever computes in int8: nothing is packed or copied.</summary>
-public interface IInt8Panels
+/// <summary>
+/// A stored int8 matrix whose panels lie in mapped memory as the kernels read them, for whoever computes in int8: nothing is packed or
+/// copied.
+/// </summary>
+public interface IInt8Panels : IQuantizedRows
 {
     Int8PanelLayout Layout { get; }
 

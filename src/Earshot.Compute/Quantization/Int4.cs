@@ -1,5 +1,3 @@
-using Earshot.Compute.Cpu;
-
 namespace Earshot.Compute.Quantization;
 
 /// <summary>
@@ -15,12 +13,6 @@ public static class Int4
 
     /// <summary>The value of each code, in units of the scale.</summary>
     public static ReadOnlySpan<float> Values => [-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7];
-
-    /// <summary>Values that share a scale in one of the two int4 formats.</summary>
-    public static int GroupSize(WeightFormat format) => format == WeightFormat.Int4Group32 ? 32 : 128;
-
-    /// <summary>How many groups some values take.</summary>
-    public static int Groups(WeightFormat format, int values) => (values + GroupSize(format) - 1) / GroupSize(format);
 
     /// <summary>
     /// Codes of values, (count + 1) / 2 bytes, and a scale for each group, never with a larger squared error than the largest

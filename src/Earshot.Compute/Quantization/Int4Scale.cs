@@ -19,7 +19,10 @@ internal static class Int4Scale
     /// </summary>
     static ReadOnlySpan<float> Tried => [6, 6.5f, 7, 7.5f, 8, 8.5f, 9, 9.5f, 10];
 
-    /// <summary>The scale of a group; the largest magnitude over 7 where no other has a smaller error, and where values are not finite or beyond float16's range.</summary>
+    /// <summary>
+    /// The scale of a group; the largest magnitude over 7 where no other has a smaller error, and where values are not finite or beyond
+    /// float16's range.
+    /// </summary>
     public static Half Find(ReadOnlySpan<float> group)
     {
         float largest = Rounding.Largest(group);

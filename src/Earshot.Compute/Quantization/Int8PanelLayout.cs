@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Earshot.Compute.Quantization;
 
 /// <summary>
-/// How an int8 matrix of (rows, columns) = (outputs, inputs) lies in panels, in the order in which the kernels of every instruction set read it:
-/// [panel][step][32 outputs][4 inputs], a byte each, code + 128. Rows behind the last are filled with the code 0.
+/// How an int8 matrix of (rows, columns) = (outputs, inputs) lies in panels, in the order in which the kernels of every instruction set
+/// read it: [panel][step][32 outputs][4 inputs], a byte each, code + 128. Rows behind the last are filled with the code 0.
 /// </summary>
 public readonly record struct Int8PanelLayout
 {
@@ -26,7 +26,8 @@ public readonly record struct Int8PanelLayout
     public Int8PanelLayout(int rows, int columns)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
-        if (!Fits(columns)) throw new ArgumentOutOfRangeException(nameof(columns), columns, $"Panels hold a multiple of {InputMultiple} inputs.");
+        if (!Fits(columns))
+            throw new ArgumentOutOfRangeException(nameof(columns), columns, $"Panels hold a multiple of {InputMultiple} inputs.");
         Rows = rows;
         Columns = columns;
     }

@@ -48,7 +48,8 @@ public static class Nf4
         }
     }
 
-    public static void Dequantize(ReadOnlySpan<byte> codes, ReadOnlySpan<sbyte> scaleCodes, ReadOnlySpan<Nf4Scales> scales, Span<float> values)
+    public static void Dequantize(
+        ReadOnlySpan<byte> codes, ReadOnlySpan<sbyte> scaleCodes, ReadOnlySpan<Nf4Scales> scales, Span<float> values)
     {
         for (int i = 0; i < values.Length; i++)
         {
@@ -104,7 +105,8 @@ public static class Nf4
         float mean = (float)(sum / scales.Length), widest = 0;
         foreach (float scale in scales) widest = MathF.Max(widest, MathF.Abs(scale - mean));
         float step = widest / 127;
-        for (int i = 0; i < scales.Length; i++) codes[i] = step == 0 ? (sbyte)0 : (sbyte)Math.Clamp(MathF.Round((scales[i] - mean) / step), -127, 127);
+        for (int i = 0; i < scales.Length; i++)
+            codes[i] = step == 0 ? (sbyte)0 : (sbyte)Math.Clamp(MathF.Round((scales[i] - mean) / step), -127, 127);
         return new Nf4Scales(mean, step);
     }
 }

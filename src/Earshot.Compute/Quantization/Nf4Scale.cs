@@ -9,12 +9,17 @@ internal static class Nf4Scale
     // Beyond these the sums of squares may leave float32's range.
     const float Smallest = 1e-15f, Largest = 1e15f;
 
-    static readonly float[] s_midpoints = [.. Enumerable.Range(0, Nf4.Values.Length - 1).Select(i => (Nf4.Values[i] + Nf4.Values[i + 1]) / 2)];
+    static readonly float[] s_midpoints =
+    [
+        .. Enumerable.Range(0, Nf4.Values.Length - 1).Select(i => (Nf4.Values[i] + Nf4.Values[i + 1]) / 2)
+    ];
 
     /// <summary>What the largest magnitude is tried as, in units of the largest code: above 1 it is cut off.</summary>
     static ReadOnlySpan<float> Tried => [0.9f, 0.95f, 1, 1.05f, 1.1f, 1.15f, 1.2f, 1.25f, 1.3f];
 
-    /// <summary>The scale that fits a block best before it is quantised itself; the largest magnitude where squares leave float32's range.</summary>
+    /// <summary>
+    /// The scale that fits a block best before it is quantised itself; the largest magnitude where squares leave float32's range.
+    /// </summary>
     public static float Find(ReadOnlySpan<float> block, float largest)
     {
         if (!(largest > Smallest && largest < Largest)) return largest;
@@ -42,7 +47,9 @@ internal static class Nf4Scale
         return Lanes.Sum(sum);
     }
 
-    /// <summary>The codes nearest to the values over the scale, zero's where the scale is zero; two share a byte, the first in the low half.</summary>
+    /// <summary>
+    /// The codes nearest to the values over the scale, zero's where the scale is zero; two share a byte, the first in the low half.
+    /// </summary>
     public static void Encode(ReadOnlySpan<float> block, float scale, Span<byte> codes)
     {
         var divisor = Vector256.Create(scale);
@@ -77,7 +84,8 @@ internal static class Nf4Scale
     {
         var nearest = Vector256.Create(Nf4.Values[0]);
         for (int i = 0; i < s_midpoints.Length; i++)
-            nearest = Vector256.ConditionalSelect(Vector256.GreaterThan(values, Vector256.Create(s_midpoints[i])), Vector256.Create(Nf4.Values[i + 1]), nearest);
+            nearest = Vector256.ConditionalSelect(
+                Vector256.GreaterThan(values, Vector256.Create(s_midpoints[i])), Vector256.Create(Nf4.Values[i + 1]), nearest);
         return nearest;
     }
 

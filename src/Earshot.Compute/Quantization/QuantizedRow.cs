@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Earshot.Compute.Cpu;
 
 namespace Earshot.Compute.Quantization;
 
@@ -9,27 +8,36 @@ public sealed class QuantizedRow
     readonly byte[] _codes;
     readonly byte[] _scales;
     readonly sbyte[] _scaleCodes;
+    readonly float[] _outliers;
 
-    /// <summary>Buffers for a row of so many values in int8, int4 or nf4.</summary>
-    public QuantizedRow(WeightFormat format, int columns)
+    // The values without the columns that are kept.
+    readonly float[] _rest;
+
+    /// <summary>Buffers for a row of so many values in int8, int4 or nf4; of int8 with columns that are kept, those too.</summary>
+    public QuantizedRow(WeightFormat format, int columns, OutlierColumns? outliers = null)
     {
+        ArgumentNullException.ThrowIfNull(format);
         ArgumentOutOfRangeException.ThrowIfNegative(columns);
+        if (!CanBe(format)) throw new ArgumentOutOfRangeException(nameof(format), format, "Not a format that rows are quantised in.");
+        if (format.KeepsOutliers != outliers is not null)
+            throw new ArgumentException($"A row of {format} has {(outliers is null ? "" : "no ")}columns that are kept.", nameof(outliers));
         Format = format;
         Columns = columns;
-        _codes = new byte[format == WeightFormat.Int8 ? columns : (columns + 1) / 2];
+        Outliers = outliers;
+        _codes = new byte[format.Bits == 8 ? columns : (columns + 1) / 2];
         _scaleCodes = new sbyte[format == WeightFormat.Nf4 ? Nf4.Blocks(columns) : 0];
-        _scales = new byte[format switch
-        {
-            WeightFormat.Int8 => sizeof(float),
-            WeightFormat.Nf4 => Nf4.ScaleBlocks(columns) * 2 * sizeof(float),
-            WeightFormat.Int4Group32 or WeightFormat.Int4Group128 => Int4.Groups(format, columns) * sizeof(ushort),
-            _ => throw new ArgumentOutOfRangeException(nameof(format), format, "Not a quantised format."),
-        }];
+        _scales = new byte[format.Scheme == NumberScheme.NormalFloat ? Nf4.ScaleBlocks(columns) * 2 * sizeof(float)
+            : format.Group == 0 ? sizeof(float) : format.Groups(columns) * sizeof(ushort)];
+        _outliers = new float[outliers?.Count ?? 0];
+        _rest = new float[outliers is null ? 0 : columns];
     }
 
     public WeightFormat Format { get; }
 
     public int Columns { get; }
+
+    /// <summary>The columns that are kept beside the codes; null in formats without.</summary>
+    public OutlierColumns? Outliers { get; }
 
     /// <summary>A byte a value of int8; two values share one in the other formats.</summary>
     public Span<byte> Codes => _codes;
@@ -40,6 +48,9 @@ public sealed class QuantizedRow
     /// <summary>A code for each block's scale of nf4; empty in the other formats.</summary>
     public Span<sbyte> ScaleCodes => _scaleCodes;
 
+    /// <summary>The values of the columns that are kept, which are added to what the codes there are worth; else empty.</summary>
+    public Span<float> OutlierValues => _outliers;
+
     /// <summary>What one unit of int8 is worth.</summary>
     public float Int8Scale => MemoryMarshal.Read<float>(_scales);
 
@@ -49,36 +60,42 @@ public sealed class QuantizedRow
     /// <summary>What nf4's scales are quantised with.</summary>
     public Span<Nf4Scales> Nf4Scales => MemoryMarshal.Cast<byte, Nf4Scales>(_scales.AsSpan());
 
+    /// <summary>Whether rows are quantised in a format: a scale a row of 8 bits, and groups of 4.</summary>
+    public static bool CanBe(WeightFormat format)
+    {
+        ArgumentNullException.ThrowIfNull(format);
+        return format.IsQuantized && format.Bits == 8 == (format.Group == 0);
+    }
+
     public void Quantize(ReadOnlySpan<float> values)
     {
-        switch (Format)
+        if (Format.Scheme == NumberScheme.NormalFloat) Nf4.Quantize(values, _codes, _scaleCodes, Nf4Scales);
+        else if (Format.Group > 0) Int4.Quantize(values, Format.Group, _codes, Int4Scales);
+        else
         {
-            case WeightFormat.Int8:
-                MemoryMarshal.Write(_scales, Int8.Quantize(values, MemoryMarshal.Cast<byte, sbyte>(Codes)));
-                break;
-            case WeightFormat.Nf4:
-                Nf4.Quantize(values, _codes, _scaleCodes, Nf4Scales);
-                break;
-            default:
-                Int4.Quantize(values, Int4.GroupSize(Format), _codes, Int4Scales);
-                break;
+            var rest = Outliers is null ? values : SetOutliersApart(values);
+            MemoryMarshal.Write(_scales, Int8.Quantize(rest, MemoryMarshal.Cast<byte, sbyte>(Codes)));
         }
     }
 
     public void Dequantize(Span<float> values)
     {
-        switch (Format)
+        if (Format.Scheme == NumberScheme.NormalFloat) Nf4.Dequantize(_codes, _scaleCodes, Nf4Scales, values);
+        else if (Format.Group == 0) Int8.Dequantize(MemoryMarshal.Cast<byte, sbyte>(Codes), Int8Scale, values);
+        else Int4.Dequantize(_codes, Format.Group, Int4Scales, values);
+        for (int i = 0; i < _outliers.Length; i++) values[Outliers!.Columns[i]] += _outliers[i];
+    }
+
+    ReadOnlySpan<float> SetOutliersApart(ReadOnlySpan<float> values)
+    {
+        values.CopyTo(_rest);
+        var columns = Outliers!.Columns;
+        for (int i = 0; i < columns.Length; i++)
         {
-            case WeightFormat.Int8:
-                Int8.Dequantize(MemoryMarshal.Cast<byte, sbyte>(Codes), Int8Scale, values);
-                break;
-            case WeightFormat.Nf4:
-                Nf4.Dequantize(_codes, _scaleCodes, Nf4Scales, values);
-                break;
-            default:
-                Int4.Dequantize(_codes, Int4.GroupSize(Format), Int4Scales, values);
-                break;
+            _outliers[i] = values[columns[i]];
+            _rest[columns[i]] = 0;
         }
+        return _rest.AsSpan(0, values.Length);
     }
 }
 
@@ -88,7 +105,14 @@ public interface IQuantizedRows
     /// <summary>The format that <see cref="ReadRow"/> fills rows of.</summary>
     WeightFormat Format { get; }
 
+    /// <summary>The columns that are kept beside the codes; null in formats without.</summary>
+    OutlierColumns? Outliers => null;
+
     /// <summary>Reads a row as it was saved; safe on several threads at once.</summary>
-    /// <exception cref="CheckpointException">A scale is no number that quantising gives.</exception>
+    /// <exception cref="CheckpointException">A scale or a value that is kept is no number that quantising gives.</exception>
     void ReadRow(int row, QuantizedRow destination);
+
+    /// <summary>Reads the values of a row's columns that are kept, and nothing else.</summary>
+    /// <exception cref="CheckpointException">A value is not finite.</exception>
+    void ReadOutliers(int row, Span<float> destination) { }
 }

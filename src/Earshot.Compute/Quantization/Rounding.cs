@@ -13,7 +13,8 @@ internal static class Rounding
         if (values.Length >= Vector<float>.Count)
         {
             var lanes = Vector<float>.Zero;
-            for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count) lanes = Vector.Max(lanes, Vector.Abs(new Vector<float>(values[i..])));
+            for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+                lanes = Vector.Max(lanes, Vector.Abs(new Vector<float>(values[i..])));
             for (int lane = 0; lane < Vector<float>.Count; lane++) largest = MathF.Max(largest, lanes[lane]);
         }
         for (; i < values.Length; i++) largest = MathF.Max(largest, MathF.Abs(values[i]));
@@ -35,7 +36,8 @@ internal static class Rounding
             var part = values.Slice(i, 4 * width);
             Vector.Narrow(
                 Vector.Narrow(Rounded(part, scale, limits), Rounded(part[width..], scale, limits)),
-                Vector.Narrow(Rounded(part[(2 * width)..], scale, limits), Rounded(part[(3 * width)..], scale, limits))).CopyTo(multiples[i..]);
+                Vector.Narrow(Rounded(part[(2 * width)..], scale, limits), Rounded(part[(3 * width)..], scale, limits)))
+                .CopyTo(multiples[i..]);
         }
         for (; i < values.Length; i++) multiples[i] = (sbyte)Math.Clamp(MathF.Round(values[i] / scale), limits.Lowest, limits.Highest);
     }

@@ -14,10 +14,12 @@ static class WeightFile
     const int Piece = 4 << 20;
 
     /// <summary>Writes all larger constants of the models, each once, piece by piece; the models then refer to the file.</summary>
-    public static void Write(IReadOnlyList<OnnxModel> models, string path, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+    public static void Write(
+        IReadOnlyList<OnnxModel> models, string path, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        var values = models.SelectMany(model => model.Graph.Initializers).Where(value => value.Initializer!.ByteLength >= LeastBytes && !IsIn(value.Initializer!, folder)).ToList();
+        var values = models.SelectMany(model => model.Graph.Initializers)
+            .Where(value => value.Initializer!.ByteLength >= LeastBytes && !IsIn(value.Initializer!, folder)).ToList();
         var tensors = values.Select(value => value.Initializer!).Distinct(ReferenceEqualityComparer.Instance).Cast<TensorData>().ToList();
         if (tensors.Count == 0) return;
         var places = new Dictionary<TensorData, long>(ReferenceEqualityComparer.Instance);
@@ -31,10 +33,16 @@ static class WeightFile
         {
             File.Delete(temporary);
         }
-        foreach (var value in values) value.Initializer = TensorData.FromFile(value.Initializer!.Type, value.Initializer.Shape, path, places[value.Initializer], value.Name);
+        foreach (var value in values)
+        {
+            value.Initializer = TensorData.FromFile(
+                value.Initializer!.Type, value.Initializer.Shape, path, places[value.Initializer], value.Name);
+        }
     }
 
-    static void WriteTensors(List<TensorData> tensors, string path, Dictionary<TensorData, long> places, IProgress<double>? progress, CancellationToken cancellationToken)
+    static void WriteTensors(
+        List<TensorData> tensors, string path, Dictionary<TensorData, long> places, IProgress<double>? progress,
+        CancellationToken cancellationToken)
     {
         double total = tensors.Sum(tensor => tensor.ByteLength);
         long done = 0;

@@ -13,12 +13,16 @@ static class ElementwiseRules
     {
         var shapes = context.Node.Inputs.Select(input => input?.Shape).ToArray();
         context.Set(0, context.AnyType, context.Broadcast(shapes));
-        if (shapes.Length == 2 && context.Contents(0) is { } left && context.Contents(1) is { } right) context.Inference.SetContents(context.Node.Output, Calculate(context.Node.OpType, left, right));
+        if (shapes.Length == 2 && context.Contents(0) is { } left && context.Contents(1) is { } right)
+            context.Inference.SetContents(context.Node.Output, Calculate(context.Node.OpType, left, right));
     }
 
-    public static void Comparison(InferenceContext context) => context.Set(0, OnnxElementType.Bool, context.Broadcast(context.Shape(0), context.Shape(1)));
+    public static void Comparison(InferenceContext context) =>
+        context.Set(0, OnnxElementType.Bool, context.Broadcast(context.Shape(0), context.Shape(1)));
 
-    public static void Where(InferenceContext context) => context.Set(0, context.Type(1) != OnnxElementType.Undefined ? context.Type(1) : context.Type(2), context.Broadcast(context.Shape(0), context.Shape(1), context.Shape(2)));
+    public static void Where(InferenceContext context) => context.Set(
+        0, context.Type(1) != OnnxElementType.Undefined ? context.Type(1) : context.Type(2),
+        context.Broadcast(context.Shape(0), context.Shape(1), context.Shape(2)));
 
     public static void Cast(InferenceContext context)
     {
@@ -63,7 +67,8 @@ static class ElementwiseRules
 
     static OnnxDimension Calculate(string opType, OnnxDimension left, OnnxDimension right)
     {
-        if ((opType == "Mul" && right.Size == 1) || (opType == "Div" && right.Size == 1) || (opType is "Add" or "Sub" && right.Size == 0)) return left;
+        if ((opType == "Mul" && right.Size == 1) || (opType == "Div" && right.Size == 1) || (opType is "Add" or "Sub" && right.Size == 0))
+            return left;
         if ((opType == "Mul" && left.Size == 1) || (opType == "Add" && left.Size == 0)) return right;
         if (left.Size is not { } a || right.Size is not { } b) return OnnxDimension.Unknown;
         try

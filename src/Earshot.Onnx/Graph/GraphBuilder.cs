@@ -37,7 +37,8 @@ public sealed class GraphBuilder
     public long OperatorSet => _model.OperatorSet;
 
     /// <summary>Adds an input: <c>builder.Input("mel", OnnxElementType.Float32, "batch", 80, 3000)</c>.</summary>
-    public GraphValue Input(string name, OnnxElementType type, params ReadOnlySpan<OnnxDimension> shape) => Graph.AddInput(Take(name), type, shape.ToArray());
+    public GraphValue Input(string name, OnnxElementType type, params ReadOnlySpan<OnnxDimension> shape) =>
+        Graph.AddInput(Take(name), type, shape.ToArray());
 
     /// <summary>Adds a constant under its own name, a checkpoint's key for instance; it is read when the model is written.</summary>
     public GraphValue Initializer(string name, TensorData data) => Graph.AddInitializer(Take(name), data);
@@ -55,13 +56,19 @@ public sealed class GraphBuilder
     public GraphValue Node(string opType, params ReadOnlySpan<GraphValue?> inputs) => Add(opType, "", inputs, null, 1).Output;
 
     /// <summary>Adds a node with settings and one output.</summary>
-    public GraphValue Node(string opType, ReadOnlySpan<GraphValue?> inputs, IReadOnlyDictionary<string, OnnxAttribute> attributes, string domain = "") => Add(opType, domain, inputs, attributes, 1).Output;
+    public GraphValue Node(
+        string opType, ReadOnlySpan<GraphValue?> inputs, IReadOnlyDictionary<string, OnnxAttribute> attributes, string domain = "") =>
+        Add(opType, domain, inputs, attributes, 1).Output;
 
     /// <summary>Adds a node with settings and any number of outputs.</summary>
-    public IReadOnlyList<GraphValue> Nodes(string opType, ReadOnlySpan<GraphValue?> inputs, int outputs, IReadOnlyDictionary<string, OnnxAttribute>? attributes = null, string domain = "") =>
+    public IReadOnlyList<GraphValue> Nodes(
+        string opType, ReadOnlySpan<GraphValue?> inputs, int outputs, IReadOnlyDictionary<string, OnnxAttribute>? attributes = null,
+        string domain = "") =>
         [.. Add(opType, domain, inputs, attributes, outputs).Outputs.Select(output => output!)];
 
-    /// <summary>Returns a value under a name. A value that is an input, a constant, or returned already is passed on by an Identity.</summary>
+    /// <summary>
+    /// Returns a value under a name. A value that is an input, a constant, or returned already is passed on by an Identity.
+    /// </summary>
     public GraphValue Output(string name, GraphValue value)
     {
         ArgumentNullException.ThrowIfNull(value);
@@ -71,7 +78,9 @@ public sealed class GraphBuilder
         return value;
     }
 
-    /// <summary>Makes a graph for an attribute of a node, in which values of this builder can be read: an If's branch, a Loop's body.</summary>
+    /// <summary>
+    /// Makes a graph for an attribute of a node, in which values of this builder can be read: an If's branch, a Loop's body.
+    /// </summary>
     public OnnxGraph Subgraph(string name, Action<GraphBuilder> build)
     {
         ArgumentNullException.ThrowIfNull(build);
@@ -91,19 +100,26 @@ public sealed class GraphBuilder
     /// <summary>The finished model; the builder is not used afterwards.</summary>
     public OnnxModel Build() => _model;
 
-    OnnxNode Add(string opType, string domain, ReadOnlySpan<GraphValue?> inputs, IReadOnlyDictionary<string, OnnxAttribute>? attributes, int outputs)
+    OnnxNode Add(
+        string opType, string domain, ReadOnlySpan<GraphValue?> inputs, IReadOnlyDictionary<string, OnnxAttribute>? attributes, int outputs)
     {
         if (domain.Length > 0) _model.OperatorSets.TryAdd(domain, 1);
         var name = _names.Fresh(Scoped(opType));
         var outputNames = new string[outputs];
         for (int i = 0; i < outputs; i++) outputNames[i] = _names.Fresh($"{name}_out{(outputs == 1 ? "" : $"{i}")}");
-        var spec = new NodeSpec(opType, inputs.ToArray(), outputNames) { Domain = domain, Name = name, Attributes = attributes ?? new Dictionary<string, OnnxAttribute>() };
+        var spec = new NodeSpec(opType, inputs.ToArray(), outputNames)
+        {
+            Domain = domain,
+            Name = name,
+            Attributes = attributes ?? new Dictionary<string, OnnxAttribute>(),
+        };
         var node = Graph.AddNode(spec);
         _inference.Infer(node);
         return node;
     }
 
-    string Take(string name) => _names.TryTake(name) ? name : throw new OnnxModelException($"The name '{name}' is taken already in the graph '{Graph.Name}'.");
+    string Take(string name) =>
+        _names.TryTake(name) ? name : throw new OnnxModelException($"The name '{name}' is taken already in the graph '{Graph.Name}'.");
 
     string Scoped(string name) => _scope.Length == 0 ? name : $"{_scope}/{name}";
 
@@ -133,7 +149,11 @@ sealed class NameSource
     {
         foreach (var graph in model.Graph.SelfAndSubgraphs())
         {
-            foreach (var value in graph.Inputs.Concat(graph.Initializers).Concat(graph.Nodes.SelectMany(node => node.Outputs).OfType<GraphValue>())) _taken.Add(value.Name);
+            foreach (var value in graph.Inputs.Concat(graph.Initializers)
+                .Concat(graph.Nodes.SelectMany(node => node.Outputs).OfType<GraphValue>()))
+            {
+                _taken.Add(value.Name);
+            }
         }
     }
 

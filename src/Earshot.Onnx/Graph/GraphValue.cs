@@ -41,8 +41,11 @@ public sealed class GraphValue
     /// <summary>The inputs of nodes that read it, those of nodes in subgraphs included.</summary>
     public IReadOnlyList<GraphUse> Uses => _uses;
 
-    /// <summary>Its elements where they never change: an initializer that is not an input's default, or what a Constant node says.</summary>
-    public TensorData? Constant => Initializer is not null ? IsGraphInput ? null : Initializer : Producer is { OpType: "Constant", Domain: "" } node ? node.ConstantTensor() : null;
+    /// <summary>
+    /// Its elements where they never change: an initializer that is not an input's default, or what a Constant node says.
+    /// </summary>
+    public TensorData? Constant => Initializer is not null ? IsGraphInput ? null : Initializer
+        : Producer is { OpType: "Constant", Domain: "" } node ? node.ConstantTensor() : null;
 
     /// <summary>The graphs that return it, once for each time.</summary>
     internal List<OnnxGraph> OutputOf { get; } = [];

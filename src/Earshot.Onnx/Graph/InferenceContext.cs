@@ -14,7 +14,8 @@ sealed class InferenceContext(OnnxNode node, ShapeInference inference, long oper
     public OnnxElementType Type(int input) => Node.Input(input)?.Type ?? OnnxElementType.Undefined;
 
     /// <summary>The type of the first input that has one, for operators whose inputs are all of one type.</summary>
-    public OnnxElementType AnyType => Node.Inputs.FirstOrDefault(input => input is { Type: not OnnxElementType.Undefined })?.Type ?? OnnxElementType.Undefined;
+    public OnnxElementType AnyType =>
+        Node.Inputs.FirstOrDefault(input => input is { Type: not OnnxElementType.Undefined })?.Type ?? OnnxElementType.Undefined;
 
     public OnnxDimension[]? Contents(int input) => Inference.Contents(Node.Input(input));
 
@@ -36,7 +37,8 @@ sealed class InferenceContext(OnnxNode node, ShapeInference inference, long oper
     public int Axis(long axis, int rank)
     {
         long positive = axis < 0 ? axis + rank : axis;
-        if (positive < 0 || positive >= rank) throw new OnnxModelException($"The node {Node} has the axis {axis}; its input has {rank} dimensions.");
+        if (positive < 0 || positive >= rank)
+            throw new OnnxModelException($"The node {Node} has the axis {axis}; its input has {rank} dimensions.");
         return (int)positive;
     }
 
@@ -60,18 +62,24 @@ sealed class InferenceContext(OnnxNode node, ShapeInference inference, long oper
         for (int i = 1; i <= result.Length; i++)
         {
             OnnxDimension a = i <= left.Length ? left[^i] : 1, b = i <= right.Count ? right[^i] : 1;
-            if (a.Size is > 1 && b.Size is > 1 && a != b) throw Bad($"reads ({string.Join(", ", left)}) and ({string.Join(", ", right)}), which do not broadcast");
-            result[^i] = a.Size == 1 ? b : b.Size == 1 ? a : a.Size is not null ? a : b.Size is not null ? b : a.Matches(b) ? a : OnnxDimension.Unknown;
+            if (a.Size is > 1 && b.Size is > 1 && a != b)
+                throw Bad($"reads ({string.Join(", ", left)}) and ({string.Join(", ", right)}), which do not broadcast");
+            result[^i] = a.Size == 1 ? b : b.Size == 1 ? a : a.Size is not null ? a : b.Size is not null ? b : a.Matches(b) ? a
+                : OnnxDimension.Unknown;
         }
         return result;
     }
 
-    /// <summary>What a file says and what was inferred: a number goes before a symbol, a symbol before nothing; where they contradict each other, the file's word stays.</summary>
+    /// <summary>
+    /// What a file says and what was inferred: a number goes before a symbol, a symbol before nothing; where they contradict each other,
+    /// the file's word stays.
+    /// </summary>
     static OnnxDimension[] Merge(IReadOnlyList<OnnxDimension> known, IReadOnlyList<OnnxDimension> inferred)
     {
         if (known.Count != inferred.Count) return [.. known];
         var merged = new OnnxDimension[known.Count];
-        for (int i = 0; i < merged.Length; i++) merged[i] = known[i].Size is null && (inferred[i].Size is not null || known[i].IsUnknown) ? inferred[i] : known[i];
+        for (int i = 0; i < merged.Length; i++)
+            merged[i] = known[i].Size is null && (inferred[i].Size is not null || known[i].IsUnknown) ? inferred[i] : known[i];
         return merged;
     }
 }

@@ -12,9 +12,10 @@ static class InferenceRules
     static Dictionary<string, Action<InferenceContext>> Make()
     {
         var rules = new Dictionary<string, Action<InferenceContext>>(StringComparer.Ordinal);
-        Add(rules, ElementwiseRules.Same, "Sqrt", "Erf", "Tanh", "Sigmoid", "Relu", "Gelu", "Softmax", "LogSoftmax", "Identity", "LeakyRelu", "Elu", "Exp", "Log", "Abs", "Neg",
-            "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Sin", "Cos", "Clip", "Dropout", "InstanceNormalization", "GroupNormalization", "BatchNormalization", "HardSigmoid", "HardSwish", "Softplus", "Mish", "Trilu", "CumSum",
-            Microsoft + "Gelu", Microsoft + "FastGelu", Microsoft + "QuickGelu", Microsoft + "BiasGelu");
+        Add(rules, ElementwiseRules.Same, "Sqrt", "Erf", "Tanh", "Sigmoid", "Relu", "Gelu", "Softmax", "LogSoftmax", "Identity",
+            "LeakyRelu", "Elu", "Exp", "Log", "Abs", "Neg", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Sin", "Cos", "Clip", "Dropout",
+            "InstanceNormalization", "GroupNormalization", "BatchNormalization", "HardSigmoid", "HardSwish", "Softplus", "Mish", "Trilu",
+            "CumSum", Microsoft + "Gelu", Microsoft + "FastGelu", Microsoft + "QuickGelu", Microsoft + "BiasGelu");
         Add(rules, ElementwiseRules.Arithmetic, "Add", "Sub", "Mul", "Div", "Pow", "PRelu", "Mod", "Max", "Min");
         Add(rules, ElementwiseRules.Comparison, "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Xor");
         rules["Not"] = rules["IsNaN"] = context => context.Set(0, OnnxElementType.Bool, context.Shape(0));
@@ -24,7 +25,8 @@ static class InferenceRules
         rules["RMSNormalization"] = rules["SimplifiedLayerNormalization"] = ElementwiseRules.Same;
         rules[Microsoft + "SkipLayerNormalization"] = ElementwiseRules.SkipLayerNormalization;
         rules["DynamicQuantizeLinear"] = ElementwiseRules.DynamicQuantizeLinear;
-        rules["QuantizeLinear"] = context => context.Set(0, context.Node.Input(2) is null ? OnnxElementType.UInt8 : context.Type(2), context.Shape(0));
+        rules["QuantizeLinear"] = context => context.Set(
+            0, context.Node.Input(2) is null ? OnnxElementType.UInt8 : context.Type(2), context.Shape(0));
         rules["DequantizeLinear"] = context => context.Set(0, context.Type(1), context.Shape(0));
         rules["Conv"] = rules[Microsoft + "FusedConv"] = ProductRules.Conv;
         rules["ConvTranspose"] = ProductRules.ConvTranspose;
@@ -61,7 +63,8 @@ static class InferenceRules
         return rules;
     }
 
-    static void Add(Dictionary<string, Action<InferenceContext>> rules, Action<InferenceContext> rule, params ReadOnlySpan<string> operators)
+    static void Add(
+        Dictionary<string, Action<InferenceContext>> rules, Action<InferenceContext> rule, params ReadOnlySpan<string> operators)
     {
         foreach (var name in operators) rules[name] = rule;
     }

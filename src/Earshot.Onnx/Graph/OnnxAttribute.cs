@@ -34,7 +34,9 @@ public sealed class OnnxAttribute
 
     public OnnxAttributeKind Kind { get; }
 
-    /// <summary>float, long, string, TensorData, OnnxGraph, or a read-only list of one of them; null for kinds that are carried along unread.</summary>
+    /// <summary>
+    /// float, long, string, TensorData, OnnxGraph, or a read-only list of one of them; null for kinds that are carried along unread.
+    /// </summary>
     public object? Value { get; }
 
     /// <summary>Fields that we do not read, as they were.</summary>
@@ -76,7 +78,8 @@ public sealed class OnnxAttribute
         string text => Quote(text),
         TensorData tensor => OnnxText.Of(tensor),
         OnnxGraph graph => $"graph {graph.Name}",
-        IReadOnlyList<float> numbers => $"[{string.Join(", ", numbers.Select(number => number.ToString("R", CultureInfo.InvariantCulture)))}]",
+        IReadOnlyList<float> numbers =>
+            $"[{string.Join(", ", numbers.Select(number => number.ToString("R", CultureInfo.InvariantCulture)))}]",
         IReadOnlyList<long> numbers => $"[{string.Join(", ", numbers)}]",
         IReadOnlyList<string> texts => $"[{string.Join(", ", texts.Select(Quote))}]",
         IReadOnlyList<TensorData> tensors => $"[{string.Join(", ", tensors.Select(OnnxText.Of))}]",

@@ -3,10 +3,14 @@ namespace Earshot.Onnx.Graph;
 /// <summary>How a model is written.</summary>
 public sealed record OnnxSaveOptions
 {
-    /// <summary>Tensors of at least so many bytes go into a data file beside the model; null: only where the model would not fit into one file.</summary>
+    /// <summary>
+    /// Tensors of at least so many bytes go into a data file beside the model; null: only where the model would not fit into one file.
+    /// </summary>
     public long? ExternalThreshold { get; init; }
 
-    /// <summary>Whether tensors that are in a file of the model's folder already (a checkpoint's weights, say) are left there and referred to.</summary>
+    /// <summary>
+    /// Whether tensors that are in a file of the model's folder already (a checkpoint's weights, say) are left there and referred to.
+    /// </summary>
     public bool ReferToFiles { get; init; } = true;
 }
 
@@ -31,14 +35,17 @@ static class OnnxFiles
         long? threshold = options.ExternalThreshold ?? (tensors.Sum(tensor => tensor.ByteLength) > MostInOneFile ? DefaultThreshold : null);
         var places = new Dictionary<TensorData, ExternalPlace>(ReferenceEqualityComparer.Instance);
         if (options.ReferToFiles) FindInPlace(tensors, folder, path, places);
-        var moved = threshold is { } least ? tensors.Where(tensor => tensor.ByteLength >= least && !places.ContainsKey(tensor)).ToList() : [];
+        var moved = threshold is { } least
+            ? tensors.Where(tensor => tensor.ByteLength >= least && !places.ContainsKey(tensor)).ToList()
+            : [];
         var dataPath = path + ".data";
         var temporary = Temporary(path);
         var temporaryData = Temporary(dataPath);
         try
         {
             if (moved.Count > 0) WriteData(moved, temporaryData, Path.GetFileName(dataPath), places);
-            using (var file = File.Create(temporary)) new OnnxWriter(tensor => places.TryGetValue(tensor, out var place) ? place : null).Model(model).CopyTo(file);
+            using (var file = File.Create(temporary))
+                new OnnxWriter(tensor => places.TryGetValue(tensor, out var place) ? place : null).Model(model).CopyTo(file);
             if (moved.Count > 0) File.Move(temporaryData, dataPath, overwrite: true);
             File.Move(temporary, path, overwrite: true);
         }
@@ -52,7 +59,8 @@ static class OnnxFiles
     static IEnumerable<TensorData> Tensors(OnnxModel model)
     {
         var seen = new HashSet<TensorData>(ReferenceEqualityComparer.Instance);
-        return model.Graph.SelfAndSubgraphs().SelectMany(graph => graph.Initializers).Select(value => value.Initializer!).Where(tensor => tensor.Strings is null && seen.Add(tensor));
+        return model.Graph.SelfAndSubgraphs().SelectMany(graph => graph.Initializers).Select(value => value.Initializer!)
+            .Where(tensor => tensor.Strings is null && seen.Add(tensor));
     }
 
     static void FindInPlace(List<TensorData> tensors, string folder, string path, Dictionary<TensorData, ExternalPlace> places)

@@ -25,7 +25,8 @@ public sealed class OnnxGraph
     internal byte[] Unknown { get; set; } = [];
 
     /// <summary>This graph and all graphs inside its nodes, outermost first.</summary>
-    public IEnumerable<OnnxGraph> SelfAndSubgraphs() => _nodes.SelectMany(node => node.Subgraphs).SelectMany(graph => graph.SelfAndSubgraphs()).Prepend(this);
+    public IEnumerable<OnnxGraph> SelfAndSubgraphs() =>
+        _nodes.SelectMany(node => node.Subgraphs).SelectMany(graph => graph.SelfAndSubgraphs()).Prepend(this);
 
     /// <summary>Adds an input.</summary>
     public GraphValue AddInput(string name, OnnxElementType type, IReadOnlyList<OnnxDimension>? shape)
@@ -52,7 +53,10 @@ public sealed class OnnxGraph
         return value;
     }
 
-    /// <summary>Adds a node that makes new values with the given names (null for an output that is not wanted) before <paramref name="before"/>, or at the end.</summary>
+    /// <summary>
+    /// Adds a node that makes new values with the given names (null for an output that is not wanted) before <paramref name="before"/>, or
+    /// at the end.
+    /// </summary>
     public OnnxNode AddNode(NodeSpec spec, OnnxNode? before = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
@@ -72,7 +76,8 @@ public sealed class OnnxGraph
         ArgumentNullException.ThrowIfNull(node);
         foreach (var output in node.Outputs)
         {
-            if (output is not null && (output.Uses.Count > 0 || output.IsGraphOutput)) throw new OnnxModelException($"The node {node} cannot be removed: its output '{output.Name}' is still read.");
+            if (output is not null && (output.Uses.Count > 0 || output.IsGraphOutput))
+                throw new OnnxModelException($"The node {node} cannot be removed: its output '{output.Name}' is still read.");
         }
         Detach(node);
         _nodes.Remove(node);
@@ -85,7 +90,10 @@ public sealed class OnnxGraph
         return value.Uses.Count == 0 && !value.IsGraphOutput && _initializers.Remove(value);
     }
 
-    /// <summary>Whether <see cref="Replace"/> can put one value in another's place; a returned value can be replaced only by one that a node of the same graph makes and that is not itself returned.</summary>
+    /// <summary>
+    /// Whether <see cref="Replace"/> can put one value in another's place; a returned value can be replaced only by one that a node of the
+    /// same graph makes and that is not itself returned.
+    /// </summary>
     public static bool CanReplace(GraphValue old, GraphValue replacement)
     {
         ArgumentNullException.ThrowIfNull(old);
@@ -94,10 +102,14 @@ public sealed class OnnxGraph
         return replacement.Producer?.Graph is { } graph && !replacement.IsGraphOutput && old.OutputOf.All(of => of == graph);
     }
 
-    /// <summary>Makes all that read or return <paramref name="old"/> read or return <paramref name="replacement"/>, which takes over a returned value's name.</summary>
+    /// <summary>
+    /// Makes all that read or return <paramref name="old"/> read or return <paramref name="replacement"/>, which takes over a returned
+    /// value's name.
+    /// </summary>
     public static void Replace(GraphValue old, GraphValue replacement)
     {
-        if (!CanReplace(old, replacement)) throw new OnnxModelException($"The returned value '{old.Name}' cannot be replaced by '{replacement.Name}'.");
+        if (!CanReplace(old, replacement))
+            throw new OnnxModelException($"The returned value '{old.Name}' cannot be replaced by '{replacement.Name}'.");
         foreach (var use in old.Uses.ToArray()) use.Node.SetInput(use.Index, replacement);
         if (!old.IsGraphOutput) return;
         (old.Name, replacement.Name) = (replacement.Name, old.Name);
@@ -109,7 +121,9 @@ public sealed class OnnxGraph
         old.OutputOf.Clear();
     }
 
-    /// <summary>Brings the nodes into an order in which each comes after those it reads from, changing the present order as little as possible.</summary>
+    /// <summary>
+    /// Brings the nodes into an order in which each comes after those it reads from, changing the present order as little as possible.
+    /// </summary>
     /// <exception cref="OnnxModelException">The nodes read from each other in a circle.</exception>
     public void Sort() => TopologicalOrder.Sort(_nodes);
 

@@ -3,7 +3,9 @@ namespace Earshot.Onnx.Graph;
 /// <summary>A graph with the operator sets it is written in, and the file's own notes.</summary>
 public sealed class OnnxModel
 {
-    /// <summary>The version of ONNX's file format that our models say: 10 goes with operator sets up to 21 and ONNX Runtime from 1.18.</summary>
+    /// <summary>
+    /// The version of ONNX's file format that our models say: 10 goes with operator sets up to 21 and ONNX Runtime from 1.18.
+    /// </summary>
     public const long DefaultIrVersion = 10;
 
     public OnnxModel(OnnxGraph graph) => Graph = graph;
@@ -47,7 +49,10 @@ public sealed class OnnxModel
         }
     }
 
-    /// <summary>Reads a model from memory, of which its tensors are slices; external data is looked for in <paramref name="folder"/>, and refused where that is null.</summary>
+    /// <summary>
+    /// Reads a model from memory, of which its tensors are slices; external data is looked for in <paramref name="folder"/>, and refused
+    /// where that is null.
+    /// </summary>
     /// <exception cref="OnnxModelException">The bytes are damaged.</exception>
     public static OnnxModel Read(ReadOnlyMemory<byte> bytes, string? folder = null) => OnnxReader.Read(bytes, folder);
 
@@ -56,13 +61,19 @@ public sealed class OnnxModel
     public byte[] ToBytes()
     {
         var writer = new OnnxWriter(null).Model(this);
-        if (writer.Length > Array.MaxLength) throw new OnnxModelException($"The model takes {writer.Length} bytes, more than one ONNX file can hold; save it with external data.");
+        if (writer.Length > Array.MaxLength)
+        {
+            throw new OnnxModelException(
+                $"The model takes {writer.Length} bytes, more than one ONNX file can hold; save it with external data.");
+        }
         var bytes = new MemoryStream((int)writer.Length);
         writer.CopyTo(bytes);
         return bytes.TryGetBuffer(out var buffer) && buffer.Count == buffer.Array!.Length ? buffer.Array : bytes.ToArray();
     }
 
-    /// <summary>Writes the model, and its larger tensors into a data file beside it where <paramref name="options"/> or the size ask for that.</summary>
+    /// <summary>
+    /// Writes the model, and its larger tensors into a data file beside it where <paramref name="options"/> or the size ask for that.
+    /// </summary>
     public void Save(string path, OnnxSaveOptions? options = null) => OnnxFiles.Save(this, path, options ?? new OnnxSaveOptions());
 
     /// <summary>The stable text form, for reading and for snapshots.</summary>

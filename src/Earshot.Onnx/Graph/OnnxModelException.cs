@@ -1,6 +1,8 @@
 namespace Earshot.Onnx.Graph;
 
-/// <summary>An ONNX file or graph that is damaged, hostile, or not what ONNX allows; the message says where and what was expected.</summary>
+/// <summary>
+/// An ONNX file or graph that is damaged, hostile, or not what ONNX allows; the message says where and what was expected.
+/// </summary>
 public sealed class OnnxModelException : EarshotException
 {
     public OnnxModelException(string message) : base(message) { }

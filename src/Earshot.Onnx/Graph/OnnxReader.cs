@@ -23,14 +23,23 @@ sealed class OnnxReader
                 case 1: notes.IrVersion = proto.Int64(); break;
                 case 2: notes.ProducerName = proto.Text(); break;
                 case 3: notes.ProducerVersion = proto.Text(); break;
-                case 7: graph = graph is null ? new OnnxReader(folder).Graph(proto.Message("graph"), null, 0) : throw proto.Bad("a second graph"); break;
+                case 7:
+                    if (graph is not null) throw proto.Bad("a second graph");
+                    graph = new OnnxReader(folder).Graph(proto.Message("graph"), null, 0);
+                    break;
                 case 8: notes.Add(OperatorSet(proto.Message("operator set"))); break;
                 case 14: notes.Add(TextPair(proto.Message("metadata"))); break;
                 default: unknown.AddRange(proto.Skip().Span); break;
             }
         }
         if (graph is null) throw new OnnxModelException("The ONNX model has no graph.");
-        var model = new OnnxModel(graph) { IrVersion = notes.IrVersion, ProducerName = notes.ProducerName, ProducerVersion = notes.ProducerVersion, Unknown = [.. unknown] };
+        var model = new OnnxModel(graph)
+        {
+            IrVersion = notes.IrVersion,
+            ProducerName = notes.ProducerName,
+            ProducerVersion = notes.ProducerVersion,
+            Unknown = [.. unknown],
+        };
         foreach (var (domain, version) in notes.OperatorSets) model.OperatorSets[domain == "ai.onnx" ? "" : domain] = version;
         foreach (var (key, value) in notes.Metadata) model.Metadata[key] = value;
         return model;
@@ -112,7 +121,8 @@ sealed class OnnxReader
         }
         foreach (var info in parts.Outputs)
         {
-            var value = scope.Find(info.Name) ?? throw new OnnxModelException($"The graph '{graph.Name}' returns '{info.Name}', which nothing makes.");
+            var value = scope.Find(info.Name)
+                ?? throw new OnnxModelException($"The graph '{graph.Name}' returns '{info.Name}', which nothing makes.");
             info.CopyTo(value);
             graph.AddOutput(value);
         }
@@ -122,8 +132,14 @@ sealed class OnnxReader
 
     static OnnxNode AddNode(OnnxGraph graph, NodeParts parts, Scope scope)
     {
-        if (parts.OpType.Length == 0) throw new OnnxModelException($"The node '{parts.Name}' of the graph '{graph.Name}' names no operator.");
-        var node = graph.AddNode(new NodeSpec(parts.OpType, [], parts.Outputs.ConvertAll(name => name.Length == 0 ? null : name)) { Domain = parts.Domain, Name = parts.Name, Unknown = [.. parts.Unknown] });
+        if (parts.OpType.Length == 0)
+            throw new OnnxModelException($"The node '{parts.Name}' of the graph '{graph.Name}' names no operator.");
+        var node = graph.AddNode(new NodeSpec(parts.OpType, [], parts.Outputs.ConvertAll(name => name.Length == 0 ? null : name))
+        {
+            Domain = parts.Domain,
+            Name = parts.Name,
+            Unknown = [.. parts.Unknown],
+        });
         foreach (var output in node.Outputs)
         {
             if (output is not null) scope.Define(output, $"output of the node {node}");
@@ -136,7 +152,9 @@ sealed class OnnxReader
         for (int i = 0; i < parts.Inputs.Count; i++)
         {
             var name = parts.Inputs[i];
-            node.SetInput(i, name.Length == 0 ? null : scope.Find(name) ?? throw new OnnxModelException($"The node {node} reads '{name}', which nothing makes."));
+            node.SetInput(i, name.Length == 0
+                ? null
+                : scope.Find(name) ?? throw new OnnxModelException($"The node {node} reads '{name}', which nothing makes."));
         }
         foreach (var attribute in parts.Attributes)
         {
@@ -197,7 +215,8 @@ sealed class OnnxReader
         public void Define(GraphValue value, string what)
         {
             if (value.Name.Length == 0) throw new OnnxModelException($"An {what} has no name.");
-            if (!_values.TryAdd(value.Name, value)) throw new OnnxModelException($"The name '{value.Name}' is given twice, the second time as {what}.");
+            if (!_values.TryAdd(value.Name, value))
+                throw new OnnxModelException($"The name '{value.Name}' is given twice, the second time as {what}.");
         }
 
         public GraphValue? Own(string name) => _values.GetValueOrDefault(name);

@@ -21,7 +21,9 @@ sealed class GraphParts
     public List<byte> Unknown { get; } = [];
 }
 
-/// <summary>A NodeProto's fields before names are resolved; attributes stay unread, because graphs in them read names of their surroundings.</summary>
+/// <summary>
+/// A NodeProto's fields before names are resolved; attributes stay unread, because graphs in them read names of their surroundings.
+/// </summary>
 sealed class NodeParts
 {
     public NodeParts(ProtoReader proto)

@@ -44,11 +44,21 @@ sealed class OnnxTensorReader(string? folder)
     TensorData External(Parts parts, long[] shape)
     {
         var entries = parts.External.GroupBy(entry => entry.Key).ToDictionary(group => group.Key, group => group.Last().Value);
-        if (!entries.TryGetValue("location", out var location)) throw new OnnxModelException($"The tensor '{parts.Name}' is in external data and says not where.");
-        if (folder is null) throw new OnnxModelException($"The tensor '{parts.Name}' is in the file '{location}' beside its model; read such a model from its file, not from memory.");
+        if (!entries.TryGetValue("location", out var location))
+            throw new OnnxModelException($"The tensor '{parts.Name}' is in external data and says not where.");
+        if (folder is null)
+        {
+            throw new OnnxModelException(
+                $"The tensor '{parts.Name}' is in the file '{location}' beside its model; " +
+                "read such a model from its file, not from memory.");
+        }
         long offset = Number(entries, "offset", parts.Name) ?? 0;
         var data = TensorData.FromFile(parts.Type, shape, Inside(folder, location, parts.Name), offset, parts.Name);
-        if (Number(entries, "length", parts.Name) is { } length && length != data.ByteLength) throw new OnnxModelException($"The tensor '{parts.Name}' of {data} takes {data.ByteLength} bytes; its external data says {length}.");
+        if (Number(entries, "length", parts.Name) is { } length && length != data.ByteLength)
+        {
+            throw new OnnxModelException(
+                $"The tensor '{parts.Name}' of {data} takes {data.ByteLength} bytes; its external data says {length}.");
+        }
         return data;
     }
 
@@ -56,7 +66,8 @@ sealed class OnnxTensorReader(string? folder)
     static string Inside(string folder, string location, string name)
     {
         var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar;
-        if (!location.Contains('\0', StringComparison.Ordinal) && !Path.IsPathRooted(location) && !location.Contains('\\', StringComparison.Ordinal))
+        if (!location.Contains('\0', StringComparison.Ordinal) && !Path.IsPathRooted(location)
+            && !location.Contains('\\', StringComparison.Ordinal))
         {
             var path = Path.GetFullPath(Path.Combine(root, location));
             if (path.Length > root.Length && path.StartsWith(root, StringComparison.Ordinal)) return path;

@@ -12,7 +12,8 @@ static class OnnxText
     public static string Of(OnnxModel model)
     {
         var text = new StringBuilder();
-        text.Append("opset ").AppendJoin(", ", model.OperatorSets.Select(set => set.Key.Length == 0 ? $"{set.Value}" : $"{set.Key} {set.Value}")).Append('\n');
+        text.Append("opset ").AppendJoin(
+            ", ", model.OperatorSets.Select(set => set.Key.Length == 0 ? $"{set.Value}" : $"{set.Key} {set.Value}")).Append('\n');
         Append(text, model.Graph, "");
         return text.ToString();
     }
@@ -25,9 +26,11 @@ static class OnnxText
 
     static void Append(StringBuilder text, OnnxGraph graph, string indent)
     {
-        text.Append(indent).Append("graph ").Append(graph.Name).Append('(').AppendJoin(", ", graph.Inputs).Append(") -> (").AppendJoin(", ", graph.Outputs).Append(")\n");
+        text.Append(indent).Append("graph ").Append(graph.Name).Append('(').AppendJoin(", ", graph.Inputs).Append(") -> (")
+            .AppendJoin(", ", graph.Outputs).Append(")\n");
         indent += "  ";
-        foreach (var value in graph.Initializers) text.Append(indent).Append(value.Name).Append(" = ").Append(Of(value.Initializer!)).Append('\n');
+        foreach (var value in graph.Initializers)
+            text.Append(indent).Append(value.Name).Append(" = ").Append(Of(value.Initializer!)).Append('\n');
         foreach (var node in graph.Nodes) Append(text, node, indent);
     }
 
@@ -36,7 +39,8 @@ static class OnnxText
         text.Append(indent).AppendJoin(", ", node.Outputs.Select(output => output?.ToString() ?? "_")).Append(" = ");
         if (node.Domain.Length > 0) text.Append(node.Domain).Append('.');
         text.Append(node.OpType);
-        if (node.Attributes.Count > 0) text.Append('[').AppendJoin(", ", node.Attributes.Select(attribute => $"{attribute.Key}={attribute.Value}")).Append(']');
+        if (node.Attributes.Count > 0)
+            text.Append('[').AppendJoin(", ", node.Attributes.Select(attribute => $"{attribute.Key}={attribute.Value}")).Append(']');
         text.Append('(').AppendJoin(", ", node.Inputs.Select(input => input?.Name ?? "_")).Append(")\n");
         foreach (var graph in node.Subgraphs) Append(text, graph, indent + "  ");
     }

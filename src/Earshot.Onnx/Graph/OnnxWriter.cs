@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Earshot.Onnx.Graph;
 
-/// <summary>Writes a model as a <c>ModelProto</c>; tensors for which <paramref name="locate"/> names a place are written as references to it.</summary>
+/// <summary>
+/// Writes a model as a <c>ModelProto</c>; tensors for which <paramref name="locate"/> names a place are written as references to it.
+/// </summary>
 sealed class OnnxWriter(Func<TensorData, ExternalPlace?>? locate)
 {
     public ProtoWriter Model(OnnxModel model)
@@ -36,7 +38,8 @@ sealed class OnnxWriter(Func<TensorData, ExternalPlace?>? locate)
         {
             foreach (var value in node.Outputs)
             {
-                if (value is { IsGraphOutput: false } && (value.Type != OnnxElementType.Undefined || value.OtherType is not null)) proto.Message(13, ValueInfo(value));
+                if (value is { IsGraphOutput: false } && (value.Type != OnnxElementType.Undefined || value.OtherType is not null))
+                    proto.Message(13, ValueInfo(value));
             }
         }
         proto.Raw(graph.Unknown);

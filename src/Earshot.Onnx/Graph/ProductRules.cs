@@ -17,12 +17,14 @@ static class ProductRules
     }
 
     /// <summary>As a convolution with one place for all positions.</summary>
-    public static void GlobalPool(InferenceContext context) => context.Set(0, context.Type(0), context.Shape(0) is { Count: > 2 } x ? [x[0], x[1], .. Enumerable.Repeat(new OnnxDimension(1), x.Count - 2)] : null);
+    public static void GlobalPool(InferenceContext context) => context.Set(
+        0, context.Type(0),
+        context.Shape(0) is { Count: > 2 } x ? [x[0], x[1], .. Enumerable.Repeat(new OnnxDimension(1), x.Count - 2)] : null);
 
     /// <summary>(batch, in, positions…) by (in, out / group, kernel…); how many positions is left open.</summary>
     public static void ConvTranspose(InferenceContext context)
     {
-        var shape = context.Shape(0) is { Count: > 2 } x && context.Shape(1) is { Count: > 2 } w ? new OnnxDimension[x.Count] : null;
+        var shape = context.Shape(0) is { Count: > 2 } x && context.Shape(1) is { Count: > 2 } ? new OnnxDimension[x.Count] : null;
         if (shape is not null)
         {
             shape[0] = context.Shape(0)![0];
@@ -32,7 +34,8 @@ static class ProductRules
     }
 
     /// <summary>As many dimensions as before, of sizes that are left open.</summary>
-    public static void Resize(InferenceContext context) => context.Set(0, context.Type(0), context.Shape(0) is { } x ? new OnnxDimension[x.Count] : null);
+    public static void Resize(InferenceContext context) =>
+        context.Set(0, context.Type(0), context.Shape(0) is { } x ? new OnnxDimension[x.Count] : null);
 
     public static void Pool(InferenceContext context)
     {
@@ -44,7 +47,9 @@ static class ProductRules
         context.Set(0, context.Type(0), [x[0], x[1], .. Positions(context, x, [.. kernel.Select(size => new OnnxDimension(size))])]);
     }
 
-    /// <summary>Numpy's matmul: the last two dimensions are multiplied, those before broadcast; a vector gets a dimension for the while.</summary>
+    /// <summary>
+    /// Numpy's matmul: the last two dimensions are multiplied, those before broadcast; a vector gets a dimension for the while.
+    /// </summary>
     public static void MatMul(InferenceContext context, OnnxElementType type)
     {
         if (context.Shape(0) is not { Count: > 0 } a || context.Shape(1) is not { Count: > 0 } b)
@@ -55,7 +60,8 @@ static class ProductRules
         bool transposeA = context.Node.Int("transA", 0) != 0, transposeB = context.Node.Int("transB", 0) != 0;
         var inner = a.Count == 1 || !transposeA ? a[^1] : a[^2];
         var outer = b.Count == 1 ? b[0] : transposeB ? b[^1] : b[^2];
-        if (inner.Size is { } left && outer.Size is { } right && left != right) throw context.Bad($"multiplies ({string.Join(", ", a)}) by ({string.Join(", ", b)})");
+        if (inner.Size is { } left && outer.Size is { } right && left != right)
+            throw context.Bad($"multiplies ({string.Join(", ", a)}) by ({string.Join(", ", b)})");
         var batch = context.Broadcast(a.Count > 2 ? [.. a.Take(a.Count - 2)] : [], b.Count > 2 ? [.. b.Take(b.Count - 2)] : [])!;
         List<OnnxDimension> result = [.. batch];
         if (a.Count > 1) result.Add(transposeA ? a[^1] : a[^2]);
@@ -72,7 +78,8 @@ static class ProductRules
         }
         bool transposeA = context.Node.Int("transA", 0) != 0, transposeB = context.Node.Int("transB", 0) != 0;
         var (inner, outer) = (transposeA ? a[0] : a[1], transposeB ? b[1] : b[0]);
-        if (inner.Size is { } left && outer.Size is { } right && left != right) throw context.Bad($"multiplies ({string.Join(", ", a)}) by ({string.Join(", ", b)})");
+        if (inner.Size is { } left && outer.Size is { } right && left != right)
+            throw context.Bad($"multiplies ({string.Join(", ", a)}) by ({string.Join(", ", b)})");
         context.Set(0, context.Type(0), [transposeA ? a[1] : a[0], transposeB ? b[0] : b[1]]);
     }
 
@@ -85,12 +92,14 @@ static class ProductRules
     /// <summary>(batch, queries, hidden) with the value's hidden size; past states are made as (batch, heads, length, size).</summary>
     public static void MultiHeadAttention(InferenceContext context)
     {
-        if (context.Shape(0) is { Count: 3 } query) context.Set(0, context.Type(0), [query[0], query[1], context.Shape(2) is { Count: 3 } value ? value[2] : query[2]]);
+        if (context.Shape(0) is { Count: 3 } query)
+            context.Set(0, context.Type(0), [query[0], query[1], context.Shape(2) is { Count: 3 } value ? value[2] : query[2]]);
         else context.Set(0, context.Type(0), null);
         for (int i = 0; i < 2; i++)
         {
             // The past is input 6 or 7; what comes out is longer by this step's keys or values.
-            if (context.Shape(6 + i) is { Count: 4 } past) context.Set(1 + i, context.Type(0), [past[0], past[1], OnnxDimension.Unknown, past[3]]);
+            if (context.Shape(6 + i) is { Count: 4 } past)
+                context.Set(1 + i, context.Type(0), [past[0], past[1], OnnxDimension.Unknown, past[3]]);
             else context.Set(1 + i, context.Type(0), null);
         }
     }
@@ -123,8 +132,11 @@ static class ProductRules
             long stride = strides?[i] ?? 1, reach = (taps - 1) * (dilations?[i] ?? 1) + 1;
             long padding = autoPad == "NOTSET" ? (pads?[i] ?? 0) + (pads?[i + kernel.Length] ?? 0) : 0;
             long free = size + padding - reach;
-            if (stride < 1 || (free < 0 && autoPad is "NOTSET" or "VALID")) throw context.Bad($"slides a kernel of {reach} with stride {stride} over {size + padding} positions");
-            result[i] = autoPad.StartsWith("SAME", StringComparison.Ordinal) ? (size + stride - 1) / stride : (free + (ceiling ? stride - 1 : 0)) / stride + 1;
+            if (stride < 1 || (free < 0 && autoPad is "NOTSET" or "VALID"))
+                throw context.Bad($"slides a kernel of {reach} with stride {stride} over {size + padding} positions");
+            result[i] = autoPad.StartsWith("SAME", StringComparison.Ordinal)
+                ? (size + stride - 1) / stride
+                : (free + (ceiling ? stride - 1 : 0)) / stride + 1;
         }
         return result;
     }

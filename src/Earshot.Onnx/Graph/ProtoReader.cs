@@ -37,7 +37,8 @@ struct ProtoReader
         if (key >> 3 is 0 or > 536_870_911) throw Bad($"a field of number {key >> 3}");
         Field = (int)(key >> 3);
         Kind = (ProtoKind)(key & 7);
-        if (Kind is not (ProtoKind.Varint or ProtoKind.Fixed64 or ProtoKind.Bytes or ProtoKind.Fixed32)) throw Bad($"field {Field} of kind {(int)Kind}, which protobuf does not have here");
+        if (Kind is not (ProtoKind.Varint or ProtoKind.Fixed64 or ProtoKind.Bytes or ProtoKind.Fixed32))
+            throw Bad($"field {Field} of kind {(int)Kind}, which protobuf does not have here");
         return true;
     }
 
@@ -98,7 +99,8 @@ struct ProtoReader
     /// <summary>Adds one fixed-size number, or a packed run of them, as little-endian bytes.</summary>
     public void Fixed(List<byte> bytes, int size)
     {
-        var slice = Kind == ProtoKind.Bytes ? Bytes() : Kind == (size == 4 ? ProtoKind.Fixed32 : ProtoKind.Fixed64) ? Take((ulong)size) : throw Bad($"field {Field} of kind {Kind}");
+        var slice = Kind == ProtoKind.Bytes ? Bytes() : Kind == (size == 4 ? ProtoKind.Fixed32 : ProtoKind.Fixed64) ? Take((ulong)size)
+            : throw Bad($"field {Field} of kind {Kind}");
         if (slice.Length % size != 0) throw Bad($"field {Field} with {slice.Length} bytes, no multiple of {size}");
         bytes.AddRange(slice.Span);
     }

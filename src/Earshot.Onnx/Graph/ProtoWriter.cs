@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Earshot.Onnx.Graph;
 
-/// <summary>Writes protobuf's wire format; large payloads are kept by reference and copied once, when the whole is written to its stream.</summary>
+/// <summary>
+/// Writes protobuf's wire format; large payloads are kept by reference and copied once, when the whole is written to its stream.
+/// </summary>
 sealed class ProtoWriter
 {
     /// <summary>Payloads of fewer bytes are copied at once.</summary>

@@ -24,7 +24,8 @@ public sealed class ShapeInference
     {
         ArgumentNullException.ThrowIfNull(node);
         foreach (var graph in node.Subgraphs) Infer(graph);
-        var context = new InferenceContext(node, this, node.Domain.Length == 0 ? _model.OperatorSet : _model.OperatorSets.GetValueOrDefault(node.Domain, 1));
+        var context = new InferenceContext(
+            node, this, node.Domain.Length == 0 ? _model.OperatorSet : _model.OperatorSets.GetValueOrDefault(node.Domain, 1));
         var key = node.Domain.Length == 0 ? node.OpType : $"{node.Domain}.{node.OpType}";
         if (InferenceRules.Find(key) is not { } rule) return;
         try
@@ -33,8 +34,11 @@ public sealed class ShapeInference
         }
         catch (Exception e) when (e is OverflowException or IndexOutOfRangeException or ArgumentException)
         {
-            // Lists in attributes may be too short for the rank and sizes too large to multiply: the rules trust them, so the guard is here.
-            throw new OnnxModelException($"The node {node} has settings or sizes that do not fit what it reads ({string.Join(", ", node.Inputs.Select(input => input?.ToString() ?? "_"))}).", e);
+            // Lists in attributes may be too short for the rank and sizes too large to multiply: the rules trust them, so the guard is
+            // here.
+            throw new OnnxModelException(
+                $"The node {node} has settings or sizes that do not fit what it reads " +
+                $"({string.Join(", ", node.Inputs.Select(input => input?.ToString() ?? "_"))}).", e);
         }
     }
 
@@ -43,13 +47,18 @@ public sealed class ShapeInference
         foreach (var node in graph.Nodes) Infer(node);
     }
 
-    /// <summary>The elements of a small int64 list (a shape, axes) where they are known, symbols among them; null where they are not.</summary>
+    /// <summary>
+    /// The elements of a small int64 list (a shape, axes) where they are known, symbols among them; null where they are not.
+    /// </summary>
     internal OnnxDimension[]? Contents(GraphValue? value)
     {
         if (value is null) return null;
         if (_contents.TryGetValue(value, out var known)) return known;
-        if (value.Constant is not { Rank: <= 1, Count: <= 64 } data || data.Type is not (OnnxElementType.Int64 or OnnxElementType.Int32)) return null;
-        var numbers = data.Type == OnnxElementType.Int64 ? data.ToArray<long>() : Array.ConvertAll(data.ToArray<int>(), number => (long)number);
+        if (value.Constant is not { Rank: <= 1, Count: <= 64 } data || data.Type is not (OnnxElementType.Int64 or OnnxElementType.Int32))
+            return null;
+        var numbers = data.Type == OnnxElementType.Int64
+            ? data.ToArray<long>()
+            : Array.ConvertAll(data.ToArray<int>(), number => (long)number);
         // -1 is Reshape's word for a dimension that is still to be found.
         return Array.ConvertAll(numbers, number => number < 0 ? OnnxDimension.Unknown : new OnnxDimension(number));
     }

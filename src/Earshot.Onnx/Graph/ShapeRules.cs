@@ -3,15 +3,20 @@ namespace Earshot.Onnx.Graph;
 /// <summary>Rules of operators that move, cut, join or make dimensions; those that handle shapes also follow the numbers.</summary>
 static class ShapeRules
 {
-    public static void Reduce(InferenceContext context) => Reduce(context, context.Type(0), context.Axes(1), keepDimensions: context.Node.Int("keepdims", 1) != 0);
+    public static void Reduce(InferenceContext context) =>
+        Reduce(context, context.Type(0), context.Axes(1), keepDimensions: context.Node.Int("keepdims", 1) != 0);
 
-    public static void ArgMax(InferenceContext context) => Reduce(context, OnnxElementType.Int64, [context.Node.Int("axis", 0)], keepDimensions: context.Node.Int("keepdims", 1) != 0);
+    public static void ArgMax(InferenceContext context) =>
+        Reduce(context, OnnxElementType.Int64, [context.Node.Int("axis", 0)], keepDimensions: context.Node.Int("keepdims", 1) != 0);
 
     public static void Reshape(InferenceContext context)
     {
         OnnxDimension[]? shape = null;
         if (context.Numbers(1) is { } numbers) shape = Reshape(context, numbers);
-        else if (context.Contents(1) is { } contents) shape = [.. contents.Select((dimension, i) => dimension.Size == 0 && context.Node.Int("allowzero", 0) == 0 ? context.Shape(0)?.ElementAtOrDefault(i) ?? default : dimension)];
+        else if (context.Contents(1) is { } contents)
+            shape = [.. contents.Select((dimension, i) => dimension.Size == 0 && context.Node.Int("allowzero", 0) == 0
+                ? context.Shape(0)?.ElementAtOrDefault(i) ?? default
+                : dimension)];
         else if (context.Shape(1) is [{ Size: <= 32 and { } rank }]) shape = new OnnxDimension[rank];
         context.Set(0, context.Type(0), shape);
         context.Inference.SetContents(context.Node.Output, shape is { Length: <= 1 } ? context.Contents(0) : null);
@@ -34,7 +39,8 @@ static class ShapeRules
             return;
         }
         var order = context.Node.Ints("perm")?.ToArray() ?? [.. Enumerable.Range(0, shape.Count).Reverse().Select(i => (long)i)];
-        if (order.Length != shape.Count || order.Distinct().Count() != order.Length) throw context.Bad($"transposes {shape.Count} dimensions by [{string.Join(", ", order)}]");
+        if (order.Length != shape.Count || order.Distinct().Count() != order.Length)
+            throw context.Bad($"transposes {shape.Count} dimensions by [{string.Join(", ", order)}]");
         context.Set(0, context.Type(0), Array.ConvertAll(order, i => shape[context.Axis(i, shape.Count)]));
     }
 
@@ -54,11 +60,14 @@ static class ShapeRules
         {
             if (shape is not null && shape.Count != first.Count) throw context.Bad("joins tensors of different numbers of dimensions");
             result[axis] = result[axis].Size is { } sum && shape?[axis].Size is { } size ? checked(sum + size) : OnnxDimension.Unknown;
-            for (int i = 0; i < result.Length; i++) if (i != axis && result[i].Size is null && shape?[i].Size is { } known) result[i] = known;
+            for (int i = 0; i < result.Length; i++)
+                if (i != axis && result[i].Size is null && shape?[i].Size is { } known) result[i] = known;
         }
         context.Set(0, context.AnyType, result);
         var contents = Enumerable.Range(0, shapes.Length).Select(context.Contents).ToArray();
-        context.Inference.SetContents(context.Node.Output, first.Count == 1 && Array.TrueForAll(contents, list => list is not null) ? [.. contents.SelectMany(list => list!)] : null);
+        context.Inference.SetContents(
+            context.Node.Output,
+            first.Count == 1 && Array.TrueForAll(contents, list => list is not null) ? [.. contents.SelectMany(list => list!)] : null);
     }
 
     public static void Split(InferenceContext context)
@@ -75,7 +84,9 @@ static class ShapeRules
         {
             var part = shape.ToArray();
             // Equal parts, the last one smaller where they do not come out even.
-            part[axis] = sizes is not null ? sizes[i] : shape[axis].Size is { } size ? Math.Max(0, Math.Min((size + count - 1) / count, size - i * ((size + count - 1) / count))) : OnnxDimension.Unknown;
+            part[axis] = sizes is not null ? sizes[i]
+                : shape[axis].Size is { } size ? Math.Max(0, Math.Min((size + count - 1) / count, size - i * ((size + count - 1) / count)))
+                : OnnxDimension.Unknown;
             context.Set(i, context.Type(0), part);
         }
     }
@@ -88,7 +99,8 @@ static class ShapeRules
             return;
         }
         long[]? starts = context.Axes(1, "starts"), ends = context.Axes(2, "ends");
-        var axes = context.Axes(3) ?? (starts is null || context.Node.Input(3) is not null ? null : [.. Enumerable.Range(0, starts.Length).Select(i => (long)i)]);
+        var axes = context.Axes(3)
+            ?? (starts is null || context.Node.Input(3) is not null ? null : [.. Enumerable.Range(0, starts.Length).Select(i => (long)i)]);
         var steps = context.Node.Input(4) is null ? null : context.Numbers(4);
         var result = shape.ToArray();
         if (axes is null) Array.Clear(result);
@@ -98,12 +110,16 @@ static class ShapeRules
             {
                 int axis = context.Axis(axes[i], result.Length);
                 bool known = starts is not null && ends is not null && (steps is not null || context.Node.Input(4) is null);
-                result[axis] = known && result[axis].Size is { } size ? SliceLength(context, size, starts![i], ends![i], steps?[i] ?? 1) : OnnxDimension.Unknown;
+                result[axis] = known && result[axis].Size is { } size
+                    ? SliceLength(context, size, starts![i], ends![i], steps?[i] ?? 1)
+                    : OnnxDimension.Unknown;
             }
         }
         context.Set(0, context.Type(0), result);
-        if (context.Contents(0) is not { } contents || starts is not [var start] || ends is not [var end] || steps is not (null or [1])) return;
-        int from = (int)Math.Clamp(start < 0 ? start + contents.Length : start, 0, contents.Length), to = (int)Math.Clamp(end < 0 ? end + contents.Length : end, from, contents.Length);
+        if (context.Contents(0) is not { } contents || starts is not [var start] || ends is not [var end] || steps is not (null or [1]))
+            return;
+        int from = (int)Math.Clamp(start < 0 ? start + contents.Length : start, 0, contents.Length),
+            to = (int)Math.Clamp(end < 0 ? end + contents.Length : end, from, contents.Length);
         context.Inference.SetContents(context.Node.Output, contents[from..to]);
     }
 
@@ -116,7 +132,8 @@ static class ShapeRules
         }
         else context.Set(0, context.Type(0), null);
         if (context.Contents(0) is not { } contents || context.Numbers(1) is not { } chosen) return;
-        if (Array.TrueForAll(chosen, i => i >= -contents.Length && i < contents.Length)) context.Inference.SetContents(context.Node.Output, Array.ConvertAll(chosen, i => contents[i < 0 ? i + contents.Length : i]));
+        if (Array.TrueForAll(chosen, i => i >= -contents.Length && i < contents.Length))
+            context.Inference.SetContents(context.Node.Output, Array.ConvertAll(chosen, i => contents[i < 0 ? i + contents.Length : i]));
     }
 
     public static void Unsqueeze(InferenceContext context)
@@ -126,7 +143,8 @@ static class ShapeRules
             int rank = shape.Count + axes.Length;
             var added = axes.Select(axis => context.Axis(axis, rank)).ToHashSet();
             var rest = new Queue<OnnxDimension>(shape);
-            if (added.Count == axes.Length) context.Set(0, context.Type(0), [.. Enumerable.Range(0, rank).Select(i => added.Contains(i) ? 1 : rest.Dequeue())]);
+            if (added.Count == axes.Length)
+                context.Set(0, context.Type(0), [.. Enumerable.Range(0, rank).Select(i => added.Contains(i) ? 1 : rest.Dequeue())]);
         }
         else context.Set(0, context.Type(0), null);
         context.Inference.SetContents(context.Node.Output, context.Contents(0));
@@ -134,7 +152,8 @@ static class ShapeRules
 
     public static void Squeeze(InferenceContext context)
     {
-        if (context.Shape(0) is { } shape && (context.Node.Inputs.Count > 1 || context.Node.Ints("axes") is not null ? context.Axes(1) : AllOnes(shape)) is { } axes)
+        if (context.Shape(0) is { } shape
+            && (context.Node.Inputs.Count > 1 || context.Node.Ints("axes") is not null ? context.Axes(1) : AllOnes(shape)) is { } axes)
         {
             var removed = axes.Select(axis => context.Axis(axis, shape.Count)).ToHashSet();
             context.Set(0, context.Type(0), [.. shape.Where((_, i) => !removed.Contains(i))]);
@@ -150,7 +169,9 @@ static class ShapeRules
     {
         if (context.Shape(0) is not { } shape) return;
         var repeats = context.Numbers(1);
-        context.Set(0, context.Type(0), [.. shape.Select((dimension, i) => dimension.Size is { } size && repeats is not null ? size * repeats[i] : OnnxDimension.Unknown)]);
+        context.Set(0, context.Type(0), [
+            .. shape.Select((dimension, i) => dimension.Size is { } size && repeats is not null ? size * repeats[i] : OnnxDimension.Unknown)
+        ]);
     }
 
     public static void Pad(InferenceContext context)
@@ -181,7 +202,8 @@ static class ShapeRules
             return;
         }
         long start = context.Node.Int("start", 0), end = context.Node.Int("end", shape.Count);
-        int from = (int)Math.Clamp(start < 0 ? start + shape.Count : start, 0, shape.Count), to = (int)Math.Clamp(end < 0 ? end + shape.Count : end, from, shape.Count);
+        int from = (int)Math.Clamp(start < 0 ? start + shape.Count : start, 0, shape.Count),
+            to = (int)Math.Clamp(end < 0 ? end + shape.Count : end, from, shape.Count);
         context.Set(0, OnnxElementType.Int64, [to - from]);
         context.Inference.SetContents(context.Node.Output, [.. shape.Skip(from).Take(to - from)]);
     }
@@ -193,13 +215,17 @@ static class ShapeRules
 
     public static void ConstantOfShape(InferenceContext context)
     {
-        var type = context.Node.Attributes.TryGetValue("value", out var value) && value.Value is TensorData tensor ? tensor.Type : OnnxElementType.Float32;
+        var type = context.Node.Attributes.TryGetValue("value", out var value) && value.Value is TensorData tensor
+            ? tensor.Type
+            : OnnxElementType.Float32;
         context.Set(0, type, context.Contents(0) ?? (context.Shape(0) is [{ Size: <= 32 and { } rank }] ? new OnnxDimension[rank] : null));
     }
 
     public static void Range(InferenceContext context)
     {
-        long? count = context.Numbers(0) is [var start] && context.Numbers(1) is [var limit] && context.Numbers(2) is [var delta and not 0] ? Math.Max(0, (limit - start + delta - Math.Sign(delta)) / delta) : null;
+        long? count = context.Numbers(0) is [var start] && context.Numbers(1) is [var limit] && context.Numbers(2) is [var delta and not 0]
+            ? Math.Max(0, (limit - start + delta - Math.Sign(delta)) / delta)
+            : null;
         context.Set(0, context.Type(0), [count is { } known ? known : OnnxDimension.Unknown]);
     }
 
@@ -211,7 +237,9 @@ static class ShapeRules
         {
             GraphValue a = one.Outputs[i], b = other.Outputs[i];
             if (a.Type != b.Type) continue;
-            var shape = a.Shape is { } left && b.Shape is { } right && left.Count == right.Count ? left.Select((dimension, j) => dimension.Matches(right[j]) ? dimension : OnnxDimension.Unknown).ToArray() : null;
+            var shape = a.Shape is { } left && b.Shape is { } right && left.Count == right.Count
+                ? left.Select((dimension, j) => dimension.Matches(right[j]) ? dimension : OnnxDimension.Unknown).ToArray()
+                : null;
             context.Set(i, a.Type, shape);
         }
     }
@@ -225,7 +253,9 @@ static class ShapeRules
         }
         bool all = axes is null or [] && context.Node.Input(1) is null or { Constant: not null };
         if (!all && axes is null) return;
-        var reduced = all ? (context.Node.Int("noop_with_empty_axes", 0) != 0 ? [] : Enumerable.Range(0, shape.Count).ToHashSet()) : axes!.Select(axis => context.Axis(axis, shape.Count)).ToHashSet();
+        var reduced = all
+            ? (context.Node.Int("noop_with_empty_axes", 0) != 0 ? [] : Enumerable.Range(0, shape.Count).ToHashSet())
+            : axes!.Select(axis => context.Axis(axis, shape.Count)).ToHashSet();
         var kept = shape.Select((dimension, i) => reduced.Contains(i) ? 1 : dimension);
         context.Set(0, type, keepDimensions ? [.. kept] : [.. shape.Where((_, i) => !reduced.Contains(i))]);
     }
@@ -238,7 +268,8 @@ static class ShapeRules
         for (int i = 0; i < numbers.Length; i++)
         {
             if (numbers[i] == -1) open = open < 0 ? i : throw context.Bad("reshapes with two dimensions of -1");
-            else if (numbers[i] == 0 && context.Node.Int("allowzero", 0) == 0) result[i] = input is null || i >= input.Count ? OnnxDimension.Unknown : input[i];
+            else if (numbers[i] == 0 && context.Node.Int("allowzero", 0) == 0)
+                result[i] = input is null || i >= input.Count ? OnnxDimension.Unknown : input[i];
             else if (numbers[i] < 0) throw context.Bad($"reshapes with the dimension {numbers[i]}");
             else result[i] = numbers[i];
         }
@@ -253,7 +284,10 @@ static class ShapeRules
             else if (dimension.Size is null && !input.Contains(dimension)) return result;
         }
         if (before is [{ Size: null } only] && known == 1) result[open] = only;
-        else if (Product(before).Size is { } total && known > 0) result[open] = total % known == 0 ? total / known : throw context.Bad($"reshapes ({string.Join(", ", input)}) to [{string.Join(", ", numbers)}]");
+        else if (Product(before).Size is { } total && known > 0)
+            result[open] = total % known == 0
+                ? total / known
+                : throw context.Bad($"reshapes ({string.Join(", ", input)}) to [{string.Join(", ", numbers)}]");
         return result;
     }
 
@@ -280,5 +314,7 @@ static class ShapeRules
     }
 
     static long[]? AllOnes(IReadOnlyList<OnnxDimension> shape) =>
-        shape.All(dimension => dimension.Size is not null) ? [.. Enumerable.Range(0, shape.Count).Where(i => shape[i].Size == 1).Select(i => (long)i)] : null;
+        shape.All(dimension => dimension.Size is not null)
+            ? [.. Enumerable.Range(0, shape.Count).Where(i => shape[i].Size == 1).Select(i => (long)i)]
+            : null;
 }

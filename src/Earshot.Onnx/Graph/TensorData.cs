@@ -27,16 +27,20 @@ public sealed class TensorData
 
     /// <summary>A tensor over bytes in memory, which are not copied.</summary>
     /// <exception cref="OnnxModelException">The bytes are not as many as type and dimensions say.</exception>
-    public TensorData(OnnxElementType type, ReadOnlySpan<long> shape, ReadOnlyMemory<byte> bytes, string name = "") : this(type, shape, name)
+    public TensorData(OnnxElementType type, ReadOnlySpan<long> shape, ReadOnlyMemory<byte> bytes, string name = "")
+        : this(type, shape, name)
     {
         if (type.Bits() == 0) throw new OnnxModelException($"The tensor '{name}' is of {type}, whose elements have no fixed size.");
-        if (bytes.Length != ByteLength) throw new OnnxModelException($"The tensor '{name}' of {this} takes {ByteLength} bytes; got {bytes.Length}.");
+        if (bytes.Length != ByteLength)
+            throw new OnnxModelException($"The tensor '{name}' of {this} takes {ByteLength} bytes; got {bytes.Length}.");
         _memory = bytes;
     }
 
-    TensorData(OnnxElementType type, ReadOnlySpan<long> shape, TensorReader reader, string name) : this(type, shape, name) => _reader = reader;
+    TensorData(OnnxElementType type, ReadOnlySpan<long> shape, TensorReader reader, string name) : this(type, shape, name) =>
+        _reader = reader;
 
-    TensorData(IReadOnlyList<ReadOnlyMemory<byte>> strings, ReadOnlySpan<long> shape, string name) : this(OnnxElementType.String, shape, name)
+    TensorData(IReadOnlyList<ReadOnlyMemory<byte>> strings, ReadOnlySpan<long> shape, string name)
+        : this(OnnxElementType.String, shape, name)
     {
         if (strings.Count != Count) throw new OnnxModelException($"The tensor '{name}' of {this} has {strings.Count} texts.");
         Strings = strings;
@@ -74,7 +78,8 @@ public sealed class TensorData
         get
         {
             if (_memory is { } memory) return memory;
-            if (ByteLength > Array.MaxLength) throw new OnnxModelException($"A tensor of {this} takes {ByteLength} bytes, more than an array holds; read it in pieces.");
+            if (ByteLength > Array.MaxLength)
+                throw new OnnxModelException($"A tensor of {this} takes {ByteLength} bytes, more than an array holds; read it in pieces.");
             var bytes = new byte[ByteLength];
             Read(0, bytes);
             return bytes;
@@ -101,15 +106,25 @@ public sealed class TensorData
     {
         var info = new FileInfo(file);
         if (!info.Exists) throw new OnnxModelException($"The tensor '{name}' is in the file '{file}', which does not exist.");
-        var data = new TensorData(type, shape, (at, destination) => ReadFile(info.FullName, offset + at, destination), name) { File = info.FullName, FileOffset = offset };
-        if (offset < 0 || data.ByteLength > info.Length - offset) throw new OnnxModelException($"The tensor '{name}' of {data} takes {data.ByteLength} bytes from byte {offset} of '{file}', which has {info.Length}.");
+        var data = new TensorData(type, shape, (at, destination) => ReadFile(info.FullName, offset + at, destination), name)
+        {
+            File = info.FullName,
+            FileOffset = offset,
+        };
+        if (offset < 0 || data.ByteLength > info.Length - offset)
+        {
+            throw new OnnxModelException(
+                $"The tensor '{name}' of {data} takes {data.ByteLength} bytes from byte {offset} of '{file}', which has {info.Length}.");
+        }
         return data;
     }
 
     /// <summary>A tensor behind a reader, such as a stored tensor of a checkpoint.</summary>
-    public static TensorData FromReader(OnnxElementType type, ReadOnlySpan<long> shape, TensorReader reader, string name = "") => new(type, shape, reader, name);
+    public static TensorData FromReader(OnnxElementType type, ReadOnlySpan<long> shape, TensorReader reader, string name = "") =>
+        new(type, shape, reader, name);
 
-    internal static TensorData OfStrings(IReadOnlyList<ReadOnlyMemory<byte>> strings, ReadOnlySpan<long> shape, string name) => new(strings, shape, name);
+    internal static TensorData OfStrings(IReadOnlyList<ReadOnlyMemory<byte>> strings, ReadOnlySpan<long> shape, string name) =>
+        new(strings, shape, name);
 
     /// <summary>Copies bytes of the elements, beginning <paramref name="offset"/> bytes in.</summary>
     public void Read(long offset, Span<byte> destination)
@@ -123,7 +138,8 @@ public sealed class TensorData
     /// <summary>A copy of the elements; <typeparamref name="T"/> has the element's size.</summary>
     public T[] ToArray<T>() where T : unmanaged
     {
-        if (System.Runtime.CompilerServices.Unsafe.SizeOf<T>() * 8 != Type.Bits()) throw new OnnxModelException($"A tensor of {Type} cannot be read as {typeof(T).Name}.");
+        if (System.Runtime.CompilerServices.Unsafe.SizeOf<T>() * 8 != Type.Bits())
+            throw new OnnxModelException($"A tensor of {Type} cannot be read as {typeof(T).Name}.");
         var elements = new T[checked((int)Count)];
         Read(0, MemoryMarshal.AsBytes(elements.AsSpan()));
         return elements;
@@ -132,8 +148,15 @@ public sealed class TensorData
     /// <summary>The same elements under other dimensions.</summary>
     public TensorData WithShape(params ReadOnlySpan<long> shape)
     {
-        var data = _memory is { } memory ? new TensorData(Type, shape, memory) : new TensorData(Type, shape, _reader ?? throw new OnnxModelException("A tensor of texts keeps its shape."), "") { File = File, FileOffset = FileOffset };
-        if (data.Count != Count) throw new OnnxModelException($"A tensor of {this} cannot have the shape ({string.Join(", ", shape.ToArray())}).");
+        var data = _memory is { } memory
+            ? new TensorData(Type, shape, memory)
+            : new TensorData(Type, shape, _reader ?? throw new OnnxModelException("A tensor of texts keeps its shape."), "")
+            {
+                File = File,
+                FileOffset = FileOffset,
+            };
+        if (data.Count != Count)
+            throw new OnnxModelException($"A tensor of {this} cannot have the shape ({string.Join(", ", shape.ToArray())}).");
         return data;
     }
 
@@ -195,7 +218,8 @@ public sealed class TensorData
             }
             catch (OverflowException)
             {
-                throw new OnnxModelException($"The tensor '{name}' has more elements than can be counted: ({string.Join(", ", shape.ToArray())}).");
+                throw new OnnxModelException(
+                    $"The tensor '{name}' has more elements than can be counted: ({string.Join(", ", shape.ToArray())}).");
             }
         }
         return count;

@@ -33,12 +33,19 @@ static class TopologicalOrder
                 if (--waiting[reader] == 0) ready.Enqueue(reader, reader);
             }
         }
-        if (sorted.Count < nodes.Count) throw new OnnxModelException($"The graph's nodes read from each other in a circle, through the node {nodes[Array.FindIndex(waiting, count => count > 0)]}.");
+        if (sorted.Count < nodes.Count)
+        {
+            throw new OnnxModelException(
+                "The graph's nodes read from each other in a circle, through the node " +
+                $"{nodes[Array.FindIndex(waiting, count => count > 0)]}.");
+        }
         nodes.Clear();
         nodes.AddRange(sorted);
     }
 
-    /// <summary>The nodes of the list that a node, or a node inside it, reads from; a node inside that reads its own container's output is a circle.</summary>
+    /// <summary>
+    /// The nodes of the list that a node, or a node inside it, reads from; a node inside that reads its own container's output is a circle.
+    /// </summary>
     static void CollectSources(OnnxNode node, Dictionary<OnnxNode, int> index, HashSet<int> sources)
     {
         foreach (var input in node.Inputs)

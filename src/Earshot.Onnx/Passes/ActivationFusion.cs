@@ -3,8 +3,9 @@ using Earshot.Onnx.Graph;
 namespace Earshot.Onnx.Passes;
 
 /// <summary>
-/// <c>Relu(Conv(x))</c> => com.microsoft <c>FusedConv(x, activation: Relu)</c>, <c>Relu(Gemm(x))</c> => com.microsoft <c>FusedGemm</c>; also
-/// Sigmoid, Tanh and LeakyRelu. For ONNX Runtime only. Refuses products read elsewhere too, and types other than float32, which its kernels lack.
+/// <c>Relu(Conv(x))</c> => com.microsoft <c>FusedConv(x, activation: Relu)</c>, <c>Relu(Gemm(x))</c> => com.microsoft <c>FusedGemm</c>;
+/// also Sigmoid, Tanh and LeakyRelu. For ONNX Runtime only. Refuses products read elsewhere too, and types other than float32, which its
+/// kernels lack.
 /// </summary>
 public sealed class ActivationFusion : GraphPass
 {
@@ -16,7 +17,11 @@ public sealed class ActivationFusion : GraphPass
     {
         bool conv = node.Is("Conv");
         if ((!conv && !node.Is("Gemm")) || node.Output.Type != OnnxElementType.Float32) return;
-        if (node.Output.OnlyUser is not { Domain: "" } activation || activation.OpType is not ("Relu" or "Sigmoid" or "Tanh" or "LeakyRelu")) return;
+        if (node.Output.OnlyUser is not { Domain: "" } activation
+            || activation.OpType is not ("Relu" or "Sigmoid" or "Tanh" or "LeakyRelu"))
+        {
+            return;
+        }
         var attributes = node.Attributes.ToDictionary();
         attributes["activation"] = activation.OpType;
         if (activation.OpType == "LeakyRelu")

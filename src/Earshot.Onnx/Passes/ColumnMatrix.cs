@@ -38,7 +38,8 @@ sealed class ColumnMatrix
         {
             float scale = Largest(column, 0, Rows) / 127;
             scales[column] = scale;
-            for (int row = 0; row < Rows && scale > 0; row++) elements[row * Columns + column] = (sbyte)MathF.Round(At(row, column) / scale);
+            for (int row = 0; row < Rows && scale > 0; row++)
+                elements[row * Columns + column] = (sbyte)MathF.Round(At(row, column) / scale);
         }
         return (elements, scales);
     }
@@ -68,7 +69,9 @@ sealed class ColumnMatrix
         return (packed, scales, blocks);
     }
 
-    /// <summary>The scale that brings the number of largest magnitude to the end of the range that has one more step, its negative end.</summary>
+    /// <summary>
+    /// The scale that brings the number of largest magnitude to the end of the range that has one more step, its negative end.
+    /// </summary>
     float Scale(int column, int first, int count, int zero)
     {
         float extreme = 0;

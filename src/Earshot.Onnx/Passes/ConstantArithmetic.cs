@@ -23,12 +23,14 @@ static class ConstantArithmetic
             "Sigmoid" => v => 1 / (1 + MathF.Exp(-v)),
             _ => null,
         };
-        if (x.Type == OnnxElementType.Float32 && real is not null) return Make(Array.ConvertAll(x.ToArray<float>(), v => real(v)), x.Shape.ToArray(), x.Type);
+        if (x.Type == OnnxElementType.Float32 && real is not null)
+            return Make(Array.ConvertAll(x.ToArray<float>(), v => real(v)), x.Shape.ToArray(), x.Type);
         return (opType, x.Type) switch
         {
             ("Neg", OnnxElementType.Int64) => Make(Array.ConvertAll(x.ToArray<long>(), v => -v), x.Shape.ToArray(), x.Type),
             ("Abs", OnnxElementType.Int64) => Make(Array.ConvertAll(x.ToArray<long>(), Math.Abs), x.Shape.ToArray(), x.Type),
-            ("Not", OnnxElementType.Bool) => Make(Array.ConvertAll(x.ToArray<byte>(), v => (byte)(v == 0 ? 1 : 0)), x.Shape.ToArray(), x.Type),
+            ("Not", OnnxElementType.Bool) =>
+                Make(Array.ConvertAll(x.ToArray<byte>(), v => (byte)(v == 0 ? 1 : 0)), x.Shape.ToArray(), x.Type),
             _ => null,
         };
     }
@@ -56,7 +58,8 @@ static class ConstantArithmetic
             OnnxElementType.Int32 => Array.ConvertAll(x.ToArray<int>(), v => (double)v),
             OnnxElementType.Bool => Array.ConvertAll(x.ToArray<byte>(), v => v == 0 ? 0.0 : 1),
             // Only numbers that a double holds exactly take this way.
-            OnnxElementType.Int64 when Array.TrueForAll(x.ToArray<long>(), v => Math.Abs((double)v) <= 1L << 53) => Array.ConvertAll(x.ToArray<long>(), v => (double)v),
+            OnnxElementType.Int64 when Array.TrueForAll(x.ToArray<long>(), v => Math.Abs((double)v) <= 1L << 53) =>
+                Array.ConvertAll(x.ToArray<long>(), v => (double)v),
             OnnxElementType.Float64 => x.ToArray<double>(),
             OnnxElementType.Float16 => Array.ConvertAll(x.ToArray<Half>(), v => (double)v),
             _ => null,
@@ -68,7 +71,8 @@ static class ConstantArithmetic
             OnnxElementType.Float32 => Make(Array.ConvertAll(values, v => (float)v), shape, to),
             OnnxElementType.Float16 => Make(Array.ConvertAll(values, v => (Half)v), shape, to),
             OnnxElementType.Bool => Make(Array.ConvertAll(values, v => (byte)(v == 0 ? 0 : 1)), shape, to),
-            OnnxElementType.Int64 when inRange || x.Type == OnnxElementType.Int64 => Make(Array.ConvertAll(values, v => (long)v), shape, to),
+            OnnxElementType.Int64 when inRange
+                || x.Type == OnnxElementType.Int64 => Make(Array.ConvertAll(values, v => (long)v), shape, to),
             OnnxElementType.Int32 when inRange => Make(Array.ConvertAll(values, v => (int)v), shape, to),
             _ => null,
         };
@@ -145,7 +149,8 @@ static class ConstantArithmetic
         return operation is null ? null : Zip(left, right, operation, OnnxElementType.Bool);
     }
 
-    static TensorData? Zip<T, TResult>(TensorData left, TensorData right, Func<T, T, TResult> operation, OnnxElementType type) where T : unmanaged where TResult : unmanaged
+    static TensorData? Zip<T, TResult>(TensorData left, TensorData right, Func<T, T, TResult> operation, OnnxElementType type)
+        where T : unmanaged where TResult : unmanaged
     {
         if (Broadcast(Shape(left), Shape(right)) is not { } shape) return null;
         var (a, b) = (Spread<T>(left, shape), Spread<T>(right, shape));
@@ -178,5 +183,6 @@ static class ConstantArithmetic
         return shape;
     }
 
-    static TensorData Make<T>(T[] elements, long[] shape, OnnxElementType type) where T : unmanaged => ConstantEvaluator.Make(elements, shape, type);
+    static TensorData Make<T>(T[] elements, long[] shape, OnnxElementType type) where T : unmanaged =>
+        ConstantEvaluator.Make(elements, shape, type);
 }

@@ -3,13 +3,19 @@ using Earshot.Onnx.Graph;
 
 namespace Earshot.Onnx.Passes;
 
-/// <summary>Computes nodes whose inputs are all constant: movements of elements of any type, arithmetic on float32, int64, int32 and bool.</summary>
+/// <summary>
+/// Computes nodes whose inputs are all constant: movements of elements of any type, arithmetic on float32, int64, int32 and bool.
+/// </summary>
 static class ConstantEvaluator
 {
     /// <summary>The node's first output, or null where the operator is not among those computed here.</summary>
     public static TensorData? Evaluate(OnnxNode node, TensorData?[] inputs)
     {
-        if (node.Domain.Length > 0 || node.Outputs.Count != 1 || inputs is [] or [null, ..] || inputs[0]!.Strings is not null || inputs[0]!.Type.Bits() < 8) return null;
+        if (node.Domain.Length > 0 || node.Outputs.Count != 1 || inputs is [] or [null, ..] || inputs[0]!.Strings is not null
+            || inputs[0]!.Type.Bits() < 8)
+        {
+            return null;
+        }
         try
         {
             return node.OpType switch
@@ -47,5 +53,6 @@ static class ConstantEvaluator
         return [.. shape.Select(dimension => dimension.Size!.Value)];
     }
 
-    internal static TensorData Make<T>(T[] elements, long[] shape, OnnxElementType type) where T : unmanaged => new(type, shape, MemoryMarshal.AsBytes(elements.AsSpan()).ToArray());
+    internal static TensorData Make<T>(T[] elements, long[] shape, OnnxElementType type) where T : unmanaged =>
+        new(type, shape, MemoryMarshal.AsBytes(elements.AsSpan()).ToArray());
 }

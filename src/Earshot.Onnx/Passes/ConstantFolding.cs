@@ -19,7 +19,10 @@ public sealed class ConstantFolding : GraphPass
         context.Inference.Infer(node);
         if (node.Outputs is not [{ IsGraphOutput: false } output]) return;
         var inputs = node.Inputs.Select(input => input?.Constant).ToArray();
-        var folded = node.Is("Constant") ? node.ConstantTensor() : Grows(node, inputs) ? null : Known(node, context) ?? (node.Inputs.Zip(inputs).All(pair => pair.First is null || pair.Second is not null) ? ConstantEvaluator.Evaluate(node, inputs) : null);
+        var folded = node.Is("Constant") ? node.ConstantTensor() : Grows(node, inputs) ? null
+            : Known(node, context) ?? (node.Inputs.Zip(inputs).All(pair => pair.First is null || pair.Second is not null)
+                ? ConstantEvaluator.Evaluate(node, inputs)
+                : null);
         if (folded is null) return;
         var constant = context.Constant(output.Name, folded);
         // The name goes over to the initializer, so that a reader of the text form finds it again.
@@ -38,7 +41,11 @@ public sealed class ConstantFolding : GraphPass
     /// <summary>A list of int64 that inference followed through shapes.</summary>
     static TensorData? Known(OnnxNode node, PassContext context)
     {
-        if (node.Output is not { Type: OnnxElementType.Int64, Shape: { Count: <= 1 } shape } output || context.Inference.Contents(output) is not { } contents) return null;
+        if (node.Output is not { Type: OnnxElementType.Int64, Shape: { Count: <= 1 } shape } output
+            || context.Inference.Contents(output) is not { } contents)
+        {
+            return null;
+        }
         if (Array.Exists(contents, dimension => dimension.Size is null)) return null;
         var numbers = Array.ConvertAll(contents, dimension => dimension.Size!.Value);
         return shape.Count == 1 ? TensorData.Ints(numbers) : numbers is [var number] ? TensorData.Scalar(number) : null;

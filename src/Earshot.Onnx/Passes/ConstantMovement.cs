@@ -7,7 +7,8 @@ namespace Earshot.Onnx.Passes;
 static class ConstantMovement
 {
     /// <summary>The same elements under the dimensions that inference found.</summary>
-    public static TensorData? Relabel(OnnxNode node, TensorData x) => ConstantEvaluator.Static(node.Output) is { } shape ? x.WithShape(shape) : null;
+    public static TensorData? Relabel(OnnxNode node, TensorData x) =>
+        ConstantEvaluator.Static(node.Output) is { } shape ? x.WithShape(shape) : null;
 
     public static TensorData? Transpose(OnnxNode node, TensorData x)
     {
@@ -19,7 +20,11 @@ static class ConstantMovement
 
     public static TensorData? Concat(OnnxNode node, TensorData?[] inputs)
     {
-        if (ConstantEvaluator.Static(node.Output) is not { } shape || Array.Exists(inputs, input => input is null || input.Type != inputs[0]!.Type)) return null;
+        if (ConstantEvaluator.Static(node.Output) is not { } shape
+            || Array.Exists(inputs, input => input is null || input.Type != inputs[0]!.Type))
+        {
+            return null;
+        }
         int axis = (int)(node.Int("axis", 0) + shape.Length) % shape.Length;
         long outer = shape[..axis].Aggregate(1L, (product, size) => product * size);
         var bytes = new byte[inputs[0]!.Type.ByteLength(shape.Aggregate(1L, (product, size) => product * size))];
@@ -39,7 +44,9 @@ static class ConstantMovement
     public static TensorData? Gather(OnnxNode node, TensorData?[] inputs)
     {
         if (ConstantEvaluator.Static(node.Output) is not { } shape || inputs is not [{ } x, { } indices]) return null;
-        var chosen = indices.Type == OnnxElementType.Int64 ? indices.ToArray<long>() : Array.ConvertAll(indices.ToArray<int>(), i => (long)i);
+        var chosen = indices.Type == OnnxElementType.Int64
+            ? indices.ToArray<long>()
+            : Array.ConvertAll(indices.ToArray<int>(), i => (long)i);
         int axis = (int)(node.Int("axis", 0) + x.Rank) % x.Rank;
         long size = x.Shape[axis], outer = Product(x.Shape[..axis]), inner = Product(x.Shape[(axis + 1)..]);
         int block = (int)x.Type.ByteLength(inner);
@@ -85,7 +92,9 @@ static class ConstantMovement
     public static TensorData? Fill(OnnxNode node)
     {
         if (ConstantEvaluator.Static(node.Output) is not { } shape) return null;
-        var value = node.Attributes.TryGetValue("value", out var attribute) && attribute.Value is TensorData tensor ? tensor : TensorData.Scalar(0f);
+        var value = node.Attributes.TryGetValue("value", out var attribute) && attribute.Value is TensorData tensor
+            ? tensor
+            : TensorData.Scalar(0f);
         return value.Count == 1 ? Pick(value, shape, new long[shape.Length], 0) : null;
     }
 

@@ -13,7 +13,8 @@ public sealed class ConvolutionBatchNorm : GraphPass
 
     internal override void Visit(OnnxNode node, PassContext context)
     {
-        if (!node.Is("BatchNormalization") || node.Int("training_mode", 0) != 0 || node.Outputs.Count(output => output is not null) != 1) return;
+        if (!node.Is("BatchNormalization") || node.Int("training_mode", 0) != 0 || node.Outputs.Count(output => output is not null) != 1)
+            return;
         if (node.Input(0)?.Producer is not { OpType: "Conv", Domain: "" } conv || !conv.Output.HasOneUse) return;
         if (conv.Input(1)?.Constant is not { Type: OnnxElementType.Float32 } weight) return;
         var parameters = Enumerable.Range(1, 4).Select(i => Patterns.Floats(node.Input(i))).ToArray();

@@ -3,9 +3,10 @@ using Earshot.Onnx.Graph;
 namespace Earshot.Onnx.Passes;
 
 /// <summary>
-/// <c>MatMul(x, w)</c> in float32 => <c>Cast(MatMul(Cast(x), w))</c> in float16, with Casts only where the two meet; constants become float16.
-/// Norms, softmax, reductions, recurrences, nodes with graphs inside, and what makes the model's outputs (logits) stay in float32, as do the
-/// model's inputs and outputs themselves. Refuses nodes with constants that float16 cannot hold, and nodes whose inputs' types are not known.
+/// <c>MatMul(x, w)</c> in float32 => <c>Cast(MatMul(Cast(x), w))</c> in float16, with Casts only where the two meet; constants become
+/// float16. Norms, softmax, reductions, recurrences, nodes with graphs inside, and what makes the model's outputs (logits) stay in float32,
+/// as do the model's inputs and outputs themselves. Refuses nodes with constants that float16 cannot hold, and nodes whose inputs' types
+/// are not known.
 /// </summary>
 public sealed class Float16Conversion : GraphPass
 {
@@ -43,7 +44,8 @@ public sealed class Float16Conversion : GraphPass
             }
         }
         var converted = nodes.ToHashSet();
-        foreach (var node in graph.SelfAndSubgraphs().SelectMany(inner => inner.Nodes).ToArray()) Connect(node, converted.Contains(node), context);
+        foreach (var node in graph.SelfAndSubgraphs().SelectMany(inner => inner.Nodes).ToArray())
+            Connect(node, converted.Contains(node), context);
         context.Count("nodes", nodes.Count);
         graph.Sort();
     }
@@ -52,8 +54,13 @@ public sealed class Float16Conversion : GraphPass
     {
         var name = node.Domain.Length == 0 ? node.OpType : $"{node.Domain}.{node.OpType}";
         if (!s_converted.Contains(name) || context.Options.KeepsFloat32(node)) return false;
-        if (node.Inputs.Any(input => input is { Type: OnnxElementType.Undefined }) || node.Outputs.Any(output => output is { Type: OnnxElementType.Undefined } or { IsGraphOutput: true })) return false;
-        return node.Outputs.Any(output => output is { Type: OnnxElementType.Float32 }) && node.Inputs.All(input => input?.Constant is not { Type: OnnxElementType.Float32 } data || Fits(data));
+        if (node.Inputs.Any(input => input is { Type: OnnxElementType.Undefined })
+            || node.Outputs.Any(output => output is { Type: OnnxElementType.Undefined } or { IsGraphOutput: true }))
+        {
+            return false;
+        }
+        return node.Outputs.Any(output => output is { Type: OnnxElementType.Float32 })
+            && node.Inputs.All(input => input?.Constant is not { Type: OnnxElementType.Float32 } data || Fits(data));
     }
 
     /// <summary>Whether no element is too large for float16.</summary>
@@ -77,12 +84,15 @@ public sealed class Float16Conversion : GraphPass
         GraphValue made;
         if (value.Constant is { } data)
         {
-            made = context.Constant($"{value.Name}_float16", TensorData.Of<Half>(Array.ConvertAll(data.ToArray<float>(), x => (Half)x), data.Shape));
+            made = context.Constant(
+                $"{value.Name}_float16", TensorData.Of<Half>(Array.ConvertAll(data.ToArray<float>(), x => (Half)x), data.Shape));
         }
         else
         {
             // In the graph of the value, so that all its readers share it; the graph is sorted afterwards.
-            made = context.Add(value.Producer is { Graph: { } graph } producer && graph == context.Graph ? producer : context.Graph.Nodes[0], "Cast", [value], new() { ["to"] = type }).Output;
+            made = context.Add(
+                value.Producer is { Graph: { } graph } producer && graph == context.Graph ? producer : context.Graph.Nodes[0],
+                "Cast", [value], new() { ["to"] = type }).Output;
             context.Count("casts");
         }
         _casts[(value, type)] = made;

@@ -3,9 +3,9 @@ using Earshot.Onnx.Graph;
 namespace Earshot.Onnx.Passes;
 
 /// <summary>
-/// <c>0.5 · x · (1 + erf(x / √2))</c> => <c>Gelu(x)</c>; <c>0.5 · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))</c> => <c>Gelu(x, approximate: tanh)</c>,
-/// with the factors in any order. From operator set 20 ONNX's own Gelu; before it com.microsoft's Gelu and FastGelu, for ONNX Runtime.
-/// Refuses other numbers, parts that something else reads, and a portable model of an older operator set.
+/// <c>0.5 · x · (1 + erf(x / √2))</c> => <c>Gelu(x)</c>; <c>0.5 · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))</c> => <c>Gelu(x,
+/// approximate: tanh)</c>, with the factors in any order. From operator set 20 ONNX's own Gelu; before it com.microsoft's Gelu and
+/// FastGelu, for ONNX Runtime. Refuses other numbers, parts that something else reads, and a portable model of an older operator set.
 /// </summary>
 public sealed class GeluFusion : GraphPass
 {
@@ -20,8 +20,13 @@ public sealed class GeluFusion : GraphPass
         bool tanh = node.Is("Tanh");
         if (!tanh && !node.Is("Erf")) return;
         if (context.Model.OperatorSet < 20 && !context.ForOnnxRuntime) return;
-        if (node.Input(0) is not { HasOneUse: true } argument || (tanh ? TanhArgument(argument) : ErfArgument(argument)) is not { } x) return;
-        if (node.Output.OnlyUser is not { OpType: "Add", Domain: "" } sum || Patterns.WithScalar(sum) is not { Number: 1 } || sum.Output.OnlyUser is not { OpType: "Mul" } first) return;
+        if (node.Input(0) is not { HasOneUse: true } argument || (tanh ? TanhArgument(argument) : ErfArgument(argument)) is not { } x)
+            return;
+        if (node.Output.OnlyUser is not { OpType: "Add", Domain: "" } sum || Patterns.WithScalar(sum) is not { Number: 1 }
+            || sum.Output.OnlyUser is not { OpType: "Mul" } first)
+        {
+            return;
+        }
         // The three factors are in one or two Mul nodes.
         foreach (var last in (OnnxNode?[])[first, first.Output.OnlyUser])
         {

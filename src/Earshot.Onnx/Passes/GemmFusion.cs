@@ -14,7 +14,11 @@ public sealed class GemmFusion : GraphPass
     internal override void Visit(OnnxNode node, PassContext context)
     {
         if (!node.Is("MatMul") || node.Output.OnlyUser is not { OpType: "Add", Domain: "" } add) return;
-        if (node.Inputs is not [{ Shape.Count: 2 } x, { Shape.Count: 2 } w] || w.Type is not (OnnxElementType.Float32 or OnnxElementType.Float16)) return;
+        if (node.Inputs is not [{ Shape.Count: 2 } x, { Shape.Count: 2 } w]
+            || w.Type is not (OnnxElementType.Float32 or OnnxElementType.Float16))
+        {
+            return;
+        }
         var bias = add.Input(0) == node.Output ? add.Input(1) : add.Input(0);
         if (bias?.Constant is not { Rank: 1 } data || w.Shape[1].Size != data.Shape[0]) return;
         var gemm = context.Add(add, "Gemm", [x, w, bias]);

@@ -64,12 +64,17 @@ sealed class PassContext(OnnxModel model, OptimizationOptions options)
     /// <summary>Adds a constant beside the graph at hand's others.</summary>
     public GraphValue Constant(string wish, TensorData data) => Graph.AddInitializer(_names.Fresh(wish), data);
 
-    /// <summary>Adds a node with one output at <paramref name="before"/>, in that node's graph, and infers its type and dimensions.</summary>
-    public OnnxNode Add(OnnxNode before, string opType, IReadOnlyList<GraphValue?> inputs, Dictionary<string, OnnxAttribute>? attributes = null, string domain = "", int outputs = 1)
+    /// <summary>
+    /// Adds a node with one output at <paramref name="before"/>, in that node's graph, and infers its type and dimensions.
+    /// </summary>
+    public OnnxNode Add(
+        OnnxNode before, string opType, IReadOnlyList<GraphValue?> inputs, Dictionary<string, OnnxAttribute>? attributes = null,
+        string domain = "", int outputs = 1)
     {
         if (domain.Length > 0) Model.OperatorSets.TryAdd(domain, 1);
         var name = _names.Fresh(before.Name.Length > 0 ? $"{before.Name}/{opType}" : opType);
-        var spec = new NodeSpec(opType, inputs, [.. Enumerable.Range(0, outputs).Select(i => _names.Fresh(i == 0 ? $"{name}_out" : $"{name}_out{i}"))])
+        var spec = new NodeSpec(
+            opType, inputs, [.. Enumerable.Range(0, outputs).Select(i => _names.Fresh(i == 0 ? $"{name}_out" : $"{name}_out{i}"))])
         {
             Name = name,
             Domain = domain,
@@ -80,7 +85,9 @@ sealed class PassContext(OnnxModel model, OptimizationOptions options)
         return node;
     }
 
-    /// <summary>Puts <paramref name="replacement"/> in the place of a node's first output, and takes the node and all that only it needed out.</summary>
+    /// <summary>
+    /// Puts <paramref name="replacement"/> in the place of a node's first output, and takes the node and all that only it needed out.
+    /// </summary>
     public static void Replace(OnnxNode node, GraphValue replacement)
     {
         if (replacement.Type == OnnxElementType.Undefined) replacement.Type = node.Output.Type;
@@ -92,7 +99,11 @@ sealed class PassContext(OnnxModel model, OptimizationOptions options)
     /// <summary>Takes a node out if nothing reads it, then those before it that nothing reads any more.</summary>
     public static void RemoveDead(OnnxNode node)
     {
-        if (node.Graph is not { } graph || node.Outputs.Any(output => output is not null && (output.Uses.Count > 0 || output.IsGraphOutput))) return;
+        if (node.Graph is not { } graph
+            || node.Outputs.Any(output => output is not null && (output.Uses.Count > 0 || output.IsGraphOutput)))
+        {
+            return;
+        }
         var inputs = node.Inputs.ToArray();
         graph.Remove(node);
         foreach (var input in inputs)
@@ -116,7 +127,8 @@ static class Patterns
         : null;
 
     /// <summary>Whether a value is a constant near a number: exporters write √2 with few or many digits.</summary>
-    public static bool IsNear(GraphValue? value, double number) => Scalar(value) is { } scalar && Math.Abs(scalar - number) <= 1e-3 * Math.Abs(number);
+    public static bool IsNear(GraphValue? value, double number) =>
+        Scalar(value) is { } scalar && Math.Abs(scalar - number) <= 1e-3 * Math.Abs(number);
 
     /// <summary>The constant number among a two-input node's inputs, and the other input.</summary>
     public static (GraphValue Other, float Number)? WithScalar(OnnxNode? node, bool ordered = false)
@@ -148,5 +160,6 @@ static class Patterns
         left.Shape is { } a && right.Shape is { } b && a.Count == b.Count && a.Zip(b).All(pair => pair.First.Matches(pair.Second));
 
     /// <summary>A constant's elements as floats, where they are float32.</summary>
-    public static float[]? Floats(GraphValue? value) => value?.Constant is { Type: OnnxElementType.Float32 } data ? data.ToArray<float>() : null;
+    public static float[]? Floats(GraphValue? value) =>
+        value?.Constant is { Type: OnnxElementType.Float32 } data ? data.ToArray<float>() : null;
 }

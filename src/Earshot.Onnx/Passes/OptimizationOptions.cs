@@ -1,3 +1,4 @@
+using Earshot.Compute.Quantization;
 using Earshot.Onnx.Graph;
 
 namespace Earshot.Onnx.Passes;
@@ -12,31 +13,17 @@ public enum OptimizationTarget
     OnnxRuntime,
 }
 
-/// <summary>How the weights of matrix products are stored.</summary>
-public enum WeightFormat
-{
-    /// <summary>As they are.</summary>
-    Keep,
-
-    /// <summary>int8 per column; activations are quantised while running.</summary>
-    DynamicInt8,
-
-    /// <summary>int8 in blocks along each column, with a scale a block; for ONNX Runtime only.</summary>
-    BlockInt8,
-
-    /// <summary>int4 in blocks along each column, with a scale a block; for ONNX Runtime only.</summary>
-    BlockInt4,
-}
-
 /// <summary>What the passes are to do.</summary>
 public sealed record OptimizationOptions
 {
     public OptimizationTarget Target { get; init; } = OptimizationTarget.OnnxRuntime;
 
-    public WeightFormat Weights { get; init; } = WeightFormat.Keep;
-
-    /// <summary>Weights of a block, for the block formats: 16, 32, 64, 128 or 256.</summary>
-    public int BlockSize { get; init; } = 32;
+    /// <summary>
+    /// How the weights of matrix products are stored: null as they are; <see cref="WeightFormat.Int8"/> per column, activations quantised
+    /// while running; whole numbers in groups of 16, 32, 64, 128 or 256 along each column (<see cref="WeightFormat.Integers"/>), for ONNX
+    /// Runtime only.
+    /// </summary>
+    public WeightFormat? Weights { get; init; }
 
     /// <summary>Whether to quantise the weight of a product; the default leaves those of less than 16,384 elements.</summary>
     public Func<OnnxNode, TensorData, bool> QuantizesWeight { get; init; } = static (_, weight) => weight.Count >= 16_384;
@@ -54,7 +41,8 @@ public sealed record PassReport(string Pass, int Changes, IReadOnlyDictionary<st
     /// <summary>As in <c>gelu fusion: 4 changes (erf form 4)</c>.</summary>
     public override string ToString()
     {
-        var details = Details.Count == 0 ? "" : $" ({string.Join(", ", Details.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key} {entry.Value}"))})";
+        var counts = Details.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key} {entry.Value}");
+        var details = Details.Count == 0 ? "" : $" ({string.Join(", ", counts)})";
         return $"{Pass}: {Changes} {(Changes == 1 ? "change" : "changes")}{details}";
     }
 }

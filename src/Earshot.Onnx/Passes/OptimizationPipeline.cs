@@ -1,3 +1,4 @@
+using Earshot.Compute.Quantization;
 using Earshot.Onnx.Graph;
 
 namespace Earshot.Onnx.Passes;
@@ -37,11 +38,16 @@ public static class OptimizationPipeline
 
     /// <summary>Rewrites a model in place and says what each pass did.</summary>
     /// <exception cref="OnnxModelException">The model's shapes contradict each other.</exception>
-    public static IReadOnlyList<PassReport> Run(OnnxModel model, OptimizationOptions? options = null, CancellationToken cancellationToken = default)
+    public static IReadOnlyList<PassReport> Run(
+        OnnxModel model, OptimizationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         options ??= new OptimizationOptions();
-        if (options.BlockSize is not (16 or 32 or 64 or 128 or 256)) throw new OnnxModelException($"Blocks of {options.BlockSize} weights are not possible; there are 16, 32, 64, 128 and 256.");
+        if (options.Weights is { } weights && weights != WeightFormat.Int8
+            && (weights is not { Scheme: NumberScheme.SymmetricInteger, Group: 16 or 32 or 64 or 128 or 256 }))
+            throw new OnnxModelException(
+                $"Weights of a graph cannot be stored as {weights}; " +
+                $"there are {WeightFormat.Int8}, and int8 and int4 in groups of 16, 32, 64, 128 and 256.");
         ShapeInference.Run(model);
         var reports = new List<PassReport>();
         foreach (var make in s_passes)

@@ -1,3 +1,5 @@
+using Earshot.Compute.Quantization;
+
 namespace Earshot.Onnx.Recording;
 
 /// <summary>Which operators a recorded graph may use.</summary>
@@ -24,7 +26,9 @@ public enum GraphPrecision
     /// <summary>Matrix weights in int8 by blocks of inputs, for ONNX Runtime's MatMulNBits; the rest in float32.</summary>
     Int8Blocks,
 
-    /// <summary>Matrix weights in int4 by blocks of inputs (the output projection in int8), for ONNX Runtime's MatMulNBits; the rest in float32.</summary>
+    /// <summary>
+    /// Matrix weights in int4 by blocks of inputs (the output projection in int8), for ONNX Runtime's MatMulNBits; the rest in float32.
+    /// </summary>
     Int4Blocks,
 }
 
@@ -38,6 +42,9 @@ public sealed record GraphOptions
     /// <summary>Inputs that share one scale where weights are quantised by blocks: a power of two from 16.</summary>
     public int BlockSize { get; init; } = 32;
 
+    /// <summary>What matrix weights are kept in, but for those of <see cref="KeepInFloat"/>.</summary>
+    public WeightFormat Weights => GraphPrecisions.WeightsOf(Precision, BlockSize);
+
     /// <summary>Which matrices are not quantised, by the checkpoint's key; null: none.</summary>
     public Func<string, bool>? KeepInFloat { get; init; }
 
@@ -50,15 +57,19 @@ public sealed record GraphOptions
     /// <summary>What matrices, activations and caches are kept in.</summary>
     internal OnnxElementType ComputeType => Precision == GraphPrecision.Float16 ? OnnxElementType.Float16 : OnnxElementType.Float32;
 
-    internal bool KeepsFloat(string name) => Precision is not (GraphPrecision.Float32 or GraphPrecision.Float16) && KeepInFloat?.Invoke(name) == true;
+    internal bool KeepsFloat(string name) => Weights.IsQuantized && KeepInFloat?.Invoke(name) == true;
 
-    /// <exception cref="ModelException">The precision needs operators that the target does not allow, or the block size cannot be.</exception>
+    /// <exception cref="ModelException">The precision needs operators that the target does not allow, or the block size cannot
+    /// be.</exception>
     internal void Check()
     {
-        if (BlockSize < 16 || !System.Numerics.BitOperations.IsPow2(BlockSize)) throw new ModelException($"Blocks of {BlockSize} inputs cannot be quantised; expected a power of two from 16, such as 32.");
-        if (Target == GraphTarget.Portable && Precision is GraphPrecision.Int8Blocks or GraphPrecision.Int4Blocks)
+        if (BlockSize < 16 || !System.Numerics.BitOperations.IsPow2(BlockSize))
+            throw new ModelException($"Blocks of {BlockSize} inputs cannot be quantised; expected a power of two from 16, such as 32.");
+        if (Target == GraphTarget.Portable && Weights.Group > 0)
         {
-            throw new ModelException($"Precision {Precision} needs ONNX Runtime's MatMulNBits, which a portable graph may not use. Choose the target {GraphTarget.OnnxRuntime}, or {GraphPrecision.Int8}.");
+            throw new ModelException(
+                $"Precision {Precision} needs ONNX Runtime's MatMulNBits, which a portable graph may not use. " +
+                $"Choose the target {GraphTarget.OnnxRuntime}, or {GraphPrecision.Int8}.");
         }
     }
 }

@@ -7,25 +7,31 @@ namespace Earshot.Onnx.Recording;
 // Nodes and constants, as the operations write them.
 public sealed partial class OnnxBackend
 {
-    GraphValue Node(string path, string operation, ReadOnlySpan<GraphValue?> inputs, params ReadOnlySpan<(string Name, OnnxAttribute Value)> attributes)
+    GraphValue Node(
+        string path, string operation, ReadOnlySpan<GraphValue?> inputs, params ReadOnlySpan<(string Name, OnnxAttribute Value)> attributes)
     {
         using var scope = Enter(path);
         return _builder.Node(operation, inputs, Attributes(attributes));
     }
 
-    GraphValue Fused(string path, string operation, ReadOnlySpan<GraphValue?> inputs, params ReadOnlySpan<(string Name, OnnxAttribute Value)> attributes)
+    GraphValue Fused(
+        string path, string operation, ReadOnlySpan<GraphValue?> inputs, params ReadOnlySpan<(string Name, OnnxAttribute Value)> attributes)
     {
         using var scope = Enter(path);
         return _builder.Node(operation, inputs, Attributes(attributes), FusedDomain);
     }
 
-    IReadOnlyList<GraphValue> Nodes(string path, string operation, ReadOnlySpan<GraphValue?> inputs, int outputs, params ReadOnlySpan<(string Name, OnnxAttribute Value)> attributes)
+    IReadOnlyList<GraphValue> Nodes(
+        string path, string operation, ReadOnlySpan<GraphValue?> inputs, int outputs,
+        params ReadOnlySpan<(string Name, OnnxAttribute Value)> attributes)
     {
         using var scope = Enter(path);
         return _builder.Nodes(operation, inputs, outputs, Attributes(attributes));
     }
 
-    IReadOnlyList<GraphValue> FusedNodes(string path, string operation, ReadOnlySpan<GraphValue?> inputs, int outputs, params ReadOnlySpan<(string Name, OnnxAttribute Value)> attributes)
+    IReadOnlyList<GraphValue> FusedNodes(
+        string path, string operation, ReadOnlySpan<GraphValue?> inputs, int outputs,
+        params ReadOnlySpan<(string Name, OnnxAttribute Value)> attributes)
     {
         using var scope = Enter(path);
         return _builder.Nodes(operation, inputs, outputs, Attributes(attributes), FusedDomain);
@@ -54,7 +60,8 @@ public sealed partial class OnnxBackend
     GraphValue Initializer(string name, TensorData data)
     {
         if (!_initializers.TryGetValue(name, out var value)) _initializers[name] = value = _builder.Initializer(name, data);
-        else if (value.Initializer!.Type != data.Type) throw new ModelException($"The weight '{name}' is read as {value.Initializer} and as {data} in one graph.");
+        else if (value.Initializer!.Type != data.Type)
+            throw new ModelException($"The weight '{name}' is read as {value.Initializer} and as {data} in one graph.");
         return value;
     }
 

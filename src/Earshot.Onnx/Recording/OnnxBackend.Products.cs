@@ -10,49 +10,45 @@ public sealed partial class OnnxBackend
 
     public override Tensor Linear(Tensor x, Parameter weight, Parameter? bias, Epilogue epilogue)
     {
-        var input = Own(x);
-        if (x.Shape[^1] != weight.Shape[1]) throw new ModelException($"{weight.Name}: weight {weight.Shape} does not take an input of shape {x.Shape}.");
+        var input = Unwrap(x);
+        if (x.Shape[^1] != weight.Shape[1])
+            throw new ModelException($"{weight.Name}: weight {weight.Shape} does not take an input of shape {x.Shape}.");
         var path = Parent(weight.Name);
         var (value, left) = Product(path, input, weight, bias);
-        var product = new UnfinishedProduct(value, left, epilogue.Activation, epilogue.Residual is { } residual ? Own(residual) : null);
+        var product = new UnfinishedProduct(value, left, epilogue.Activation, epilogue.Residual is { } residual ? Unwrap(residual) : null);
         var result = new OnnxTensor(this, x.Shape.WithLast(weight.Shape[0]), path) { Unfinished = product };
         return product is { Bias: null, IsLinear: true } ? result.With(product.Product) : result;
     }
 
-    public override Tensor Convolve(Tensor x, Parameter weight, Parameter? bias, Convolution convolution)
+    public override Tensor MatMul(Tensor left, Tensor right, bool transposed = false)
     {
-        var input = Own(x);
-        var path = Parent(weight.Name);
-        int kernel = weight.Shape[2], padded = x.Shape[1] + convolution.PadLeft + convolution.PadRight, reach = (kernel - 1) * convolution.Dilation + 1;
-        if (padded < reach) throw new ModelException($"{weight.Name}: {x.Shape[1]} frames are fewer than the kernel of {kernel} needs.");
-        var signal = input.ChannelMajor ??= Node(path, "Transpose", [input.Value], ("perm", new long[] { 0, 2, 1 }));
-        var pads = new long[] { convolution.PadLeft, convolution.PadRight };
-        if (convolution.Reflect)
-        {
-            signal = Node(path, "Pad", [signal, Ints(0, 0, pads[0], 0, 0, pads[1])], ("mode", "reflect"));
-            pads = [0, 0];
-        }
-        var filters = Initializer(weight.Name, _weights.Plain(weight, ComputeType));
-        var attributes = new List<(string, OnnxAttribute)>
-        {
-            ("kernel_shape", new long[] { kernel }), ("strides", new long[] { convolution.Stride }), ("pads", pads), ("group", (long)(x.Shape[2] / weight.Shape[1])),
-        };
-        if (convolution.Dilation > 1) attributes.Add(("dilations", new long[] { convolution.Dilation }));
-        var y = Node(path, "Conv", bias is null ? [signal, filters] : [signal, filters, Vector(bias)], [.. attributes]);
-        var result = New(new Shape(x.Shape[0], (padded - reach) / convolution.Stride + 1, weight.Shape[0]), path);
-        result.ChannelMajor = Activated(path, y, convolution.Activation);
-        return result;
+        var shape = Shape.Product(left.Shape, right.Shape, transposed);
+        var (a, b) = (Unwrap(left), Unwrap(right));
+        if (!transposed) return New(shape, a.Path).With(Node(a.Path, "MatMul", [a.Value, b.Value]));
+        if (Fuses) return New(shape, a.Path).With(Fused(a.Path, "FusedMatMul", [a.Value, b.Value], ("transB", 1L)));
+        return New(shape, a.Path)
+            .With(Node(a.Path, "MatMul", [a.Value, Node(a.Path, "Transpose", [b.Value], ("perm", LastTwoSwapped(right.Shape.Rank)))]));
+    }
+
+    static long[] LastTwoSwapped(int rank)
+    {
+        long[] order = [.. Enumerable.Range(0, rank).Select(dimension => (long)dimension)];
+        (order[^1], order[^2]) = (order[^2], order[^1]);
+        return order;
     }
 
     public override Tensor LayerNorm(Tensor x, Parameter weight, Parameter bias, float epsilon)
     {
-        var input = Own(x);
+        var input = Unwrap(x);
         var path = Parent(weight.Name);
-        if (SkipsIntoNorms && !input.IsFinished && input.Unfinished is { Residual: { } residual, Activation: Activation.None } product) return SkipLayerNorm(input, product, residual, weight, bias, epsilon);
+        if (SkipsIntoNorms && !input.IsFinished && input.Unfinished is { Residual: { } residual, Activation: Activation.None } product)
+            return SkipLayerNorm(input, product, residual, weight, bias, epsilon);
         var (scale, shift) = Fuses || ComputeType == OnnxElementType.Float32
             ? (Vector(weight), Vector(bias))
-            : (Initializer(weight.Name, _weights.Plain(weight, OnnxElementType.Float32)), Initializer(bias.Name, _weights.Plain(bias, OnnxElementType.Float32)));
-        var value = Node(path, "LayerNormalization", [Cast(path, input.Value, scale.Type), scale, shift], ("axis", -1L), ("epsilon", epsilon));
+            : (Initializer(weight.Name, _weights.Plain(weight, OnnxElementType.Float32)), Initializer(
+                bias.Name, _weights.Plain(bias, OnnxElementType.Float32)));
+        var value = Node(
+            path, "LayerNormalization", [Cast(path, input.Value, scale.Type), scale, shift], ("axis", -1L), ("epsilon", epsilon));
         return New(x.Shape, path).With(Cast(path, value, ComputeType));
     }
 
@@ -61,7 +57,9 @@ public sealed partial class OnnxBackend
     {
         var path = Parent(weight.Name);
         var added = product.Bias is null ? null : Vector(product.Bias);
-        var outputs = FusedNodes(path, "SkipLayerNormalization", [product.Product, residual.Value, Vector(weight), Vector(bias), added], 4, ("epsilon", epsilon));
+        var outputs = FusedNodes(
+            path, "SkipLayerNormalization", [product.Product, residual.Value, Vector(weight), Vector(bias), added], 4,
+            ("epsilon", epsilon));
         var node = outputs[0].Producer!;
         node.ReleaseOutput(1); // mean and inverse deviation
         node.ReleaseOutput(2);
@@ -86,10 +84,12 @@ public sealed partial class OnnxBackend
 
     GraphValue FloatProduct(string path, OnnxTensor x, Parameter weight)
     {
-        if (!_weights.KeepsOrder(weight, ComputeType)) return Node(path, "MatMul", [x.Value, Initializer(weight.Name, _weights.Transposed(weight, ComputeType))]);
+        if (!_weights.KeepsOrder(weight, ComputeType))
+            return Node(path, "MatMul", [x.Value, Initializer(weight.Name, _weights.Transposed(weight, ComputeType))]);
         var matrix = Initializer(weight.Name, _weights.Plain(weight, ComputeType));
         if (Fuses) return Fused(path, "FusedMatMul", [x.Value, matrix], ("transB", 1L));
-        if (!_transposed.TryGetValue(weight.Name, out var transposed)) _transposed[weight.Name] = transposed = Node(path, "Transpose", [matrix], ("perm", new long[] { 1, 0 }));
+        if (!_transposed.TryGetValue(weight.Name, out var transposed))
+            _transposed[weight.Name] = transposed = Node(path, "Transpose", [matrix], ("perm", new long[] { 1, 0 }));
         return Node(path, "MatMul", [x.Value, transposed]);
     }
 
@@ -101,7 +101,8 @@ public sealed partial class OnnxBackend
         var scales = Initializer($"{weight.Name}_scale", scaleData);
         x.Quantized ??= Nodes(x.Path, "DynamicQuantizeLinear", [x.Value], 3);
         var (values, scale, zero) = (x.Quantized[0], x.Quantized[1], x.Quantized[2]);
-        if (Fuses) return Fused(path, "MatMulIntegerToFloat", [values, matrix, scale, scales, zero, null, bias is null ? null : Vector(bias)]);
+        if (Fuses)
+            return Fused(path, "MatMulIntegerToFloat", [values, matrix, scale, scales, zero, null, bias is null ? null : Vector(bias)]);
         var product = Cast(path, Node(path, "MatMulInteger", [values, matrix, zero]), OnnxElementType.Float32);
         return Node(path, "Mul", [product, Node(path, "Mul", [scale, scales])]);
     }
@@ -111,7 +112,10 @@ public sealed partial class OnnxBackend
         const long computeInInt8 = 4;
         var (values, scales) = _weights.ByBlock(weight, new BlockFormat(bits, _options.BlockSize));
         return Fused(
-            path, "MatMulNBits", [x.Value, Initializer($"{weight.Name}_int{bits}", values), Initializer($"{weight.Name}_scale", scales), null, null, bias is null ? null : Vector(bias)],
-            ("K", (long)weight.Shape[1]), ("N", (long)weight.Shape[0]), ("bits", (long)bits), ("block_size", (long)_options.BlockSize), ("accuracy_level", computeInInt8));
+            path, "MatMulNBits", [
+                x.Value, Initializer($"{weight.Name}_int{bits}", values), Initializer($"{weight.Name}_scale", scales), null, null,
+                bias is null ? null : Vector(bias),
+            ], ("K", (long)weight.Shape[1]), ("N", (long)weight.Shape[0]), ("bits", (long)bits), ("block_size", (long)_options.BlockSize),
+            ("accuracy_level", computeInInt8));
     }
 }

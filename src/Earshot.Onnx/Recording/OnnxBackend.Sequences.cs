@@ -6,25 +6,10 @@ namespace Earshot.Onnx.Recording;
 // Convolutional and recurrent networks over sequences.
 public sealed partial class OnnxBackend
 {
-    public override Tensor Convolve2d(Tensor x, Parameter weight, Parameter? bias, Convolution2d convolution)
-    {
-        var path = Parent(weight.Name);
-        int height = (x.Shape[1] + 2 * convolution.PadHeight - weight.Shape[2]) / convolution.StrideHeight + 1;
-        int width = (x.Shape[2] + 2 * convolution.PadWidth - weight.Shape[3]) / convolution.StrideWidth + 1;
-        var image = Node(path, "Transpose", [Own(x).Value], ("perm", new long[] { 0, 3, 1, 2 }));
-        var filters = Initializer(weight.Name, _weights.Plain(weight, ComputeType));
-        long padHeight = convolution.PadHeight, padWidth = convolution.PadWidth;
-        var y = Node(path, "Conv", bias is null ? [image, filters] : [image, filters, Vector(bias)],
-            ("kernel_shape", new long[] { weight.Shape[2], weight.Shape[3] }), ("strides", new long[] { convolution.StrideHeight, convolution.StrideWidth }),
-            ("pads", new[] { padHeight, padWidth, padHeight, padWidth }));
-        y = Node(path, "Transpose", [Activated(path, y, convolution.Activation)], ("perm", new long[] { 0, 2, 3, 1 }));
-        return New(new Shape(x.Shape[0], height, width, weight.Shape[0]), path).With(y);
-    }
-
     public override Tensor Affine(Tensor x, Parameter scale, Parameter shift, Activation activation)
     {
         var path = Parent(scale.Name);
-        var y = Node(path, "Add", [Node(path, "Mul", [Own(x).Value, Vector(scale)]), Vector(shift)]);
+        var y = Node(path, "Add", [Node(path, "Mul", [Unwrap(x).Value, Vector(scale)]), Vector(shift)]);
         return New(x.Shape, path).With(Activated(path, y, activation));
     }
 
@@ -33,22 +18,25 @@ public sealed partial class OnnxBackend
     {
         var path = Parent(weights.Weight.Name);
         GraphValue Full(Parameter parameter) => Initializer(parameter.Name, _weights.Plain(parameter, OnnxElementType.Float32));
-        var signal = Cast(path, ChannelMajorOf(Own(x)), OnnxElementType.Float32);
+        var signal = Cast(path, ChannelMajorOf(Unwrap(x)), OnnxElementType.Float32);
         var y = Node(path, "InstanceNormalization", [signal, Full(weights.Weight), Full(weights.Bias)], ("epsilon", epsilon));
         return ChannelMajor(x.Shape, path, Activated(path, Cast(path, y, ComputeType), activation));
     }
 
     public override Tensor MaxPool(Tensor x, int size)
     {
-        var input = Own(x);
-        var y = Node(input.Path, "MaxPool", [ChannelMajorOf(input)], ("kernel_shape", new long[] { size }), ("strides", new long[] { size }));
+        var input = Unwrap(x);
+        var y = Node(
+            input.Path, "MaxPool", [ChannelMajorOf(input)], ("kernel_shape", new long[] { size }), ("strides", new long[] { size }));
         return ChannelMajor(new Shape(x.Shape[0], x.Shape[1] / size, x.Shape[2]), input.Path, y);
     }
 
-    /// <summary>Zeros fill the last run, and the sums are divided by as many frames as there are: runtimes disagree on what remains of it.</summary>
+    /// <summary>
+    /// Zeros fill the last run, and the sums are divided by as many frames as there are: runtimes disagree on what remains of it.
+    /// </summary>
     public override Tensor AveragePool(Tensor x, int size)
     {
-        var (input, path) = (Own(x), Own(x).Path);
+        var (input, path) = (Unwrap(x), Unwrap(x).Path);
         GraphValue time = SizeOf(path, input.Value, 1), whole = Ints(size), one = Ints(1), zero = Ints(0);
         var runs = Node(path, "Div", [Node(path, "Add", [time, Ints(size - 1)]), whole]);
         var missing = Node(path, "Sub", [Node(path, "Mul", [runs, whole]), time]);
@@ -64,23 +52,24 @@ public sealed partial class OnnxBackend
 
     public override Tensor Mean(Tensor x)
     {
-        var input = Own(x);
+        var input = Unwrap(x);
         var y = Node(input.Path, "ReduceMean", [input.Value], ("axes", new long[] { 1 }), ("keepdims", 1L));
         return New(new Shape(x.Shape[0], 1, x.Shape[2]), input.Path).With(y);
     }
 
     public override Tensor RepeatFrames(Tensor x, int times, Tensor like)
     {
-        var (input, path) = (Own(x), Own(x).Path);
-        var repeated = Node(path, "Expand", [Node(path, "Unsqueeze", [input.Value, Ints(2)]), Ints(1, 1, times, 1)]); // (batch, fewer, times, size)
+        var (input, path) = (Unwrap(x), Unwrap(x).Path);
+        var repeated = Node(
+            path, "Expand", [Node(path, "Unsqueeze", [input.Value, Ints(2)]), Ints(1, 1, times, 1)]); // (batch, fewer, times, size)
         var all = Node(path, "Reshape", [repeated, Ints(0, -1, x.Shape[2])]);
-        var y = Node(path, "Slice", [all, Ints(0), SizeOf(path, Own(like).Value, 1), Ints(1)]);
+        var y = Node(path, "Slice", [all, Ints(0), SizeOf(path, Unwrap(like).Value, 1), Ints(1)]);
         return New(new Shape(x.Shape[0], like.Shape[1], x.Shape[2]), path).With(y);
     }
 
     public override Tensor MeanAndDeviation(Tensor x)
     {
-        var (input, path) = (Own(x), Own(x).Path);
+        var (input, path) = (Unwrap(x), Unwrap(x).Path);
         var mean = Node(path, "ReduceMean", [input.Value], ("axes", new long[] { 1 }), ("keepdims", 1L));
         var difference = Node(path, "Sub", [input.Value, mean]);
         var squares = Node(path, "ReduceSum", [Node(path, "Mul", [difference, difference]), Ints(1)], ("keepdims", 0L));
@@ -90,28 +79,9 @@ public sealed partial class OnnxBackend
         return New(new Shape(x.Shape[0], 2 * x.Shape[2]), path).With(y);
     }
 
-    public override Tensor Multiply(Tensor left, Tensor right)
-    {
-        var (a, b) = (Own(left), Own(right));
-        return New(left.Shape, a.Path).With(Node(Parent(a.Path), "Mul", [a.Value, b.Value]));
-    }
-
-    public override Tensor Concat(ReadOnlySpan<Tensor> parts)
-    {
-        var values = new GraphValue[parts.Length];
-        int size = 0;
-        for (int p = 0; p < parts.Length; p++)
-        {
-            values[p] = Own(parts[p]).Value;
-            size += parts[p].Shape[^1];
-        }
-        var path = Own(parts[^1]).Path;
-        return New(parts[0].Shape.WithLast(size), path).With(values.Length == 1 ? values[0] : Node(path, "Concat", values, ("axis", -1L)));
-    }
-
     public override Tensor LogSoftmax(Tensor x)
     {
-        var input = Own(x);
+        var input = Unwrap(x);
         return New(x.Shape, input.Path).With(Node(input.Path, "LogSoftmax", [input.Value], ("axis", -1L)));
     }
 
@@ -124,8 +94,10 @@ public sealed partial class OnnxBackend
         var input = Joined(forward.Input, ways, way => [way.Input]);
         var hidden = Joined(forward.Hidden, ways, way => [way.Hidden]);
         var bias = Joined(forward.InputBias, ways, way => [way.InputBias, way.HiddenBias]);
-        var steps = Node(path, "Transpose", [Own(x).Value], ("perm", new long[] { 1, 0, 2 }));
-        var y = Node(path, "LSTM", [steps, input, hidden, bias], ("hidden_size", (long)size), ("direction", ways.Length == 2 ? "bidirectional" : "forward")); // (time, ways, batch, size)
+        var steps = Node(path, "Transpose", [Unwrap(x).Value], ("perm", new long[] { 1, 0, 2 }));
+        var y = Node(
+            path, "LSTM", [steps, input, hidden, bias], ("hidden_size", (long)size),
+            ("direction", ways.Length == 2 ? "bidirectional" : "forward")); // (time, ways, batch, size)
         y = Node(path, "Reshape", [Node(path, "Transpose", [y], ("perm", new long[] { 2, 0, 1, 3 })), Ints(0, 0, ways.Length * size)]);
         return New(new Shape(x.Shape[0], x.Shape[1], ways.Length * size), path).With(y);
     }

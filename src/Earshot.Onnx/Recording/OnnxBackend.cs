@@ -51,7 +51,7 @@ public sealed partial class OnnxBackend : Backend
 
     /// <summary>Returns a tensor under a name, as float32.</summary>
     public void Output(string name, Tensor tensor, params ReadOnlySpan<OnnxDimension> shape) =>
-        Return(name, Cast("", Own(tensor).Value, OnnxElementType.Float32), OnnxElementType.Float32, shape.ToArray());
+        Return(name, Cast("", Unwrap(tensor).Value, OnnxElementType.Float32), OnnxElementType.Float32, shape.ToArray());
 
     /// <summary>The finished model: the states' new values are returned too. The backend is not used afterwards.</summary>
     public OnnxModel Build()
@@ -65,25 +65,15 @@ public sealed partial class OnnxBackend : Backend
         return model;
     }
 
-    public override Tensor Add(Tensor left, Tensor right)
-    {
-        var (a, b) = (Own(left), Own(right));
-        return New(left.Shape, a.Path).With(Node(Parent(a.Path), "Add", [a.Value, b.Value]));
-    }
-
-    public override Tensor Activate(Tensor x, Activation activation)
-    {
-        var input = Own(x);
-        return New(x.Shape, input.Path).With(Activated(input.Path, input.Value, activation));
-    }
-
     public override Tensor Embed(Tensor indices, Parameter table)
     {
         _weights.NoteTable(table);
         var path = Parent(table.Name);
         // Where matrices are quantised, float16 is precise enough for a table that is only looked up.
-        var type = _options.Precision is GraphPrecision.Float32 || _options.KeepsFloat(table.Name) ? OnnxElementType.Float32 : OnnxElementType.Float16;
-        var rows = Node(path, "Gather", [Initializer(table.Name, _weights.Plain(table, type)), Own(indices).Value]);
+        var type = _options.Precision is GraphPrecision.Float32 || _options.KeepsFloat(table.Name)
+            ? OnnxElementType.Float32
+            : OnnxElementType.Float16;
+        var rows = Node(path, "Gather", [Initializer(table.Name, _weights.Plain(table, type)), Unwrap(indices).Value]);
         Span<int> dimensions = stackalloc int[Shape.MaxRank];
         indices.Shape.CopyTo(dimensions);
         dimensions[indices.Shape.Rank] = table.Shape[1];
@@ -92,36 +82,16 @@ public sealed partial class OnnxBackend : Backend
 
     public override Tensor AddPositions(Tensor x, Parameter table)
     {
-        var input = Own(x);
+        var input = Unwrap(x);
         var path = Parent(table.Name);
-        var rows = Node(path, "Slice", [Initializer(table.Name, _weights.Plain(table, ComputeType)), Ints(0), SizeOf(path, input.Value, 1), Ints(0)]);
+        var rows = Node(
+            path, "Slice", [Initializer(table.Name, _weights.Plain(table, ComputeType)), Ints(0), SizeOf(path, input.Value, 1), Ints(0)]);
         return New(x.Shape, path).With(Node(path, "Add", [input.Value, rows]));
-    }
-
-    public override Tensor SelectRows(Tensor x, Tensor indices)
-    {
-        var input = Own(x);
-        var rows = x.Shape.Rank == 2 ? input.Value : Node(input.Path, "Reshape", [input.Value, Ints(-1, x.Shape[^1])]);
-        return New(new Shape((int)indices.Shape.Count, x.Shape[^1]), input.Path).With(Node(input.Path, "Gather", [rows, Own(indices).Value]));
-    }
-
-    /// <summary>
-    /// The outermost dimension follows from the others, so that a batch of any size may be reshaped; where the first two stay what they
-    /// are, both may have any size.
-    /// </summary>
-    public override Tensor Reshape(Tensor x, Shape shape)
-    {
-        if (x.Shape.Count != shape.Count) throw new ModelException($"Shape {x.Shape} cannot become {shape}: they hold different counts.");
-        var input = Own(x);
-        var dimensions = OnnxWeights.Dimensions(shape);
-        if (dimensions.Length > 0) dimensions[0] = -1;
-        if (shape.Rank > 2 && x.Shape.Rank > 2 && shape[0] == x.Shape[0] && shape[1] == x.Shape[1]) (dimensions[0], dimensions[1]) = (0, 0);
-        return New(shape, input.Path).With(Node(input.Path, "Reshape", [input.Value, Ints(dimensions)]));
     }
 
     public override Tensor Magnitude(Tensor x)
     {
-        var input = Own(x);
+        var input = Unwrap(x);
         int half = x.Shape[^1] / 2;
         var parts = Nodes(input.Path, "Split", [input.Value, Ints(half, half)], 2, ("axis", -1L));
         var real = Node(input.Path, "Mul", [parts[0], parts[0]]);
@@ -133,23 +103,31 @@ public sealed partial class OnnxBackend : Backend
     internal Tensor PositionsAfter(OnnxKeyValueCache cache, Tensor tokens)
     {
         var past = CacheLength(cache);
-        var end = Node("", "Add", [past, SizeOf("", Own(tokens).Value, 1)]);
-        return Index(new Shape(tokens.Shape[1]), "", Node("", "Range", [Scalar(past), Scalar(end), Initializer("one", TensorData.Scalar(1L))]));
+        var end = Node("", "Add", [past, SizeOf("", Unwrap(tokens).Value, 1)]);
+        return Index(
+            new Shape(tokens.Shape[1]), "", Node("", "Range", [Scalar(past), Scalar(end), Initializer("one", TensorData.Scalar(1L))]));
     }
 
-    /// <summary>The positions of a sequence from <paramref name="first"/> on, which is an int64 input (1): (batch, time, size) → (batch, fewer, size).</summary>
+    /// <summary>
+    /// The positions of a sequence from <paramref name="first"/> on, which is an int64 input (1): (batch, time, size) → (batch, fewer,
+    /// size).
+    /// </summary>
     internal Tensor From(Tensor x, Tensor first)
     {
-        var input = Own(x);
-        return New(x.Shape, input.Path).With(Node(Parent(input.Path), "Slice", [input.Value, Own(first).Value, Ints(int.MaxValue), Ints(1)]));
+        var input = Unwrap(x);
+        return New(x.Shape, input.Path)
+            .With(Node(Parent(input.Path), "Slice", [input.Value, Unwrap(first).Value, Ints(int.MaxValue), Ints(1)]));
     }
 
-    /// <summary>Attention weights of several layers, (batch, time, heads, positions) each, as one with its heads in the given order of all.</summary>
+    /// <summary>
+    /// Attention weights of several layers, (batch, time, heads, positions) each, as one with its heads in the given order of all.
+    /// </summary>
     internal Tensor SelectHeads(IReadOnlyList<Tensor> layers, IReadOnlyList<long> order)
     {
-        var values = layers.Select(layer => Own(layer).Value).ToArray();
+        var values = layers.Select(layer => Unwrap(layer).Value).ToArray();
         var all = values.Length == 1 ? values[0] : Node("", "Concat", values, ("axis", 2L));
-        if (!order.SequenceEqual(Enumerable.Range(0, order.Count).Select(i => (long)i))) all = Node("", "Gather", [all, Ints([.. order])], ("axis", 2L));
+        if (!order.SequenceEqual(Enumerable.Range(0, order.Count).Select(i => (long)i)))
+            all = Node("", "Gather", [all, Ints([.. order])], ("axis", 2L));
         var shape = layers[0].Shape;
         return New(new Shape(shape[0], shape[1], order.Count, shape[3]), "").With(all);
     }
@@ -157,7 +135,8 @@ public sealed partial class OnnxBackend : Backend
     /// <summary>What is still to be done to a tensor that somebody reads.</summary>
     internal GraphValue Finish(OnnxTensor tensor)
     {
-        if (tensor.Unfinished is not { } product) return Node(tensor.Path, "Transpose", [tensor.ChannelMajor!], ("perm", new long[] { 0, 2, 1 }));
+        if (tensor.Unfinished is not { } product)
+            return Node(tensor.Path, "Transpose", [tensor.ChannelMajor!], ("perm", new long[] { 0, 2, 1 }));
         var value = product.Product;
         if (product is { Bias: { } fusedBias, Activation: Activation.Gelu } && Fuses)
         {
@@ -178,8 +157,9 @@ public sealed partial class OnnxBackend : Backend
         output.Shape = shape;
     }
 
-    static OnnxTensor Own(Tensor tensor) =>
-        tensor as OnnxTensor ?? throw new ModelException($"A tensor of {tensor.Backend.GetType().Name} was given to a graph that is being recorded.");
+    static OnnxTensor Unwrap(Tensor tensor) =>
+        tensor as OnnxTensor
+        ?? throw new ModelException($"A tensor of {tensor.Backend.GetType().Name} was given to a graph that is being recorded.");
 
     static string Parent(string name) => name.LastIndexOf('.') is >= 0 and var end ? name[..end] : "";
 
@@ -196,6 +176,10 @@ public sealed partial class OnnxBackend : Backend
         Activation.Sigmoid => Node(path, "Sigmoid", [x]),
         Activation.LeakyRelu => Node(path, "LeakyRelu", [x], ("alpha", 0.01f)),
         Activation.Abs => Node(path, "Abs", [x]),
+        Activation.Tanh => Node(path, "Tanh", [x]),
+        Activation.GeluTanh => GeluTanh(path, x),
+        Activation.QuickGelu => QuickGelu(path, x),
+        Activation.Elu => Node(path, "Elu", [x]),
         _ => throw new ModelException($"The activation {activation} cannot be recorded."),
     };
 
@@ -206,4 +190,17 @@ public sealed partial class OnnxBackend : Backend
         var erf = Node(path, "Erf", [Node(path, "Div", [x, Number(MathF.Sqrt(2))])]);
         return Node(path, "Mul", [Node(path, "Mul", [x, Node(path, "Add", [erf, Number(1)])]), Number(0.5f)]);
     }
+
+    GraphValue GeluTanh(string path, GraphValue x)
+    {
+        if (Fuses) return Fused(path, "FastGelu", [x]);
+        var cube = Node(path, "Mul", [Node(path, "Mul", [x, x]), x]);
+        var inner = Node(path, "Add", [x, Node(path, "Mul", [cube, Number(0.044715f)])]);
+        var tanh = Node(path, "Tanh", [Node(path, "Mul", [inner, Number(MathF.Sqrt(2 / MathF.PI))])]);
+        return Node(path, "Mul", [Node(path, "Mul", [x, Node(path, "Add", [tanh, Number(1)])]), Number(0.5f)]);
+    }
+
+    GraphValue QuickGelu(string path, GraphValue x) => Fuses
+        ? Fused(path, "QuickGelu", [x], ("alpha", 1.702f))
+        : Node(path, "Mul", [x, Node(path, "Sigmoid", [Node(path, "Mul", [x, Number(1.702f)])])]);
 }

@@ -13,7 +13,10 @@ interface IRecordedState
 /// <summary>What a state's inputs and outputs are called.</summary>
 internal sealed record StateNames(string PastFirst, string PastSecond, string PresentFirst, string PresentSecond);
 
-/// <summary>Keys and values of past positions: a pair of inputs (batch, heads, past, size of a head) and of outputs with the new positions after them.</summary>
+/// <summary>
+/// Keys and values of past positions: a pair of inputs (batch, heads, past, size of a head) and of outputs with the new positions after
+/// them.
+/// </summary>
 internal sealed class OnnxKeyValueCache(StateNames names) : KeyValueCache, IRecordedState
 {
     OnnxDimension[] _shape = [];
@@ -44,12 +47,18 @@ internal sealed class OnnxKeyValueCache(StateNames names) : KeyValueCache, IReco
         backend.Return(names.PresentSecond, NewValue!, backend.Options.ComputeType, shape);
     }
 
-    public override void Reorder(ReadOnlySpan<int> rows, ReadOnlySpan<int> parents, int length) =>
-        throw new ModelException("A cache that is being recorded has no rows to reorder; whoever runs the graph reorders its past.");
+    public override long Bytes => 0;
+
+    public override void CopyPage(PageCopy copy) =>
+        throw new ModelException("A cache that is being recorded has no pages to copy; whoever runs the graph reorders its past.");
 }
 
-/// <summary>Keys and values of an encoder's output, (slots, heads, positions, size of a head): inputs of a graph that attends to them, outputs of one that makes them.</summary>
-internal sealed class OnnxAttentionMemory(StateNames names, int positions, int width, Heads heads) : AttentionMemory, IRecordedState
+/// <summary>
+/// Keys and values of an encoder's output, (slots, heads, positions, size of a head): inputs of a graph that attends to them, outputs of
+/// one that makes them.
+/// </summary>
+internal sealed class OnnxCrossAttentionMemory(StateNames names, int positions, int width, Heads heads)
+    : CrossAttentionMemory, IRecordedState
 {
     bool _isInput;
 
@@ -80,6 +89,28 @@ internal sealed class OnnxAttentionMemory(StateNames names, int positions, int w
     }
 }
 
+/// <summary>
+/// The last frames of a sequence that goes on, (batch, frames, size): an input with those before, an output with those after.
+/// </summary>
+internal sealed class OnnxFrameTail(StateNames names, int frames, int size) : FrameTail, IRecordedState
+{
+    public int Frames => frames;
+
+    public GraphValue? Past { get; private set; }
+
+    public GraphValue? Present { get; set; }
+
+    public void Begin(OnnxBackend backend) => Past ??= backend.StateInput(names.PastFirst, ["batch", frames, size]);
+
+    public void Return(OnnxBackend backend)
+    {
+        if (Present is not null) backend.Return(names.PresentFirst, Present, backend.Options.ComputeType, ["batch", frames, size]);
+    }
+
+    public override void Reset(int row) =>
+        throw new ModelException("A tail that is being recorded cannot be reset; whoever runs the graph begins with zeros.");
+}
+
 /// <summary>Hidden and cell values of a recurrent layer, (batch, size): inputs with those before, outputs with those after.</summary>
 internal sealed class OnnxRecurrentState(StateNames names, int size) : RecurrentState, IRecordedState
 {
@@ -102,5 +133,6 @@ internal sealed class OnnxRecurrentState(StateNames names, int size) : Recurrent
         backend.Return(names.PresentSecond, Cell!, backend.Options.ComputeType, ["batch", size]);
     }
 
-    public override void Reset() => throw new ModelException("A state that is being recorded cannot be reset; whoever runs the graph begins with zeros.");
+    public override void Reset() =>
+        throw new ModelException("A state that is being recorded cannot be reset; whoever runs the graph begins with zeros.");
 }

@@ -20,21 +20,30 @@ public sealed class OnnxWeights
     internal TensorData Plain(Parameter parameter, OnnxElementType type) => Make($"{parameter.Name}:{type}", () =>
     {
         var stored = parameter.Stored;
-        if (stored.File is { } file && TypeOf(stored.Type) == type) return TensorData.FromFile(type, Dimensions(stored.Shape), file, stored.FileOffset, parameter.Name);
+        if (stored.File is { } file && TypeOf(stored.Type) == type)
+            return TensorData.FromFile(type, Dimensions(stored.Shape), file, stored.FileOffset, parameter.Name);
         return TensorData.FromReader(type, Dimensions(stored.Shape), WeightReaders.Converted(stored, type), parameter.Name);
     });
 
     /// <summary>A matrix (out, in) as (in, out).</summary>
     internal TensorData Transposed(Parameter parameter, OnnxElementType type) => Make($"{parameter.Name}:{type}:transposed", () =>
-        TensorData.FromReader(type, [parameter.Shape[1], parameter.Shape[0]], WeightReaders.Transposed(parameter.Stored, type), parameter.Name));
+        TensorData.FromReader(
+            type, [parameter.Shape[1], parameter.Shape[0]], WeightReaders.Transposed(parameter.Stored, type), parameter.Name));
 
     /// <summary>A matrix (out, in) as int8 (in, out), and the scale of each output.</summary>
     internal (TensorData Values, TensorData Scales) ByOutput(Parameter parameter)
     {
-        if (!_scales.TryGetValue(parameter.Name, out var scales)) _scales[parameter.Name] = scales = new Lazy<float[]>(() => WeightReaders.ScalesByOutput(parameter.Stored));
-        var values = Make($"{parameter.Name}:int8", () => TensorData.FromReader(OnnxElementType.Int8, [parameter.Shape[1], parameter.Shape[0]], WeightReaders.QuantizedByOutput(parameter.Stored, scales), parameter.Name));
-        TensorReader read = (offset, destination) => System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(scales.Value).Slice((int)offset, destination.Length).CopyTo(destination);
-        return (values, Make($"{parameter.Name}:int8:scale", () => TensorData.FromReader(OnnxElementType.Float32, [parameter.Shape[0]], read, parameter.Name)));
+        if (!_scales.TryGetValue(parameter.Name, out var scales))
+            _scales[parameter.Name] = scales = new Lazy<float[]>(() => WeightReaders.ScalesByOutput(parameter.Stored));
+        var values = Make($"{parameter.Name}:int8", () => TensorData.FromReader(
+            OnnxElementType.Int8, [parameter.Shape[1], parameter.Shape[0]], WeightReaders.QuantizedByOutput(parameter.Stored, scales),
+            parameter.Name));
+        TensorReader read = (offset, destination) => System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(scales.Value)
+            .Slice((int)offset, destination.Length)
+            .CopyTo(destination);
+        return (values, Make(
+            $"{parameter.Name}:int8:scale",
+            () => TensorData.FromReader(OnnxElementType.Float32, [parameter.Shape[0]], read, parameter.Name)));
     }
 
     /// <summary>A matrix (out, in) as MatMulNBits reads it, and its scales.</summary>
@@ -42,8 +51,11 @@ public sealed class OnnxWeights
     {
         int outputs = parameter.Shape[0], blocks = format.Blocks(parameter.Shape[1]);
         var key = $"{parameter.Name}:int{format.Bits}:{format.Size}";
-        var values = Make(key, () => TensorData.FromReader(OnnxElementType.UInt8, [outputs, blocks, format.BlockBytes], WeightReaders.QuantizedByBlock(parameter.Stored, format), parameter.Name));
-        return (values, Make($"{key}:scale", () => TensorData.FromReader(OnnxElementType.Float32, [(long)outputs * blocks], WeightReaders.ScalesByBlock(parameter.Stored, format), parameter.Name)));
+        var values = Make(key, () => TensorData.FromReader(
+            OnnxElementType.UInt8, [outputs, blocks, format.BlockBytes], WeightReaders.QuantizedByBlock(parameter.Stored, format),
+            parameter.Name));
+        return (values, Make($"{key}:scale", () => TensorData.FromReader(
+            OnnxElementType.Float32, [(long)outputs * blocks], WeightReaders.ScalesByBlock(parameter.Stored, format), parameter.Name)));
     }
 
     /// <summary>A constant made for several graphs.</summary>

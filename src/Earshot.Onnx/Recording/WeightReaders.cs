@@ -40,11 +40,12 @@ static class WeightReaders
         });
 
     /// <summary>A matrix (out, in) as int8 (in, out), a scale for each output.</summary>
-    public static TensorReader QuantizedByOutput(StoredTensor stored, Lazy<float[]> scales) => Columns<sbyte>(stored, (values, output, to, stride) =>
-    {
-        float inverse = 1 / scales.Value[output];
-        for (int i = 0; i < values.Length; i++) to[i * stride] = (sbyte)Math.Clamp(MathF.Round(values[i] * inverse), -127, 127);
-    });
+    public static TensorReader QuantizedByOutput(StoredTensor stored, Lazy<float[]> scales) =>
+        Columns<sbyte>(stored, (values, output, to, stride) =>
+        {
+            float inverse = 1 / scales.Value[output];
+            for (int i = 0; i < values.Length; i++) to[i * stride] = (sbyte)Math.Clamp(MathF.Round(values[i] * inverse), -127, 127);
+        });
 
     /// <summary>The scale of each output of a matrix (out, in): its largest magnitude is 127.</summary>
     public static float[] ScalesByOutput(StoredTensor stored)
@@ -63,7 +64,9 @@ static class WeightReaders
         return scales;
     }
 
-    /// <summary>A matrix (out, in) as MatMulNBits reads it: (out, blocks, bytes of a block), unsigned around the middle, low nibble first.</summary>
+    /// <summary>
+    /// A matrix (out, in) as MatMulNBits reads it: (out, blocks, bytes of a block), unsigned around the middle, low nibble first.
+    /// </summary>
     public static TensorReader QuantizedByBlock(StoredTensor stored, BlockFormat format)
     {
         int inputs = stored.Shape[1], blocks = format.Blocks(inputs), bytes = format.BlockBytes;
@@ -75,7 +78,8 @@ static class WeightReaders
             for (int r = 0; r < count; r++)
             {
                 source.ReadFloats((first + r) * inputs, row[..inputs]);
-                for (int b = 0; b < blocks; b++) format.Pack(row.Slice(b * format.Size, format.Size), rows.Slice((r * blocks + b) * bytes, bytes));
+                for (int b = 0; b < blocks; b++)
+                    format.Pack(row.Slice(b * format.Size, format.Size), rows.Slice((r * blocks + b) * bytes, bytes));
             }
             ArrayPool<float>.Shared.Return(values);
         });
@@ -92,7 +96,11 @@ static class WeightReaders
             for (int r = 0; r < count; r++)
             {
                 source.ReadFloats((first + r) * inputs, row.AsSpan(0, inputs));
-                for (int b = 0; b < blocks; b++) scales[r * blocks + b] = format.Scale(row.AsSpan(0, inputs).Slice(b * format.Size, Math.Min(format.Size, inputs - b * format.Size)));
+                for (int b = 0; b < blocks; b++)
+                {
+                    scales[r * blocks + b] = format.Scale(
+                        row.AsSpan(0, inputs).Slice(b * format.Size, Math.Min(format.Size, inputs - b * format.Size)));
+                }
             }
             ArrayPool<float>.Shared.Return(row);
         });
@@ -138,7 +146,10 @@ static class WeightReaders
     };
 }
 
-/// <summary>A stored tensor read from its file rather than from a mapping of it, whose pages would stay in memory when a whole checkpoint passes by once.</summary>
+/// <summary>
+/// A stored tensor read from its file rather than from a mapping of it, whose pages would stay in memory when a whole checkpoint passes by
+/// once.
+/// </summary>
 sealed class FileTensor : StoredTensor, IDisposable
 {
     readonly SafeFileHandle _handle;
@@ -151,7 +162,8 @@ sealed class FileTensor : StoredTensor, IDisposable
     }
 
     /// <summary>The tensor's file opened, or null where it is in none.</summary>
-    public static FileTensor? Of(StoredTensor stored) => stored.File is { } file ? new FileTensor(stored, System.IO.File.OpenHandle(file)) : null;
+    public static FileTensor? Of(StoredTensor stored) =>
+        stored.File is { } file ? new FileTensor(stored, System.IO.File.OpenHandle(file)) : null;
 
     public override void Read(long offset, Span<byte> destination)
     {
@@ -189,7 +201,8 @@ sealed record BlockFormat(int Bits, int Size)
             for (int i = 0; i < values.Length; i++) packed[i] = Quantize(values[i] * inverse, 128);
             return;
         }
-        for (int i = 0; i < packed.Length; i++) packed[i] = (byte)(Quantize(values[2 * i] * inverse, 8) | Quantize(values[2 * i + 1] * inverse, 8) << 4);
+        for (int i = 0; i < packed.Length; i++)
+            packed[i] = (byte)(Quantize(values[2 * i] * inverse, 8) | Quantize(values[2 * i + 1] * inverse, 8) << 4);
     }
 
     static byte Quantize(float value, int middle) => (byte)Math.Clamp(MathF.Round(value) + middle, 0, 2 * middle - 1);

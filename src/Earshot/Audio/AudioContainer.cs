@@ -40,7 +40,8 @@ internal sealed record AudioContainer(string Name, string Demuxer)
         if (head.StartsWith("FORM"u8) && (kind.SequenceEqual("AIFF"u8) || kind.SequenceEqual("AIFC"u8))) return new("AIFF", "aiff");
         var box = head.Slice(4, 4);
         if (box.SequenceEqual("ftyp"u8)) return Mp4;
-        if (box.SequenceEqual("moov"u8) || box.SequenceEqual("mdat"u8) || box.SequenceEqual("wide"u8) || box.SequenceEqual("free"u8)) return new("QuickTime", "mov");
+        if (box.SequenceEqual("moov"u8) || box.SequenceEqual("mdat"u8) || box.SequenceEqual("wide"u8) || box.SequenceEqual("free"u8))
+            return new("QuickTime", "mov");
         return null;
     }
 
@@ -48,7 +49,8 @@ internal sealed record AudioContainer(string Name, string Demuxer)
     {
         if (head.StartsWith("fLaC"u8)) return Flac;
         if (head.StartsWith("OggS"u8)) return Ogg;
-        if (head.StartsWith((ReadOnlySpan<byte>)[0x1A, 0x45, 0xDF, 0xA3])) return new(head.IndexOf("webm"u8) >= 0 ? "WebM" : "Matroska", "matroska");
+        if (head.StartsWith((ReadOnlySpan<byte>)[0x1A, 0x45, 0xDF, 0xA3]))
+            return new(head.IndexOf("webm"u8) >= 0 ? "WebM" : "Matroska", "matroska");
         if (head.StartsWith((ReadOnlySpan<byte>)[0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66, 0xCF, 0x11])) return new("WMA/ASF", "asf");
         if (head.StartsWith((ReadOnlySpan<byte>)[0x72, 0x69, 0x66, 0x66, 0x2E, 0x91, 0xCF, 0x11])) return new("Wave64", "w64");
         if (head.StartsWith("#!AMR"u8)) return new("AMR", "amr");

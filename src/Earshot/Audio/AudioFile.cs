@@ -17,7 +17,8 @@ public static class AudioFile
 
     /// <summary>Reads a recording from a stream, which is then closed, as one channel at 16 kHz.</summary>
     /// <exception cref="AudioFormatException">As <see cref="Load(string, int?)"/>.</exception>
-    public static float[] Load(Stream stream, string name, int? channel = null) => Load(stream, name, new AudioReadOptions { Channel = channel });
+    public static float[] Load(Stream stream, string name, int? channel = null) =>
+        Load(stream, name, new AudioReadOptions { Channel = channel });
 
     /// <inheritdoc cref="Load(Stream, string, int?)"/>
     public static float[] Load(Stream stream, string name, AudioReadOptions options)
@@ -26,7 +27,9 @@ public static class AudioFile
         return ReadAll(samples, name);
     }
 
-    /// <summary>Reads each channel of a recording by itself at 16 kHz, decoding once; <see cref="AudioReadOptions.Channel"/> is not looked at.</summary>
+    /// <summary>
+    /// Reads each channel of a recording by itself at 16 kHz, decoding once; <see cref="AudioReadOptions.Channel"/> is not looked at.
+    /// </summary>
     /// <returns>As many arrays as the recording has channels, of one length.</returns>
     /// <exception cref="AudioFormatException">As <see cref="Load(string, int?)"/>.</exception>
     public static float[][] LoadChannels(string path, AudioReadOptions? options = null)
@@ -63,7 +66,9 @@ public static class AudioFile
     internal static float[] Grow(float[] samples, string name)
     {
         if (samples.Length > Array.MaxLength / 2)
-            throw new AudioFormatException($"'{name}': longer than {TimeSpan.FromSeconds((double)samples.Length / SampleStream.SampleRate):hh\\:mm\\:ss}, too long for memory. Read it in parts with {nameof(SampleStream)}.");
+            throw new AudioFormatException(
+                $"'{name}': longer than {TimeSpan.FromSeconds((double)samples.Length / SampleStream.SampleRate):hh\\:mm\\:ss}, " +
+                $"too long for memory. Read it in parts with {nameof(SampleStream)}.");
         Array.Resize(ref samples, 2 * samples.Length);
         return samples;
     }

@@ -36,7 +36,8 @@ internal static class AudioFormat
         if (container == AudioContainer.Wav) return OpenWav(source, container, path, options);
         if (container == AudioContainer.Flac) return new FlacReader(source, options);
         if (container == AudioContainer.Ogg && OggReader.Open(source, options) is { } ogg) return ogg;
-        if (container == AudioContainer.Mp3 && Mp3Sync.Find(source) is { } start && (start.Header.IsDecodedRight || !FfmpegReader.IsAvailable))
+        if (container == AudioContainer.Mp3 && Mp3Sync.Find(source) is { } start
+            && (start.Header.IsDecodedRight || !FfmpegReader.IsAvailable))
             return new Mp3Reader(source, start, options);
         return FfmpegReader.Open(source, container, path, options);
     }
@@ -58,7 +59,9 @@ internal static class AudioFormat
         return new WavReader(source, header, options);
     }
 
-    /// <summary>What begins like nothing known: an MPEG stream cut in the middle of a frame, or something that the program may know.</summary>
+    /// <summary>
+    /// What begins like nothing known: an MPEG stream cut in the middle of a frame, or something that the program may know.
+    /// </summary>
     static AudioReader OpenUnknown(ByteSource source, string? path, AudioReadOptions options)
     {
         var head = source.Peek(HeadLength);
@@ -83,7 +86,9 @@ internal static class AudioFormat
         while (AudioContainer.Id3Length(source.Peek(10)) is > 0 and var length)
         {
             if (source.Skip(length) < length)
-                throw new AudioFormatException($"'{source.Name}': the ID3 tag claims {length} bytes, more than the file holds. The file is truncated: copy or download it again.");
+                throw new AudioFormatException(
+                    $"'{source.Name}': the ID3 tag claims {length} bytes, more than the file holds. " +
+                    "The file is truncated: copy or download it again.");
             tagged = true;
         }
         return tagged;
@@ -106,9 +111,12 @@ internal static class AudioFormat
         if (head.IndexOfAnyExcept(Text) < 0)
         {
             var start = Encoding.ASCII.GetString(head[..Math.Min(head.Length, 24)]).ReplaceLineEndings(" ").Replace('\t', ' ');
-            return new($"'{name}': the content is text (it begins \"{start}\"); {Expected}. Check that the download did not save an error page.");
+            return new(
+                $"'{name}': the content is text (it begins \"{start}\"); {Expected}. Check that the download did not save an error page.");
         }
-        return new($"'{name}': unknown audio format (it begins {Convert.ToHexString(head[..Math.Min(head.Length, 12)])}); {Expected}. Convert it to WAV first.");
+        return new(
+            $"'{name}': unknown audio format (it begins {Convert.ToHexString(head[..Math.Min(head.Length, 12)])}); {Expected}. " +
+            "Convert it to WAV first.");
     }
 
     static readonly System.Buffers.SearchValues<byte> Text =

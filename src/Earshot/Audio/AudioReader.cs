@@ -31,7 +31,9 @@ public abstract class AudioReader : IDisposable
     /// <summary>The number of frames (one sample of each channel), when the format and the stream can tell.</summary>
     public abstract long? TotalFrames { get; }
 
-    /// <summary>Whether the recording is read at its container's times, so that silence at its start may stand for sound that begins later.</summary>
+    /// <summary>
+    /// Whether the recording is read at its container's times, so that silence at its start may stand for sound that begins later.
+    /// </summary>
     internal virtual bool KeepsContainerTimes => false;
 
     /// <summary>The recording's length, when the number of frames is known.</summary>
@@ -40,13 +42,16 @@ public abstract class AudioReader : IDisposable
     /// <summary>
     /// Reads as many whole frames as fit, or as there are now, and returns their number: 0 only at the end.
     /// </summary>
-    /// <exception cref="AudioFormatException">The recording cannot be read further, or is damaged and <see cref="AudioReadOptions.Strict"/> asks for a whole one.</exception>
+    /// <exception cref="AudioFormatException">The recording cannot be read further, or is damaged and <see cref="AudioReadOptions.Strict"/>
+    /// asks for a whole one.</exception>
     public int Read(Span<float> interleaved)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var frames = interleaved.Length / Channels;
         if (frames == 0)
-            throw new ArgumentException($"The span holds {interleaved.Length} samples; expected room for at least one frame of {Channels} channels.", nameof(interleaved));
+            throw new ArgumentException(
+                $"The span holds {interleaved.Length} samples; expected room for at least one frame of {Channels} channels.",
+                nameof(interleaved));
         var read = ReadFrames(interleaved[..(frames * Channels)]);
         if (read == 0) TellRest();
         return read;
@@ -108,7 +113,11 @@ public abstract class AudioReader : IDisposable
     {
         var rest = _warnings - (MaxWarnings - 1);
         _warnings = 0;
-        if (rest > 0) Options.OnWarning?.Invoke(new AudioWarning(AudioWarningKind.Damaged, Name, $"'{Name}': {rest} more such {(rest == 1 ? "place" : "places")}.", null));
+        if (rest > 0)
+        {
+            Options.OnWarning?.Invoke(
+                new AudioWarning(AudioWarningKind.Damaged, Name, $"'{Name}': {rest} more such {(rest == 1 ? "place" : "places")}.", null));
+        }
     }
 
     static FileStream OpenFile(string path)
@@ -116,7 +125,8 @@ public abstract class AudioReader : IDisposable
         try
         {
             // ByteSource buffers already.
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
+            return new FileStream(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

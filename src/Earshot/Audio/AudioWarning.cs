@@ -3,7 +3,9 @@ namespace Earshot.Audio;
 /// <summary>What kind of fault a recording has that was read around.</summary>
 public enum AudioWarningKind
 {
-    /// <summary>A place that could not be decoded, or that is not what was written; silence of its length stands in for what is lost.</summary>
+    /// <summary>
+    /// A place that could not be decoded, or that is not what was written; silence of its length stands in for what is lost.
+    /// </summary>
     Damaged,
 
     /// <summary>The recording ends before its header says it does.</summary>

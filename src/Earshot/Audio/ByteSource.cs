@@ -84,7 +84,9 @@ internal sealed class ByteSource : IDisposable
     /// <summary>Forgets the marked place.</summary>
     public void Unmark() => (_mark, _kept) = (null, null);
 
-    /// <summary>Reads at least <paramref name="minimum"/> bytes unless the stream ends first: a live pipe is not waited on for more.</summary>
+    /// <summary>
+    /// Reads at least <paramref name="minimum"/> bytes unless the stream ends first: a live pipe is not waited on for more.
+    /// </summary>
     public int ReadAtLeast(Span<byte> destination, int minimum)
     {
         var total = Math.Min(_end - _start, destination.Length);

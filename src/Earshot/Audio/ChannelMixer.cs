@@ -20,7 +20,9 @@ internal sealed class ChannelMixer(AudioReader reader, int? channel)
     bool _cancels;
     bool _told;
 
-    /// <summary>The mono samples of one block of whole frames, whose samples that are no finite number become 0; valid until the next call.</summary>
+    /// <summary>
+    /// The mono samples of one block of whole frames, whose samples that are no finite number become 0; valid until the next call.
+    /// </summary>
     public ReadOnlySpan<float> Mix(Span<float> interleaved)
     {
         Silence(interleaved);
@@ -52,7 +54,10 @@ internal sealed class ChannelMixer(AudioReader reader, int? channel)
         for (var i = 0; i < interleaved.Length; i++) _energies[i % _energies.Length] += interleaved[i] * interleaved[i];
         if (_told) return true;
         _told = true;
-        reader.Warn(AudioWarningKind.ChannelsCancel, $"the mean of the {channels} channels is nearly silent, since they have opposite phase; channel {Strongest()} is heard alone.", reader.TimeOf(_frames));
+        reader.Warn(
+            AudioWarningKind.ChannelsCancel,
+            $"the mean of the {channels} channels is nearly silent, since they have opposite phase; channel {Strongest()} is heard alone.",
+            reader.TimeOf(_frames));
         return true;
     }
 

@@ -13,7 +13,8 @@ internal sealed class ResamplerFilter
     const double StopEdge = 1.0625;
     const double Attenuation = 96;
 
-    // Ratios of more phases than this a period of the cutoff (odd rates such as 44,101 Hz) interpolate linearly between neighbouring ones, an error below -110 dB.
+    // Ratios of more phases than this a period of the cutoff (odd rates such as 44,101 Hz) interpolate linearly between neighbouring ones,
+    // an error below -110 dB.
     const int MaxPhases = 1024;
 
     readonly float[] _taps;
@@ -53,7 +54,10 @@ internal sealed class ResamplerFilter
         return (length + step - 1) / step * step;
     }
 
-    /// <summary>Tap k weighs the input sample k + 1 - Half away from the output's whole position, which is <paramref name="offset"/> behind the output.</summary>
+    /// <summary>
+    /// Tap k weighs the input sample k + 1 - Half away from the output's whole position, which is <paramref name="offset"/> behind the
+    /// output.
+    /// </summary>
     void Design(Span<float> taps, double offset, double cutoff, double beta)
     {
         var values = new double[2 * Half];

@@ -20,13 +20,15 @@ public sealed class SampleStream : IDisposable
     bool _inFiller;
 
     /// <param name="reader">The recording, which this stream then owns.</param>
-    /// <param name="channel">The one channel to hear, counted from 0; where null what the reader's options say, else the mean of all.</param>
+    /// <param name="channel">The one channel to hear, counted from 0; where null what the reader's options say, else the mean of
+    /// all.</param>
     public SampleStream(AudioReader reader, int? channel = null)
     {
         ArgumentNullException.ThrowIfNull(reader);
         channel ??= reader.Options.Channel;
         if (channel is { } chosen && (chosen < 0 || chosen >= reader.Channels))
-            throw new ArgumentOutOfRangeException(nameof(channel), chosen, $"'{reader.Name}' has {reader.Channels} channels, counted from 0.");
+            throw new ArgumentOutOfRangeException(
+                nameof(channel), chosen, $"'{reader.Name}' has {reader.Channels} channels, counted from 0.");
         _reader = reader;
         _inFiller = reader.KeepsContainerTimes;
         _mixer = new ChannelMixer(reader, channel);
@@ -41,8 +43,8 @@ public sealed class SampleStream : IDisposable
     public long? TotalSamples => _reader.TotalFrames is { } frames ? _resampler.OutputLength(frames) : null;
 
     /// <summary>
-    /// Of the samples given so far, how many at the start are silence that stands for time before the recording's sound begins, as in a video
-    /// whose sound track starts late.
+    /// Of the samples given so far, how many at the start are silence that stands for time before the recording's sound begins, as in a
+    /// video whose sound track starts late.
     /// </summary>
     public long FillerSamples { get; private set; }
 
@@ -58,7 +60,8 @@ public sealed class SampleStream : IDisposable
 
     /// <summary>Opens a recording from a stream, which is then owned.</summary>
     /// <inheritdoc cref="Open(string, int?)"/>
-    public static SampleStream Open(Stream stream, string name, AudioReadOptions? options = null) => Over(AudioReader.Open(stream, name, options));
+    public static SampleStream Open(Stream stream, string name, AudioReadOptions? options = null) =>
+        Over(AudioReader.Open(stream, name, options));
 
     /// <summary>Reads until the span is full or the recording ends; returns the number of samples, 0 only at the end.</summary>
     /// <exception cref="AudioFormatException">The recording is damaged from here on.</exception>

@@ -6,11 +6,11 @@ public sealed record BenchmarkOptions
     /// <summary>Rounds that are measured; settings take turns within each.</summary>
     public int Rounds { get; init; } = 5;
 
-    /// <summary>Rounds before, which load and warm everything and are not counted.</summary>
+    /// <summary>Rounds before them, which load and warm everything and are not counted.</summary>
     public int Warmups { get; init; } = 1;
 
-    /// <summary>Mel frames a window; 3,000 are 30 s.</summary>
-    public int Frames { get; init; } = 3000;
+    /// <summary>Frames of a window; null for all that the encoder takes at once, but no more than 30 s.</summary>
+    public int? Frames { get; init; }
 
     /// <summary>Tokens of the prompt that is run at once.</summary>
     public int PromptTokens { get; init; } = 4;
@@ -23,7 +23,8 @@ public sealed record BenchmarkOptions
 }
 
 /// <summary>A stage and how long it took, median over the rounds.</summary>
-/// <param name="Name">The stage: features, encoder, prompt, token, or tokens of several streams.</param>
+/// <param name="Name">The stage: features, encoder (with what finishes its output), prompt, token, tokens of several streams, or another
+/// part.</param>
 /// <param name="Milliseconds">The median.</param>
 /// <param name="Flops">Floating-point operations that it takes, 0 where they do not matter.</param>
 /// <param name="Bytes">Bytes that it must read at least, 0 where they do not matter.</param>
@@ -38,13 +39,13 @@ public sealed record BenchmarkResult
 
     public required IReadOnlyList<StageResult> Stages { get; init; }
 
-    /// <summary>Processing time over audio time for a window of 30 s with as many tokens as measured.</summary>
-    public required double RealTimeFactor { get; init; }
+    /// <summary>Processing time over audio time for a window with as many tokens as measured; null where no audio is heard.</summary>
+    public required double? RealTimeFactor { get; init; }
 
-    /// <summary>Tokens a second of one stream.</summary>
-    public required double TokensPerSecond { get; init; }
+    /// <summary>Tokens per second of one stream, or null where none are decoded.</summary>
+    public required double? TokensPerSecond { get; init; }
 
-    /// <summary>Tokens a second of all streams together, or null where only one was measured.</summary>
+    /// <summary>Tokens per second of all streams together, or null where only one was measured.</summary>
     public double? StreamsTokensPerSecond { get; init; }
 
     /// <summary>Bytes of weights in memory as they are computed with.</summary>
@@ -66,10 +67,10 @@ public sealed record BenchmarkReport
 
     public required int Threads { get; init; }
 
-    /// <summary>Measured in this process, 10⁹ floating-point operations a second by weight format; empty where not measured.</summary>
+    /// <summary>Measured in this process, 10⁹ floating-point operations per second by weight format; empty where not measured.</summary>
     public IReadOnlyDictionary<string, double> PeakGigaflops { get; init; } = new Dictionary<string, double>();
 
-    /// <summary>Measured in this process, 10⁹ bytes a second.</summary>
+    /// <summary>Measured in this process, 10⁹ bytes per second.</summary>
     public double? ReadGigabytesPerSecond { get; init; }
 
     public required IReadOnlyList<BenchmarkResult> Results { get; init; }

@@ -1,4 +1,5 @@
 using Earshot.Compute.Measuring;
+using Earshot.Compute.Runtimes;
 using Earshot.Models;
 
 namespace Earshot.Benchmarks;
@@ -8,15 +9,20 @@ public sealed record BenchmarkSubject
 {
     public required string Name { get; init; }
 
-    public required WhisperRuntime Runtime { get; init; }
+    public required SpeechModel Model { get; init; }
+
+    public required ModelRuntime Runtime { get; init; }
 
     /// <summary>What the stages take, for rooflines; null where nothing is known of the runtime's inside.</summary>
-    public WhisperCosts? Costs { get; init; }
+    public ModelCosts? Costs { get; init; }
 
-    /// <summary>Operations a second that the machine reaches at most in this setting; null where not measured.</summary>
+    /// <summary>Stages of parts that no runtime runs, such as a speaker encoder.</summary>
+    public IReadOnlyList<BenchmarkStage> Others { get; init; } = [];
+
+    /// <summary>Operations per second that the machine reaches at most in this setting; null where not measured.</summary>
     public double? PeakFlops { get; init; }
 
-    /// <summary>Bytes a second that the machine reads at most; null where not measured.</summary>
+    /// <summary>Bytes per second that the machine reads at most; null where not measured.</summary>
     public double? ReadBytesPerSecond { get; init; }
 
     /// <summary>Bytes of weights in memory, asked after the run.</summary>
@@ -27,3 +33,6 @@ public sealed record BenchmarkSubject
         ? Math.Max(cost.Flops / flops, (cost.WeightBytes + cost.KeyValueBytes) / bytes)
         : null;
 }
+
+/// <summary>A stage by its name, what does it once, and what that takes.</summary>
+public sealed record BenchmarkStage(string Name, Action Run, Cost? Cost);

@@ -1,25 +1,28 @@
 using System.Diagnostics;
 using Earshot.Compute.Measuring;
-using Earshot.Features;
-using Earshot.Models;
+using Earshot.Compute.Runtimes;
 
 namespace Earshot.Benchmarks;
 
 /// <summary>
-/// Times the stages of transcription apart: features, encoder (with the cross-attention's keys), prompt, tokens one by one,
-/// and several streams at once. Settings take turns within each round, so that a noisy machine is noisy for all.
+/// Times the stages of a model apart, those of the parts that it has: features, encoder (with what finishes its output: cross-attention's
+/// keys, a head, a projector), prompt, tokens one by one, and several streams at once. Settings take turns within each round, so that a
+/// noisy machine is noisy for all.
 /// </summary>
 public static class ModelBenchmark
 {
     const string Features = "features", Encoder = "encoder", Prompt = "prompt", Token = "token";
 
     /// <summary>Measures every subject.</summary>
-    public static IReadOnlyList<BenchmarkResult> Run(IReadOnlyList<BenchmarkSubject> subjects, BenchmarkOptions options, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+    /// <exception cref="ModelException">A model has no part that can be measured.</exception>
+    public static async Task<IReadOnlyList<BenchmarkResult>> RunAsync(
+        IReadOnlyList<BenchmarkSubject> subjects, BenchmarkOptions options, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(subjects);
         ArgumentNullException.ThrowIfNull(options);
         var samples = subjects.Select(_ => new List<Dictionary<string, double>>()).ToArray();
-        var inputs = subjects.Select(subject => new BenchmarkInput(subject.Runtime, options)).ToArray();
+        var inputs = subjects.Select(subject => new BenchmarkInput(subject, options)).ToArray();
         try
         {
             int rounds = options.Warmups + options.Rounds;
@@ -28,12 +31,13 @@ public static class ModelBenchmark
                 for (int s = 0; s < subjects.Count; s++)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    var times = Measure(subjects[s].Runtime, inputs[s], options, cancellationToken);
+                    var times = await MeasureAsync(subjects[s], inputs[s], options, cancellationToken).ConfigureAwait(false);
+                    if (times.Count == 0) throw new ModelException($"'{subjects[s].Model.Info.Name}' has no part that can be measured.");
                     if (round >= options.Warmups) samples[s].Add(times);
                     progress?.Report((round * subjects.Count + s + 1.0) / (rounds * subjects.Count));
                 }
             }
-            return [.. subjects.Select((subject, s) => Result(subject, options, samples[s], samples[0]))];
+            return [.. subjects.Select((subject, s) => Result((subject, inputs[s]), options, samples[s], samples[0]))];
         }
         finally
         {
@@ -43,99 +47,107 @@ public static class ModelBenchmark
 
     static string StreamsStage(BenchmarkOptions options) => $"token of {options.Streams} streams";
 
-    static Dictionary<string, double> Measure(WhisperRuntime runtime, BenchmarkInput input, BenchmarkOptions options, CancellationToken cancellationToken)
+    static async Task<Dictionary<string, double>> MeasureAsync(
+        BenchmarkSubject subject, BenchmarkInput input, BenchmarkOptions options, CancellationToken cancellationToken)
     {
-        var times = new Dictionary<string, double>
+        var times = new Dictionary<string, double>();
+        if (input.ComputesFeatures) times[Features] = Seconds(input.ComputeFeatures);
+        long started = Stopwatch.GetTimestamp();
+        using var audio = await input.EncodeAsync(cancellationToken).ConfigureAwait(false);
+        if (audio is not null) times[Encoder] = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        if (subject.Runtime.Decoder is not null)
         {
-            [Features] = Seconds(() => input.ComputeFeatures()),
-        };
-        EncodedAudio? audio = null;
-        times[Encoder] = Seconds(() => audio = runtime.Encode(input.Features, options.Frames, cancellationToken));
-        using (audio)
-        using (var decoder = runtime.CreateDecoder(audio!, 1, cancellationToken))
-        {
-            times[Prompt] = Seconds(() => decoder.Start(input.Prompt, [input.Prompt.Length - 1], input.Logits(0), cancellationToken));
-            times[Token] = Seconds(() => Decode(decoder, input, 0, options.Tokens, cancellationToken)) / options.Tokens;
+            using (var generation = await input.BeginAsync(audio, cancellationToken).ConfigureAwait(false))
+            {
+                started = Stopwatch.GetTimestamp();
+                await PromptAsync(generation, input, 0, cancellationToken).ConfigureAwait(false);
+                times[Prompt] = Stopwatch.GetElapsedTime(started).TotalSeconds;
+                started = Stopwatch.GetTimestamp();
+                await DecodeAsync(generation, input, 0, options.Tokens, cancellationToken).ConfigureAwait(false);
+                times[Token] = Stopwatch.GetElapsedTime(started).TotalSeconds / options.Tokens;
+            }
+            if (options.Streams > 1)
+                times[StreamsStage(options)] = await MeasureStreamsAsync(input, options, cancellationToken).ConfigureAwait(false);
         }
-        if (options.Streams > 1) times[StreamsStage(options)] = MeasureStreams(runtime, input, options, cancellationToken);
+        foreach (var other in subject.Others) times[other.Name] = Seconds(other.Run);
         return times;
     }
 
-    // Each stream on its own thread and over its own window, as concurrent requests are; the time of one step for all.
-    static double MeasureStreams(WhisperRuntime runtime, BenchmarkInput input, BenchmarkOptions options, CancellationToken cancellationToken)
+    // Each stream over its own window, as concurrent requests are; the time of one step for all.
+    static async Task<double> MeasureStreamsAsync(BenchmarkInput input, BenchmarkOptions options, CancellationToken cancellationToken)
     {
-        var decoders = new List<WhisperDecoder>();
+        var generations = new List<Generation>();
         try
         {
-            foreach (var audio in input.Windows(options.Streams, cancellationToken))
+            foreach (var audio in await input.WindowsAsync(options.Streams, cancellationToken).ConfigureAwait(false))
             {
-                decoders.Add(runtime.CreateDecoder(audio, 1, cancellationToken));
+                generations.Add(await input.BeginAsync(audio, cancellationToken).ConfigureAwait(false));
                 // Their prompts are a stage of its own, and not part of a step.
-                decoders[^1].Start(input.Prompt, [input.Prompt.Length - 1], input.Logits(decoders.Count - 1), cancellationToken);
+                await PromptAsync(generations[^1], input, generations.Count - 1, cancellationToken).ConfigureAwait(false);
             }
-            Exception? failure = null;
-            var threads = decoders.Select((decoder, stream) => new Thread(() =>
-            {
-                try
-                {
-                    Decode(decoder, input, stream, options.Tokens, cancellationToken);
-                }
-                catch (Exception exception)
-                {
-                    failure = exception; // told to the caller below; a thread may not throw
-                }
-            })).ToArray();
-            double seconds = Seconds(() =>
-            {
-                foreach (var thread in threads) thread.Start();
-                foreach (var thread in threads) thread.Join();
-            });
-            if (failure is OperationCanceledException) throw new OperationCanceledException(cancellationToken);
-            if (failure is not null) throw new ModelException($"Decoding {options.Streams} streams at once failed: {failure.Message}", failure);
-            return seconds / options.Tokens;
+            long started = Stopwatch.GetTimestamp();
+            var streams = generations.Select((generation, i) =>
+                Task.Run(() => DecodeAsync(generation, input, i, options.Tokens, cancellationToken), cancellationToken));
+            await Task.WhenAll(streams).ConfigureAwait(false);
+            return Stopwatch.GetElapsedTime(started).TotalSeconds / options.Tokens;
         }
         finally
         {
-            foreach (var decoder in decoders) decoder.Dispose();
+            foreach (var generation in generations) generation.Dispose();
         }
     }
 
-    static void Decode(WhisperDecoder decoder, BenchmarkInput input, int stream, int tokens, CancellationToken cancellationToken)
+    static ValueTask PromptAsync(Generation generation, BenchmarkInput input, int stream, CancellationToken cancellationToken) =>
+        generation.PromptAsync(input.Prompt, new[] { input.Prompt.Length - 1 }, input.Logits(stream), cancellationToken);
+
+    static async Task DecodeAsync(Generation generation, BenchmarkInput input, int stream, int tokens, CancellationToken cancellationToken)
     {
-        Span<int> token = stackalloc int[1];
+        var token = new int[1];
         for (int i = 0; i < tokens; i++)
         {
-            token[0] = 300 + (i * 37 + stream * 101) % 1000;
-            decoder.Step(token, input.Logits(stream), cancellationToken);
+            token[0] = (300 + (i * 37 + stream * 101) % 1000) % generation.VocabSize;
+            await generation.StepAsync(token, input.Logits(stream), cancellationToken).ConfigureAwait(false);
         }
     }
 
-    static BenchmarkResult Result(BenchmarkSubject subject, BenchmarkOptions options, List<Dictionary<string, double>> samples, List<Dictionary<string, double>> first)
+    static BenchmarkResult Result(
+        (BenchmarkSubject Subject, BenchmarkInput Input) run, BenchmarkOptions options, List<Dictionary<string, double>> samples,
+        List<Dictionary<string, double>> first)
     {
-        double Of(string stage) => Median(samples.Select(times => times[stage]));
-        var stages = new List<StageResult> { Stage(subject, Features, Of(Features), null) };
-        stages.Add(Stage(subject, Encoder, Of(Encoder), Sum(subject.Costs?.Encoder(options.Frames), subject.Costs?.CrossAttentionKeys())));
-        stages.Add(Stage(subject, Prompt, Of(Prompt), subject.Costs?.Step(1, 0, options.PromptTokens)));
-        stages.Add(Stage(subject, Token, Of(Token), subject.Costs?.Step(1, options.PromptTokens + options.Tokens / 2)));
-        double? streams = null;
-        if (options.Streams > 1)
-        {
-            streams = Of(StreamsStage(options));
-            stages.Add(Stage(subject, StreamsStage(options), streams.Value, subject.Costs?.Step(options.Streams, options.PromptTokens + options.Tokens / 2, windows: options.Streams)));
-        }
-        double total = Of(Features) + Of(Encoder) + Of(Prompt) + options.Tokens * Of(Token);
+        var (subject, input) = run;
+        var medians = samples[0].Keys.ToDictionary(stage => stage, stage => Median(samples.Select(times => times[stage])));
+        double? token = medians.TryGetValue(Token, out double one) ? one : null;
+        double once = new[] { Features, Encoder, Prompt }.Sum(stage => medians.GetValueOrDefault(stage)),
+            total = once + options.Tokens * (token ?? 0);
         return new BenchmarkResult
         {
             Name = subject.Name,
-            Stages = stages,
-            RealTimeFactor = total / (options.Frames / 100.0),
-            TokensPerSecond = 1 / Of(Token),
-            StreamsTokensPerSecond = options.Streams / streams,
+            Stages = [
+                .. medians.Select(stage => Stage(subject, stage.Key, stage.Value, CostOf(stage.Key, subject, input.Frames, options)))
+            ],
+            RealTimeFactor = input.Seconds > 0 ? total / input.Seconds : null,
+            TokensPerSecond = 1 / token,
+            StreamsTokensPerSecond = medians.TryGetValue(StreamsStage(options), out double streams) ? options.Streams / streams : null,
             WeightBytes = subject.WeightBytes(),
             PeakMemoryBytes = Process.GetCurrentProcess().PeakWorkingSet64,
             RatioToFirst = ReferenceEquals(samples, first)
                 ? new Dictionary<string, double>()
-                : samples[0].Keys.ToDictionary(stage => stage, stage => Median(samples.Zip(first, (own, other) => own[stage] / other[stage]))),
+                : samples[0].Keys.Where(first[0].ContainsKey)
+                    .ToDictionary(stage => stage, stage => Median(samples.Zip(first, (own, other) => own[stage] / other[stage]))),
+        };
+    }
+
+    static Cost? CostOf(string stage, BenchmarkSubject subject, int frames, BenchmarkOptions options)
+    {
+        if (subject.Others.FirstOrDefault(other => other.Name == stage) is { } known) return known.Cost;
+        if (subject.Costs is not { } costs || stage == Features) return null;
+        int past = options.PromptTokens + options.Tokens / 2;
+        return stage switch
+        {
+            Encoder => costs.Encoder(frames) + costs.Finish() + costs.Memory(),
+            Prompt => costs.Step(1, 0, options.PromptTokens),
+            Token => costs.Step(1, past),
+            _ => costs.Step(options.Streams, past, windows: options.Streams),
         };
     }
 
@@ -145,10 +157,6 @@ public static class ModelBenchmark
         cost?.Flops ?? 0,
         cost is { } bytes ? bytes.WeightBytes + bytes.KeyValueBytes : 0,
         cost is { } known ? subject.Limit(known) / seconds : null);
-
-    static Cost? Sum(Cost? left, Cost? right) => left is { } a && right is { } b
-        ? new Cost(a.Flops + b.Flops, a.WeightBytes + b.WeightBytes, a.ActivationBytes + b.ActivationBytes, a.KeyValueBytes + b.KeyValueBytes)
-        : null;
 
     static double Seconds(Action action)
     {
@@ -162,49 +170,5 @@ public static class ModelBenchmark
         var sorted = values.Order().ToArray();
         int middle = sorted.Length / 2;
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-    }
-}
-
-/// <summary>Synthetic speech-like sound and the buffers of a run.</summary>
-sealed class BenchmarkInput : IDisposable
-{
-    readonly WhisperRuntime _runtime;
-    readonly List<EncodedAudio> _windows = [];
-    readonly LogMelSpectrogram _spectrogram;
-    readonly float[] _samples;
-    readonly float[][] _logits;
-    readonly int _frames;
-
-    public BenchmarkInput(WhisperRuntime runtime, BenchmarkOptions options)
-    {
-        _runtime = runtime;
-        _frames = options.Frames;
-        _spectrogram = new LogMelSpectrogram(runtime.Config.NumMelBins);
-        var random = new Random(1);
-        _samples = new float[_frames * LogMelSpectrogram.HopLength];
-        for (int i = 0; i < _samples.Length; i++) _samples[i] = 0.1f * MathF.Sin(i * 0.05f) * (random.NextSingle() - 0.5f);
-        Features = new float[_frames * runtime.Config.NumMelBins];
-        Prompt = [.. Enumerable.Range(0, options.PromptTokens).Select(i => runtime.Config.VocabSize - 1600 + i)];
-        _logits = [.. Enumerable.Range(0, Math.Max(1, options.Streams)).Select(_ => new float[runtime.Config.VocabSize])];
-    }
-
-    public float[] Features { get; }
-
-    public int[] Prompt { get; }
-
-    public Span<float> Logits(int stream) => _logits[stream];
-
-    public void ComputeFeatures() => _spectrogram.Compute(_samples, Features, _frames);
-
-    /// <summary>Windows of full length for the streams, encoded once for all rounds.</summary>
-    public IReadOnlyList<EncodedAudio> Windows(int count, CancellationToken cancellationToken)
-    {
-        while (_windows.Count < count) _windows.Add(_runtime.Encode(Features, _frames, cancellationToken));
-        return _windows;
-    }
-
-    public void Dispose()
-    {
-        foreach (var window in _windows) window.Dispose();
     }
 }

@@ -57,7 +57,9 @@ public static class BundledModels
         $"The model '{name}' is not in {string.Join(" or ", Folders.Select(folder => $"'{folder}'"))}. " +
         (s_packages.TryGetValue(name, out var package) ? $"Add the package {package}, which puts it beside the program" : "Put it there") +
         $", or name the folder that holds it in {FolderVariable}" +
-        (name == WhisperBase ? "; or open another model by its folder, or by its name on the hub such as openai/whisper-base, which is downloaded." : "."));
+        (name == WhisperBase
+            ? "; or open another model by its folder, or by its name on the hub such as openai/whisper-base, which is downloaded."
+            : "."));
 
     /// <summary>The folders of all models in the box, the first of each name.</summary>
     public static IReadOnlyList<string> List() =>

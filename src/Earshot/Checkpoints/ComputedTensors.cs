@@ -20,6 +20,8 @@ internal sealed class ComputedTensors(ITensorStore source) : ITensorStore
 
     public StoredTensor? Find(string name) => _computed.GetValueOrDefault(name) ?? source.Find(name);
 
+    public StoredTensor? Find(string name, Shape expected) => _computed.GetValueOrDefault(name) ?? source.Find(name, expected);
+
     /// <summary>Adds a tensor of float32 by a function that computes a row of it, on any thread.</summary>
     public void Add(string name, Shape shape, ComputeRow compute) => _computed.Add(name, new ComputedTensor(name, shape, compute));
 
@@ -31,9 +33,16 @@ internal sealed class ComputedTensors(ITensorStore source) : ITensorStore
     /// <exception cref="CheckpointException">It is missing or has another shape.</exception>
     public StoredTensor Require(string name, Shape expected)
     {
-        var stored = source.Find(name) ?? throw new CheckpointException($"{Location}: tensor '{name}' is missing; expected it with shape {expected}. The checkpoint does not fit its config.json, or is incomplete.");
-        if (stored.Shape != expected) throw new CheckpointException($"{Location}: tensor '{name}' has shape {stored.Shape}, expected {expected}. The checkpoint does not fit its config.json.");
-        if (stored.Type is not (DType.F32 or DType.F16 or DType.BF16 or DType.F64)) throw new CheckpointException($"{Location}: tensor '{name}' holds {stored.Type}; expected a floating-point type.");
+        var stored = source.Find(name, expected) ?? throw new CheckpointException(
+            $"{Location}: tensor '{name}' is missing; expected it with shape {expected}. " +
+            "The checkpoint does not fit its config.json, or is incomplete.");
+        if (stored.Shape != expected)
+        {
+            throw new CheckpointException(
+                $"{Location}: tensor '{name}' has shape {stored.Shape}, expected {expected}. The checkpoint does not fit its config.json.");
+        }
+        if (stored.Type is not (DType.F32 or DType.F16 or DType.BF16 or DType.F64))
+            throw new CheckpointException($"{Location}: tensor '{name}' holds {stored.Type}; expected a floating-point type.");
         return stored;
     }
 
@@ -45,7 +54,8 @@ internal sealed class ComputedTensors(ITensorStore source) : ITensorStore
             var values = new float[rowElements];
             while (!destination.IsEmpty)
             {
-                int row = (int)(offset / rowBytes), skip = (int)(offset - (long)row * rowBytes), count = Math.Min(destination.Length, rowBytes - skip);
+                int row = (int)(offset / rowBytes), skip = (int)(offset - (long)row * rowBytes),
+                    count = Math.Min(destination.Length, rowBytes - skip);
                 compute(row, values);
                 MemoryMarshal.AsBytes<float>(values).Slice(skip, count).CopyTo(destination);
                 destination = destination[count..];

@@ -23,16 +23,20 @@ static class ForeignWeights
             .Select(file => (File: file, What: Describe(file)))
             .OrderBy(file => file.What == Pickle ? 1 : 0)
             .FirstOrDefault();
-        return found.File is null ? null : new CheckpointException($"'{folder}' holds its weights as '{Path.GetFileName(found.File)}' only: {found.What}");
+        return found.File is null
+            ? null
+            : new CheckpointException($"'{folder}' holds its weights as '{Path.GetFileName(found.File)}' only: {found.What}");
     }
 
     /// <summary>What to tell where a file is given in place of a model's folder.</summary>
-    public static CheckpointException OfFile(string path) => new($"'{path}' is a file, expected a model's folder; the file is {Describe(path)}");
+    public static CheckpointException OfFile(string path) =>
+        new($"'{path}' is a file, expected a model's folder; the file is {Describe(path)}");
 
     /// <summary>What the files of a model on the hub are, as a part of a sentence; empty where their names do not tell.</summary>
     public static string Among(IReadOnlyList<string> files)
     {
-        if (files.Any(file => file.StartsWith("ggml-", StringComparison.Ordinal) && file.EndsWith(".bin", StringComparison.Ordinal))) return ", only files for whisper.cpp (ggml)";
+        if (files.Any(file => file.StartsWith("ggml-", StringComparison.Ordinal) && file.EndsWith(".bin", StringComparison.Ordinal)))
+            return ", only files for whisper.cpp (ggml)";
         if (files.Contains("model.bin")) return ", only weights for CTranslate2 (faster-whisper)";
         if (files.Any(file => file.EndsWith(".gguf", StringComparison.Ordinal))) return ", only GGUF files";
         return files.Contains("pytorch_model.bin") ? ", only Python pickles, which can run any code and are never opened here" : "";
@@ -44,16 +48,20 @@ static class ForeignWeights
         if (head.StartsWith("lmgg"u8)) return $"a model for whisper.cpp (ggml). {Instead(WhisperCppName(head))}";
         if (head.StartsWith("GGUF"u8)) return $"a GGUF file, for llama.cpp and its like. {Instead(null)}";
         if (CTranslate2Name(head) is { } name) return $"a model for CTranslate2 (faster-whisper; its kind is {name}). {Instead(null)}";
-        if (head.StartsWith("version https://git-lfs"u8)) return "a pointer of Git LFS in place of the weights. Fetch them: `git lfs pull` in that folder.";
+        if (head.StartsWith("version https://git-lfs"u8))
+            return "a pointer of Git LFS in place of the weights. Fetch them: `git lfs pull` in that folder.";
         if (head.StartsWith("<"u8)) return "a web page in place of the weights. Download it again, and look at the address.";
-        if (head.Length > 8 && head[8] == '{' && BinaryPrimitives.ReadUInt64LittleEndian(head) < 100_000_000) return "safetensors weights. Give the folder that holds them, with config.json and the tokenizer beside.";
+        if (head.Length > 8 && head[8] == '{' && BinaryPrimitives.ReadUInt64LittleEndian(head) < 100_000_000)
+            return "safetensors weights. Give the folder that holds them, with config.json and the tokenizer beside.";
         if (head.StartsWith("PK"u8) || head is [0x80, >= 2 and <= 5, ..]) return Pickle;
-        if (Path.GetExtension(path).Equals(".onnx", StringComparison.OrdinalIgnoreCase)) return "an ONNX graph. Give the folder of an exported model (earshot export).";
+        if (Path.GetExtension(path).Equals(".onnx", StringComparison.OrdinalIgnoreCase))
+            return "an ONNX graph. Give the folder of an exported model (earshot export).";
         return $"in no format that is known here. {Instead(null)}";
     }
 
     static string Instead(string? name) =>
-        $"Earshot opens models in Hugging Face format (config.json, model.safetensors, tokenizer): take the checkpoint that it was made from, such as {name ?? "openai/whisper-small"}, or the model in the box, {ModelNames.Base}.";
+        "Earshot opens models in Hugging Face format (config.json, model.safetensors, tokenizer): " +
+        $"take the checkpoint that it was made from, such as {name ?? "openai/whisper-small"}, or the model in the box, {ModelNames.Base}.";
 
     static ReadOnlySpan<byte> Head(string path)
     {
@@ -74,7 +82,8 @@ static class ForeignWeights
     {
         if (head.Length < 48) return null;
         int vocabulary = BinaryPrimitives.ReadInt32LittleEndian(head[4..]);
-        int encoderLayers = BinaryPrimitives.ReadInt32LittleEndian(head[20..]), decoderLayers = BinaryPrimitives.ReadInt32LittleEndian(head[36..]);
+        int encoderLayers = BinaryPrimitives.ReadInt32LittleEndian(head[20..]),
+            decoderLayers = BinaryPrimitives.ReadInt32LittleEndian(head[36..]);
         var size = (encoderLayers, decoderLayers, vocabulary) switch
         {
             (4, _, _) => "tiny",

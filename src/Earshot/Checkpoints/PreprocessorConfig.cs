@@ -1,50 +1,66 @@
+using System.Globalization;
+using Earshot.Features;
+
 namespace Earshot.Checkpoints;
 
-/// <summary>How audio becomes features: <c>preprocessor_config.json</c>, with Whisper's own values where it is silent.</summary>
+/// <summary>
+/// How audio becomes log-mel features: <c>preprocessor_config.json</c> of a <c>WhisperFeatureExtractor</c>. What the features here cannot
+/// be is refused by its key, so that nothing in the file is silently not obeyed.
+/// </summary>
 public sealed record PreprocessorConfig
 {
     /// <summary>The file that holds this configuration.</summary>
     public const string FileName = "preprocessor_config.json";
 
+    const int SampleRate = 16_000;
+
     /// <summary>Mel channels.</summary>
-    public int FeatureSize { get; init; } = 80;
-
-    /// <summary>Samples a second.</summary>
-    public int SamplingRate { get; init; } = 16000;
-
-    /// <summary>Samples from one frame to the next.</summary>
-    public int HopLength { get; init; } = 160;
-
-    /// <summary>Samples of one frame's Fourier transform.</summary>
-    public int NFft { get; init; } = 400;
-
-    /// <summary>Seconds of one window.</summary>
-    public int ChunkLength { get; init; } = 30;
-
-    /// <summary>Samples of one window: 480000 in 30 s at 16 kHz.</summary>
-    public int SamplesPerChunk => SamplingRate * ChunkLength;
+    public required int FeatureSize { get; init; }
 
     /// <summary>Frames of one window: 3000 of 10 ms.</summary>
-    public int FramesPerChunk => SamplesPerChunk / HopLength;
+    public required int FramesPerChunk { get; init; }
 
-    /// <summary>Reads <c>preprocessor_config.json</c> of a model folder; where it is absent, Whisper's values with the model's number of mel channels.</summary>
-    /// <exception cref="CheckpointException">A value cannot be, or contradicts <paramref name="config"/>.</exception>
-    public static PreprocessorConfig Load(string folder, WhisperConfig config)
+    /// <summary>Samples of one window: 480000 in 30 s at 16 kHz.</summary>
+    public int SamplesPerChunk => FramesPerChunk * LogMelSpectrogram.HopLength;
+
+    /// <summary>What computes them.</summary>
+    public FeatureSettings Features => new LogMelSettings(FeatureSize);
+
+    /// <summary>
+    /// Reads <c>preprocessor_config.json</c> of a model folder; where it is absent, the features are what the encoder takes.
+    /// </summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="melBins">Mel channels that the encoder takes.</param>
+    /// <param name="frames">Frames of a window that the encoder takes.</param>
+    /// <exception cref="CheckpointException">A setting cannot be, contradicts the encoder, or is not implemented.</exception>
+    public static PreprocessorConfig Load(ModelFolder folder, int melBins, int frames)
     {
-        ArgumentException.ThrowIfNullOrEmpty(folder);
-        ArgumentNullException.ThrowIfNull(config);
-        using var settings = SettingsFile.OpenIfPresent(Path.Combine(folder, FileName));
-        if (settings is null) return new PreprocessorConfig { FeatureSize = config.NumMelBins };
-        var preprocessor = new PreprocessorConfig
-        {
-            FeatureSize = settings.OptionalInteger("feature_size", 1, 1024) ?? config.NumMelBins,
-            SamplingRate = settings.OptionalInteger("sampling_rate", 1000, 384_000) ?? 16000,
-            HopLength = settings.OptionalInteger("hop_length", 1, 1 << 16) ?? 160,
-            NFft = settings.OptionalInteger("n_fft", 2, 1 << 16) ?? 400,
-            ChunkLength = settings.OptionalInteger("chunk_length", 1, 3600) ?? 30,
-        };
-        if (preprocessor.FeatureSize != config.NumMelBins)
-            throw settings.Wrong("feature_size", $"{config.NumMelBins}, as 'num_mel_bins' in {WhisperConfig.FileName} says", $"{preprocessor.FeatureSize}");
-        return preprocessor;
+        ArgumentNullException.ThrowIfNull(folder);
+        using var settings = folder.OpenIfPresent(FileName);
+        if (settings is not null) Check(settings, melBins, frames);
+        return new PreprocessorConfig { FeatureSize = melBins, FramesPerChunk = frames };
+    }
+
+    static void Check(SettingsFile settings, int melBins, int frames)
+    {
+        settings.OnlyIfPresent("feature_extractor_type", "\"WhisperFeatureExtractor\"");
+        settings.OnlyIfPresent("sampling_rate", $"{SampleRate}");
+        settings.OnlyIfPresent("hop_length", $"{LogMelSpectrogram.HopLength}");
+        settings.OnlyIfPresent("n_fft", $"{LogMelSpectrogram.FftSize}");
+        settings.OnlyIfPresent("do_normalize", "false");
+        settings.OnlyIfPresent("dither", "0");
+        settings.OnlyIfPresent("padding_side", "\"right\"");
+        settings.OnlyIfPresent("padding_value", "0");
+        Fits(settings, "feature_size", melBins, $"{melBins}, as 'num_mel_bins' in {ModelFolder.ConfigName} says");
+        var length = $"as 'max_source_positions' in {ModelFolder.ConfigName} says: {frames} frames";
+        Fits(settings, "nb_max_frames", frames, $"{frames}, {length}");
+        Fits(settings, "n_samples", frames * LogMelSpectrogram.HopLength, $"{frames * LogMelSpectrogram.HopLength}, {length}");
+        double seconds = (double)frames * LogMelSpectrogram.HopLength / SampleRate;
+        Fits(settings, "chunk_length", seconds, string.Create(CultureInfo.InvariantCulture, $"{seconds:0.##}, {length}"));
+    }
+
+    static void Fits(SettingsFile settings, string key, double value, string expected)
+    {
+        if (settings.OptionalInteger(key, 1, int.MaxValue) is { } got && got != value) throw settings.Wrong(key, expected, $"{got}");
     }
 }

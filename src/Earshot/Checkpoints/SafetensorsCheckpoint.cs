@@ -22,12 +22,15 @@ public sealed class SafetensorsCheckpoint : ITensorStore, IDisposable
 
     public IReadOnlyCollection<string> Names => _store.Names;
 
-    /// <summary>Opens <c>model.safetensors</c> of a folder or, where that is absent, the files of <c>model.safetensors.index.json</c>.</summary>
+    /// <summary>
+    /// Opens <c>model.safetensors</c> of a folder or, where that is absent, the files of <c>model.safetensors.index.json</c>.
+    /// </summary>
     /// <exception cref="CheckpointException">The folder has no safetensors weights, or they are damaged.</exception>
     public static SafetensorsCheckpoint Open(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        if (!Directory.Exists(folder)) throw new CheckpointException($"There is no folder '{folder}', which should hold a model. Check the path.");
+        if (!Directory.Exists(folder))
+            throw new CheckpointException($"There is no folder '{folder}', which should hold a model. Check the path.");
         var file = Path.Combine(folder, FileName);
         if (File.Exists(file)) return new(SafetensorsFile.Open(file));
         var index = Path.Combine(folder, IndexName);
@@ -40,5 +43,6 @@ public sealed class SafetensorsCheckpoint : ITensorStore, IDisposable
     public void Dispose() => ((IDisposable)_store).Dispose();
 
     static CheckpointException NoWeights(string folder) => ForeignWeights.InFolder(folder) ?? new CheckpointException(
-        $"'{folder}' holds neither '{FileName}' nor '{IndexName}'. Point to a model's folder in Hugging Face format, with its weights as safetensors.");
+        $"'{folder}' holds neither '{FileName}' nor '{IndexName}'. " +
+        "Point to a model's folder in Hugging Face format, with its weights as safetensors.");
 }

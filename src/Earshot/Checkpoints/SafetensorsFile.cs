@@ -54,9 +54,12 @@ public sealed class SafetensorsFile : ITensorStore, IDisposable
             if (length < PrefixLength)
             {
                 stream.Dispose();
-                throw new CheckpointException($"Cannot read '{path}' as safetensors: it is {length} bytes long, and the format begins with {PrefixLength} bytes of header length. Download or convert it again.");
+                throw new CheckpointException(
+                    $"Cannot read '{path}' as safetensors: it is {length} bytes long, " +
+                    $"and the format begins with {PrefixLength} bytes of header length. Download or convert it again.");
             }
-            map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            map = MemoryMappedFile.CreateFromFile(
+                stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
             view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
             return new SafetensorsFile(path, map, view, length);
         }
@@ -65,7 +68,8 @@ public sealed class SafetensorsFile : ITensorStore, IDisposable
             view?.Dispose();
             map?.Dispose();
             if (e is FileNotFoundException or DirectoryNotFoundException)
-                throw new CheckpointException($"There is no file '{path}', which should hold the model's weights. Check the path, or download the model again.", e);
+                throw new CheckpointException(
+                    $"There is no file '{path}', which should hold the model's weights. Check the path, or download the model again.", e);
             if (e is IOException or UnauthorizedAccessException)
                 throw new CheckpointException($"Cannot open the weights '{path}': {e.Message}", e);
             throw;
@@ -97,9 +101,11 @@ public sealed class SafetensorsFile : ITensorStore, IDisposable
         return (long)length;
     }
 
-    sealed class MappedTensor(SafetensorsFile owner, SafetensorsEntry entry) : StoredTensor(entry.Name, entry.Type, entry.Shape), IMappedTensor
+    sealed class MappedTensor(SafetensorsFile owner, SafetensorsEntry entry)
+        : StoredTensor(entry.Name, entry.Type, entry.Shape), IMappedTensor
     {
-        public (System.Runtime.InteropServices.SafeBuffer Memory, long Offset) Mapped => (owner._view.SafeMemoryMappedViewHandle, FileOffset);
+        public (System.Runtime.InteropServices.SafeBuffer Memory, long Offset) Mapped =>
+            (owner._view.SafeMemoryMappedViewHandle, FileOffset);
 
         public IReadOnlyDictionary<string, string> Metadata => owner.Metadata;
 

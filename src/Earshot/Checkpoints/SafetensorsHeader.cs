@@ -77,7 +77,8 @@ sealed class SafetensorsHeader
         {
             var key = reader.GetString()!;
             reader.Read();
-            if (reader.TokenType != JsonTokenType.String) throw Damaged($"'{MetadataKey}' has the key '{key}' whose value is not a string", null);
+            if (reader.TokenType != JsonTokenType.String)
+                throw Damaged($"'{MetadataKey}' has the key '{key}' whose value is not a string", null);
             if (!Metadata.TryAdd(key, reader.GetString()!)) throw Damaged($"'{MetadataKey}' has the key '{key}' twice", null);
         }
     }
@@ -151,7 +152,9 @@ sealed class SafetensorsHeader
             bytes *= dimensions[i];
         }
         if (bytes != end - begin)
-            throw Damaged($"tensor '{name}' of type {SafetensorsTypes.Name(type)} and shape [{string.Join(", ", dimensions)}] takes {bytes} bytes, but its offsets give it {end - begin}", null);
+            throw Damaged(
+                $"tensor '{name}' of type {SafetensorsTypes.Name(type)} and shape [{string.Join(", ", dimensions)}] takes {bytes} bytes, " +
+                $"but its offsets give it {end - begin}", null);
         return new SafetensorsEntry(name, type, new Shape(sizes), begin, end);
     }
 
@@ -168,9 +171,11 @@ sealed class SafetensorsHeader
             }
             position = entry.End;
         }
-        if (position != _dataLength) throw Damaged($"its tensors end at byte {position} of the data, which is {_dataLength} bytes long", null);
+        if (position != _dataLength)
+            throw Damaged($"its tensors end at byte {position} of the data, which is {_dataLength} bytes long", null);
     }
 
-    CheckpointException Damaged(string what, Exception? inner, string advice = "The file is damaged or incomplete: download or convert it again.") =>
+    CheckpointException Damaged(
+        string what, Exception? inner, string advice = "The file is damaged or incomplete: download or convert it again.") =>
         new($"Cannot read '{_path}' as safetensors: {what}. {advice}", inner);
 }

@@ -7,7 +7,9 @@ namespace Earshot.Checkpoints;
 /// <summary>A tensor to be written: its description, and a callback that writes exactly its bytes (little-endian, row-major).</summary>
 public sealed record TensorToWrite(string Name, DType Type, Shape Shape, Action<Stream> WriteBytes)
 {
-    /// <summary>The file offset is a multiple of this, so that the mapped bytes can be used as they are; the length must be one too.</summary>
+    /// <summary>
+    /// The file offset is a multiple of this, so that the mapped bytes can be used as they are; the length must be one too.
+    /// </summary>
     public int FileAlignment { get; init; } = 1;
 
     public long ByteLength => checked(Shape.Count * Type.Size());
@@ -20,7 +22,8 @@ public static class SafetensorsWriter
     const int Alignment = 8;
 
     /// <summary>Writes a file beside its final place and renames it when it is complete.</summary>
-    /// <exception cref="CheckpointException">Two tensors have one name, a callback writes another number of bytes than its shape says, or the file cannot be written.</exception>
+    /// <exception cref="CheckpointException">Two tensors have one name, a callback writes another number of bytes than its shape says, or
+    /// the file cannot be written.</exception>
     public static void Write(
         string path,
         IEnumerable<TensorToWrite> tensors,
@@ -30,7 +33,8 @@ public static class SafetensorsWriter
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(tensors);
         // Without holes, tensors are aligned to their element only when wide elements come first, after those that want more.
-        var ordered = tensors.OrderByDescending(t => t.FileAlignment).ThenByDescending(t => t.Type.Size()).ThenBy(t => t.Name, StringComparer.Ordinal).ToList();
+        var ordered = tensors.OrderByDescending(t => t.FileAlignment).ThenByDescending(t => t.Type.Size())
+            .ThenBy(t => t.Name, StringComparer.Ordinal).ToList();
         var temporary = $"{path}.{Guid.NewGuid():N}.partial";
         try
         {
@@ -68,8 +72,14 @@ public static class SafetensorsWriter
             var names = new HashSet<string>(StringComparer.Ordinal);
             foreach (var tensor in tensors)
             {
-                if (tensor.ByteLength % tensor.FileAlignment != 0) throw new CheckpointException($"Cannot write '{path}': tensor '{tensor.Name}' of {tensor.ByteLength} bytes is to be aligned to {tensor.FileAlignment}; the format has no holes.");
-                if (!names.Add(tensor.Name)) throw new CheckpointException($"Cannot write '{path}': tensor '{tensor.Name}' is given twice.");
+                if (tensor.ByteLength % tensor.FileAlignment != 0)
+                {
+                    throw new CheckpointException(
+                        $"Cannot write '{path}': tensor '{tensor.Name}' of {tensor.ByteLength} bytes is to be aligned to " +
+                        $"{tensor.FileAlignment}; the format has no holes.");
+                }
+                if (!names.Add(tensor.Name))
+                    throw new CheckpointException($"Cannot write '{path}': tensor '{tensor.Name}' is given twice.");
                 WriteEntry(json, tensor, offset);
                 offset = checked(offset + tensor.ByteLength);
             }
@@ -109,6 +119,8 @@ public static class SafetensorsWriter
         tensor.WriteBytes(stream);
         long written = stream.Position - start;
         if (written != tensor.ByteLength)
-            throw new CheckpointException($"Cannot write '{path}': tensor '{tensor.Name}' of type {SafetensorsTypes.Name(tensor.Type)} and shape {tensor.Shape} takes {tensor.ByteLength} bytes; its callback wrote {written}.");
+            throw new CheckpointException(
+                $"Cannot write '{path}': tensor '{tensor.Name}' of type {SafetensorsTypes.Name(tensor.Type)} and shape {tensor.Shape} " +
+                $"takes {tensor.ByteLength} bytes; its callback wrote {written}.");
     }
 }

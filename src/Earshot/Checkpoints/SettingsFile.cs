@@ -4,7 +4,10 @@ using System.Text.Unicode;
 
 namespace Earshot.Checkpoints;
 
-/// <summary>A JSON file of settings whose values are checked as they are read; every error names the file, the key, what was expected and what was there.</summary>
+/// <summary>
+/// A JSON file of settings whose values are checked as they are read; every error names the file, the key, what was expected and what was
+/// there.
+/// </summary>
 sealed class SettingsFile : IDisposable
 {
     const long MaxLength = 100_000_000;
@@ -28,7 +31,9 @@ sealed class SettingsFile : IDisposable
 
     /// <summary>Reads a file that must be there; <paramref name="purpose"/> finishes the sentence "the file …".</summary>
     public static SettingsFile Open(string path, string purpose) =>
-        OpenIfPresent(path) ?? throw new CheckpointException($"There is no '{path}', the file that {purpose}. Point to a complete model folder in Hugging Face format, or download the model again.");
+        OpenIfPresent(path) ?? throw new CheckpointException(
+            $"There is no '{path}', the file that {purpose}. Point to a complete model folder in Hugging Face format, " +
+            "or download the model again.");
 
     /// <summary>Reads a file, or gives null where there is none.</summary>
     public static SettingsFile? OpenIfPresent(string path)
@@ -38,7 +43,8 @@ sealed class SettingsFile : IDisposable
         {
             if (!File.Exists(path)) return null;
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-            if (stream.Length > MaxLength) throw new CheckpointException($"'{path}' is {stream.Length} bytes long; expected a JSON file of at most {MaxLength}.");
+            if (stream.Length > MaxLength)
+                throw new CheckpointException($"'{path}' is {stream.Length} bytes long; expected a JSON file of at most {MaxLength}.");
             bytes = new byte[stream.Length];
             stream.ReadExactly(bytes);
         }
@@ -74,7 +80,8 @@ sealed class SettingsFile : IDisposable
     {
         if (element.ValueKind == JsonValueKind.Array)
         {
-            foreach (var item in element.EnumerateArray()) if (item.ValueKind is JsonValueKind.Array or JsonValueKind.Object) RequireUniqueNames(item);
+            foreach (var item in element.EnumerateArray())
+                if (item.ValueKind is JsonValueKind.Array or JsonValueKind.Object) RequireUniqueNames(item);
         }
         if (element.ValueKind != JsonValueKind.Object) return;
         var names = new HashSet<string>(StringComparer.Ordinal);
@@ -104,7 +111,9 @@ sealed class SettingsFile : IDisposable
     {
         if (!Has(key)) return absent;
         var value = Root.GetProperty(key);
-        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Wrong(key, "true or false", value.GetRawText());
+        return value.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? value.GetBoolean()
+            : throw Wrong(key, "true or false", value.GetRawText());
     }
 
     public string? OptionalText(string key)
@@ -136,18 +145,28 @@ sealed class SettingsFile : IDisposable
     public void Only(string key, string value)
     {
         var text = Has(key) ? Root.GetProperty(key).GetRawText() : "nothing";
-        bool same = double.TryParse(value, CultureInfo.InvariantCulture, out double expected) && Has(key) && Root.GetProperty(key) is { ValueKind: JsonValueKind.Number } number
+        bool same = double.TryParse(value, CultureInfo.InvariantCulture, out double expected) && Has(key)
+            && Root.GetProperty(key) is { ValueKind: JsonValueKind.Number } number
             ? number.TryGetDouble(out double got) && got == expected
             : text == value;
         if (!same) throw Wrong(key, $"{value}, the only value that is implemented", text);
     }
 
+    /// <summary>The same of a key that may be absent.</summary>
+    public void OnlyIfPresent(string key, string value)
+    {
+        if (Has(key)) Only(key, value);
+    }
+
     /// <summary>The settings below a key, which speak of themselves with the key before their own.</summary>
-    public SettingsFile Section(string key) => AsSection(Has(key) ? Root.GetProperty(key) : throw Wrong(key, "an object of settings", "nothing"), key);
+    public SettingsFile Section(string key) =>
+        AsSection(Has(key) ? Root.GetProperty(key) : throw Wrong(key, "an object of settings", "nothing"), key);
 
     /// <summary>The settings of an object value; they end with the file that they are in.</summary>
     public SettingsFile AsSection(JsonElement value, string key) =>
-        value.ValueKind == JsonValueKind.Object ? new SettingsFile(Path, _document, value, $"{_prefix}{key}.") : throw Wrong(key, "an object of settings", value.GetRawText());
+        value.ValueKind == JsonValueKind.Object
+            ? new SettingsFile(Path, _document, value, $"{_prefix}{key}.")
+            : throw Wrong(key, "an object of settings", value.GetRawText());
 
     /// <summary>The items of an array value.</summary>
     public IEnumerable<JsonElement> Array(JsonElement value, string key) =>
@@ -166,7 +185,9 @@ sealed class SettingsFile : IDisposable
     }
 
     public CheckpointException Wrong(string key, string expected, string got) =>
-        new($"'{Path}': '{_prefix}{key}' should be {expected}; got {(got.Length > 100 ? got[..100] + "…" : got)}. Correct the file or download it again.");
+        new(
+            $"'{Path}': '{_prefix}{key}' should be {expected}; got {(got.Length > 100 ? got[..100] + "…" : got)}. " +
+            "Correct the file or download it again.");
 
     public void Dispose() => _document.Dispose();
 

@@ -20,7 +20,8 @@ public sealed class ShardedSafetensors : ITensorStore, IDisposable
     public IReadOnlyCollection<string> Names => _fileOfTensor.Keys;
 
     /// <summary>Opens an index and all files that it names, which must lie beside it.</summary>
-    /// <exception cref="CheckpointException">The index or a shard is missing or damaged, or a tensor is not in the shard that should hold it.</exception>
+    /// <exception cref="CheckpointException">The index or a shard is missing or damaged, or a tensor is not in the shard that should hold
+    /// it.</exception>
     public static ShardedSafetensors Open(string indexPath)
     {
         ArgumentException.ThrowIfNullOrEmpty(indexPath);
@@ -48,14 +49,17 @@ public sealed class ShardedSafetensors : ITensorStore, IDisposable
     {
         using var settings = SettingsFile.Open(Location, "says which file holds which tensor");
         if (!settings.Root.TryGetProperty("weight_map", out var map) || map.ValueKind != JsonValueKind.Object)
-            throw new CheckpointException($"'{Location}' has no 'weight_map' object, which says which file holds which tensor. Download the index again.");
+            throw new CheckpointException(
+                $"'{Location}' has no 'weight_map' object, which says which file holds which tensor. Download the index again.");
         var folder = Path.GetDirectoryName(Path.GetFullPath(Location))!;
         foreach (var property in map.EnumerateObject())
         {
             var fileName = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()! : "";
             var shard = OpenShard(folder, fileName, property.Name);
             if (shard.Find(property.Name) is null)
-                throw new CheckpointException($"'{Location}' places tensor '{property.Name}' in '{fileName}', which does not have it. The files belong to different versions: download all of them again.");
+                throw new CheckpointException(
+                    $"'{Location}' places tensor '{property.Name}' in '{fileName}', which does not have it. " +
+                    "The files belong to different versions: download all of them again.");
             _fileOfTensor.Add(property.Name, shard);
         }
     }
@@ -64,7 +68,9 @@ public sealed class ShardedSafetensors : ITensorStore, IDisposable
     {
         if (_shards.TryGetValue(fileName, out var shard)) return shard;
         if (!IsPlainName(fileName))
-            throw new CheckpointException($"'{Location}' places tensor '{tensor}' in '{fileName}'; expected the plain name of a .safetensors file in the same folder. Do not trust this checkpoint.");
+            throw new CheckpointException(
+                $"'{Location}' places tensor '{tensor}' in '{fileName}'; expected the plain name of a .safetensors file in the same " +
+                "folder. Do not trust this checkpoint.");
         shard = SafetensorsFile.Open(Path.Combine(folder, fileName));
         _shards.Add(fileName, shard);
         return shard;

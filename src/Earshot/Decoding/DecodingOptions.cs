@@ -15,13 +15,13 @@ public sealed record DecodingOptions
     public float Temperature { get; init; }
 
     /// <summary>Beams at temperature 0; 1 is greedy.</summary>
-    public int BeamSize { get; init; } = 1;
+    public int BeamSize { get; init; } = 5;
 
     /// <summary>Beam search ends with BeamSize × Patience finished hypotheses (arXiv:2204.05424).</summary>
     public float Patience { get; init; } = 1;
 
     /// <summary>Independent samples at temperatures above 0.</summary>
-    public int BestOf { get; init; } = 1;
+    public int BestOf { get; init; } = 5;
 
     /// <summary>Alpha of the Google NMT length penalty, 0 to 1; null divides by the length.</summary>
     public float? LengthPenalty { get; init; }
@@ -44,10 +44,16 @@ public sealed record DecodingOptions
     /// <summary>Whether the first token may be neither a space nor the end.</summary>
     public bool SuppressBlank { get; init; } = true;
 
-    public bool WithoutTimestamps { get; init; }
+    /// <summary>
+    /// Whether to decode text alone; a window is then one segment. Null: with timestamps, but for windows of a batch, to which nobody
+    /// returns.
+    /// </summary>
+    public bool? WithoutTimestamps { get; init; }
 
-    /// <summary>The latest first timestamp; null for no limit.</summary>
-    public TimeSpan? MaxInitialTimestamp { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>
+    /// The latest first timestamp; <see cref="Timeout.InfiniteTimeSpan"/> for no limit, null for the model's own (1 s, as published).
+    /// </summary>
+    public TimeSpan? MaxInitialTimestamp { get; init; }
 
     /// <summary>Above 1, tokens already written are less likely; timestamps are exempt, since they may rightly repeat.</summary>
     public float RepetitionPenalty { get; init; } = 1;
@@ -67,10 +73,14 @@ public sealed record DecodingOptions
         Check(float.IsFinite(Temperature) && Temperature >= 0, nameof(Temperature), "a number of at least 0", Temperature);
         Check(BeamSize is >= 1 and <= 64, nameof(BeamSize), "1 to 64", BeamSize);
         Check(BestOf is >= 1 and <= 64, nameof(BestOf), "1 to 64", BestOf);
-        Check(Patience > 0 && MathF.Round(BeamSize * Patience) is >= 1 and <= 1024, nameof(Patience), "a number above 0 that leaves 1 to 1024 hypotheses", Patience);
+        Check(
+            Patience > 0 && MathF.Round(BeamSize * Patience) is >= 1 and <= 1024, nameof(Patience),
+            "a number above 0 that leaves 1 to 1024 hypotheses", Patience);
         Check(LengthPenalty is null or (>= 0 and <= 1), nameof(LengthPenalty), "0 to 1", LengthPenalty);
         Check(MaxNewTokens is null or >= 1, nameof(MaxNewTokens), "at least 1", MaxNewTokens);
-        Check(MaxInitialTimestamp is null || MaxInitialTimestamp >= TimeSpan.Zero, nameof(MaxInitialTimestamp), "at least 0", MaxInitialTimestamp);
+        Check(
+            MaxInitialTimestamp is null || MaxInitialTimestamp >= TimeSpan.Zero || MaxInitialTimestamp == Timeout.InfiniteTimeSpan,
+            nameof(MaxInitialTimestamp), "at least 0, or infinite", MaxInitialTimestamp);
         Check(RepetitionPenalty > 0 && float.IsFinite(RepetitionPenalty), nameof(RepetitionPenalty), "a number above 0", RepetitionPenalty);
         Check(NoRepeatNgramSize >= 0, nameof(NoRepeatNgramSize), "at least 0", NoRepeatNgramSize);
     }

@@ -55,5 +55,7 @@ sealed class HypothesisRows(int rows, int capacity)
         _sums[row] + endLogprob);
 }
 
-/// <summary>A candidate transcript: its tokens without the end, and the sum of all log-probabilities, the end's included where it was reached.</summary>
+/// <summary>
+/// A candidate transcript: its tokens without the end, and the sum of all log-probabilities, the end's included where it was reached.
+/// </summary>
 sealed record Hypothesis(int[] Tokens, float[] Logprobs, double SumLogprob);

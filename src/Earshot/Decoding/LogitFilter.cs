@@ -1,6 +1,3 @@
-using Earshot.Checkpoints;
-using Earshot.Tokenizers;
-
 namespace Earshot.Decoding;
 
 /// <summary>Forbids or discourages tokens before one is chosen.</summary>
@@ -10,30 +7,6 @@ public abstract class LogitFilter
     /// <param name="logits">One value a token of the vocabulary.</param>
     /// <param name="sampled">The tokens decoded so far, without the prompt.</param>
     public abstract void Apply(Span<float> logits, ReadOnlySpan<int> sampled);
-
-    /// <summary>The filters that the options ask for, in the order in which they apply.</summary>
-    internal static LogitFilter[] For(DecodingOptions options, WhisperTokenizer tokenizer, GenerationConfig generation)
-    {
-        var filters = new List<LogitFilter>();
-        if (options.RepetitionPenalty != 1) filters.Add(new RepetitionPenalty(options.RepetitionPenalty, tokenizer.EndOfText));
-        if (options.NoRepeatNgramSize > 0) filters.Add(new NoRepeatNgram(options.NoRepeatNgramSize, tokenizer.EndOfText));
-        if (options.SuppressBlank) filters.Add(new SuppressBlank(generation.BeginSuppressTokens ?? [.. tokenizer.Encode(" "), tokenizer.EndOfText]));
-        filters.Add(new SuppressTokens(SuppressedTokens(options, tokenizer, generation)));
-        // The last, because its comparison of text and timestamps counts only what the others leave.
-        if (!options.WithoutTimestamps)
-            filters.Add(new TimestampRules(tokenizer, TimestampRules.IndexOf(options.MaxInitialTimestamp)));
-        return [.. filters];
-    }
-
-    static HashSet<int> SuppressedTokens(DecodingOptions options, WhisperTokenizer tokenizer, GenerationConfig generation)
-    {
-        HashSet<int> tokens = [.. options.SuppressTokens ?? generation.SuppressTokens ?? tokenizer.NonSpeechTokens];
-        tokens.UnionWith([
-            tokenizer.Transcribe, tokenizer.Translate, tokenizer.StartOfTranscript,
-            tokenizer.StartOfPrevious, tokenizer.StartOfLm, tokenizer.NoSpeech,
-        ]);
-        return tokens;
-    }
 }
 
 /// <summary>Forbids a transcript that begins with a lone space or ends at once.</summary>
@@ -60,7 +33,9 @@ public sealed class SuppressTokens(IEnumerable<int> tokens) : LogitFilter
     }
 }
 
-/// <summary>Makes text tokens that were written already less likely (arXiv:1909.05858): a positive logit is divided, a negative one multiplied.</summary>
+/// <summary>
+/// Makes text tokens that were written already less likely (arXiv:1909.05858): a positive logit is divided, a negative one multiplied.
+/// </summary>
 public sealed class RepetitionPenalty(float penalty, int endOfText) : LogitFilter
 {
     public override void Apply(Span<float> logits, ReadOnlySpan<int> sampled)
@@ -86,7 +61,8 @@ public sealed class NoRepeatNgram(int size, int endOfText) : LogitFilter
         for (int start = 0; start + lead < sampled.Length; start++)
         {
             int token = sampled[start + lead];
-            if (token < endOfText && sampled.Slice(start, lead).SequenceEqual(tail) && !HoldsSpecial(tail)) logits[token] = float.NegativeInfinity;
+            if (token < endOfText && sampled.Slice(start, lead).SequenceEqual(tail) && !HoldsSpecial(tail))
+                logits[token] = float.NegativeInfinity;
         }
     }
 

@@ -2,7 +2,10 @@ using System.Numerics.Tensors;
 
 namespace Earshot.Decoding;
 
-/// <summary>Maxima, sums and selection over a row of logits, block by block so that each block is still in the first-level cache when it is used again.</summary>
+/// <summary>
+/// Maxima, sums and selection over a row of logits, block by block so that each block is still in the first-level cache when it is used
+/// again.
+/// </summary>
 static class Logits
 {
     const int Block = 512;
@@ -17,7 +20,8 @@ static class Logits
     }
 
     /// <summary>log Σ exp(logit); negative infinity where all logits are.</summary>
-    public static float LogSumExp(ReadOnlySpan<float> logits) => logits.IsEmpty ? float.NegativeInfinity : LogSumExp(logits, TensorPrimitives.Max(logits));
+    public static float LogSumExp(ReadOnlySpan<float> logits) =>
+        logits.IsEmpty ? float.NegativeInfinity : LogSumExp(logits, TensorPrimitives.Max(logits));
 
     /// <summary>log Σ exp(logit), given the largest logit.</summary>
     public static float LogSumExp(ReadOnlySpan<float> logits, float max)
@@ -58,7 +62,9 @@ static class Logits
         return count;
     }
 
-    /// <summary>Draws a token with probability proportional to exp(logit / temperature); <paramref name="uniform"/> is from [0, 1).</summary>
+    /// <summary>
+    /// Draws a token with probability proportional to exp(logit / temperature); <paramref name="uniform"/> is from [0, 1).
+    /// </summary>
     public static int Sample(ReadOnlySpan<float> logits, float temperature, double uniform)
     {
         float max = TensorPrimitives.Max(logits);

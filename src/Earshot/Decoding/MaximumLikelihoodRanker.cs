@@ -1,6 +1,8 @@
 namespace Earshot.Decoding;
 
-/// <summary>Picks the likeliest hypothesis: log-probability over length, or over Google NMT's ((5 + length) / 6)^alpha (arXiv:1609.08144).</summary>
+/// <summary>
+/// Picks the likeliest hypothesis: log-probability over length, or over Google NMT's ((5 + length) / 6)^alpha (arXiv:1609.08144).
+/// </summary>
 sealed class MaximumLikelihoodRanker(float? lengthPenalty)
 {
     public Hypothesis Best(IReadOnlyList<Hypothesis> hypotheses)

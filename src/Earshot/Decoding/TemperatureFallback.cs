@@ -11,7 +11,9 @@ public sealed record TemperatureFallback
     /// <summary>Below it the model is unsure of the text.</summary>
     public float? LogprobThreshold { get; init; } = -1;
 
-    /// <summary>Above it, where the model is unsure of the text as well, the window is silent, and another attempt would not help.</summary>
+    /// <summary>
+    /// Above it, where the model is unsure of the text as well, the window is silent, and another attempt would not help.
+    /// </summary>
     public float? NoSpeechThreshold { get; init; } = 0.6f;
 
     /// <summary>Below it the last 32 tokens loop; whisper.cpp uses 2.4 in place of the compression ratio.</summary>
@@ -21,17 +23,18 @@ public sealed record TemperatureFallback
     /// Decodes at one temperature after another until a result will do. Where none does, the likeliest of those that do not
     /// loop, with the last temperature, so that what looks at the temperature sees that all failed.
     /// </summary>
-    public DecodingResult Run(Func<float, DecodingResult> decode)
+    public async ValueTask<DecodingResult> RunAsync(Func<float, ValueTask<DecodingResult>> decode)
     {
         ArgumentNullException.ThrowIfNull(decode);
         DecodingResult? best = null;
         bool bestLoops = true;
         foreach (float temperature in Temperatures)
         {
-            var result = decode(temperature);
+            var result = await decode(temperature).ConfigureAwait(false);
             bool loops = Loops(result);
             if (IsGood(result, loops)) return result;
-            if (best is null || (bestLoops && !loops) || (bestLoops == loops && result.AvgLogprob > best.AvgLogprob)) (best, bestLoops) = (result, loops);
+            if (best is null || (bestLoops && !loops) || (bestLoops == loops && result.AvgLogprob > best.AvgLogprob))
+                (best, bestLoops) = (result, loops);
         }
         return best is null
             ? throw new ArgumentException("There is no temperature to decode at; give at least one.")
@@ -43,6 +46,19 @@ public sealed record TemperatureFallback
     {
         ArgumentNullException.ThrowIfNull(result);
         return result.NoSpeechProb > NoSpeechThreshold && !(result.AvgLogprob > LogprobThreshold);
+    }
+
+    /// <exception cref="ArgumentException">There is no temperature, or one is negative.</exception>
+    internal void Validate()
+    {
+        if (Temperatures is not { Count: > 0 })
+            throw new ArgumentException($"The option {nameof(Temperatures)} is empty; give at least one, such as 0.", nameof(Temperatures));
+        foreach (float temperature in Temperatures)
+        {
+            if (!float.IsFinite(temperature) || temperature < 0)
+                throw new ArgumentException(
+                    $"The option {nameof(Temperatures)} holds {temperature}; expected numbers of at least 0.", nameof(Temperatures));
+        }
     }
 
     bool IsGood(DecodingResult result, bool loops)

@@ -17,7 +17,7 @@ abstract class TokenDecoder(int rows)
     public ReadOnlySpan<int> Parents => _parents.AsSpan(0, _count);
 
     /// <summary>After a step: the token that each running hypothesis continues with.</summary>
-    public ReadOnlySpan<int> NextTokens => _tokens.AsSpan(0, _count);
+    public ReadOnlyMemory<int> NextTokens => _tokens.AsMemory(0, _count);
 
     /// <summary>Extends the hypotheses; true when nothing is left to run.</summary>
     /// <param name="logits">(hypotheses.Count, vocabulary) of the running rows.</param>
@@ -26,7 +26,7 @@ abstract class TokenDecoder(int rows)
         _count = 0;
         int vocabulary = logits.Length / hypotheses.Count;
         bool completed = Choose(logits, vocabulary, hypotheses);
-        hypotheses.Extend(Parents, NextTokens, _logprobs.AsSpan(0, _count));
+        hypotheses.Extend(Parents, NextTokens.Span, _logprobs.AsSpan(0, _count));
         return completed || _count == 0;
     }
 

@@ -24,7 +24,10 @@ public sealed class KaldiFbank
     const double LowFrequency = 20;
     const double HighFrequency = 8000;
 
-    static readonly float[] Povey = [.. Enumerable.Range(0, FrameLength).Select(i => (float)Math.Pow(0.5 - 0.5 * Math.Cos(2 * Math.PI * i / (FrameLength - 1)), 0.85))];
+    static readonly float[] Povey =
+    [
+        .. Enumerable.Range(0, FrameLength).Select(i => (float)Math.Pow(0.5 - 0.5 * Math.Cos(2 * Math.PI * i / (FrameLength - 1)), 0.85))
+    ];
 
     readonly MelFilter[] _filters;
     readonly PowerSpectrum _spectrum = new(FftSize);
@@ -81,7 +84,8 @@ public sealed class KaldiFbank
             for (int c = 0; c < columns; c++) sums[c] += row[c];
         }
         float[] means = [.. sums.Select(sum => (float)(sum / rows))];
-        for (int r = 0; r < rows; r++) TensorPrimitives.Subtract(features.Slice(r * columns, columns), means, features.Slice(r * columns, columns));
+        for (int r = 0; r < rows; r++)
+            TensorPrimitives.Subtract(features.Slice(r * columns, columns), means, features.Slice(r * columns, columns));
     }
 
     // Mean, pre-emphasis and window of one frame; its points from 400 on stay zero.
@@ -115,7 +119,9 @@ public sealed class KaldiFbank
             return (float)Math.Max(0, Math.Min((mel - left) / step, (left + 2 * step - mel) / step));
         }).ToArray();
         int first = Array.FindIndex(weights, weight => weight > 0);
-        return first < 0 ? new MelFilter(0, []) : new MelFilter(first, weights[first..(Array.FindLastIndex(weights, weight => weight > 0) + 1)]);
+        return first < 0
+            ? new MelFilter(0, [])
+            : new MelFilter(first, weights[first..(Array.FindLastIndex(weights, weight => weight > 0) + 1)]);
     }
 
     static double Mel(double frequency) => 1127 * Math.Log(1 + frequency / 700);

@@ -12,7 +12,7 @@ namespace Earshot.Features;
 /// the loudest heard so far. Keeps its scratch: not safe for use by
 /// several threads at once, and allocates nothing after the first call of a size.
 /// </summary>
-public sealed class LogMelSpectrogram
+public sealed class LogMelSpectrogram : FeatureExtractor
 {
     /// <summary>Samples from one frame to the next: 10 ms.</summary>
     public const int HopLength = 160;
@@ -38,7 +38,10 @@ public sealed class LogMelSpectrogram
     const int Bins = (FftSize / 2) + 1;
     const float Floor = 1e-10f;
 
-    static readonly float[] Hann = [.. Enumerable.Range(0, FftSize).Select(n => (float)(0.5 - (0.5 * Math.Cos(2 * Math.PI * n / FftSize))))];
+    static readonly float[] Hann =
+    [
+        .. Enumerable.Range(0, FftSize).Select(n => (float)(0.5 - (0.5 * Math.Cos(2 * Math.PI * n / FftSize))))
+    ];
 
     readonly MelFilter[] _filters;
     readonly PowerSpectrum _spectrum = new(FftSize);
@@ -64,16 +67,22 @@ public sealed class LogMelSpectrogram
     /// <param name="samples">At most <paramref name="frameCount"/> · 160 samples at 16 kHz; silence follows up to that length.</param>
     /// <param name="frames">(frameCount, MelBins), frame by frame.</param>
     /// <param name="frameCount">Frames to compute, 3000 for Whisper's window.</param>
-    /// <param name="before">The samples just before the window (the last 200 count); where they are missing the signal is mirrored, as the reference does at a recording's start.</param>
+    /// <param name="before">The samples just before the window (the last 200 count); where they are missing the signal is mirrored, as the
+    /// reference does at a recording's start.</param>
     /// <param name="after">The samples just after the window (the first 40 count); where they are missing the signal is mirrored.</param>
-    public void Compute(ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before = default, ReadOnlySpan<float> after = default)
+    public override void Compute(
+        ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before = default,
+        ReadOnlySpan<float> after = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(frameCount, int.MaxValue / 2 / FftSize);
         if (samples.Length > frameCount * HopLength)
-            throw new ArgumentException($"{samples.Length} samples for {frameCount} frames; expected at most {frameCount * HopLength}: pass what lies beyond as the samples after.", nameof(samples));
+            throw new ArgumentException(
+                $"{samples.Length} samples for {frameCount} frames; " +
+                $"expected at most {frameCount * HopLength}: pass what lies beyond as the samples after.", nameof(samples));
         if (frames.Length < frameCount * MelBins)
-            throw new ArgumentException($"Room for {frames.Length} values; expected {frameCount * MelBins}, {frameCount} frames of {MelBins}.", nameof(frames));
+            throw new ArgumentException(
+                $"Room for {frames.Length} values; expected {frameCount * MelBins}, {frameCount} frames of {MelBins}.", nameof(frames));
 
         frames = frames[..(frameCount * MelBins)];
         var end = Pad(samples, frameCount, before, after);
@@ -86,7 +95,8 @@ public sealed class LogMelSpectrogram
     public static void Transpose(ReadOnlySpan<float> frames, Span<float> mels, int frameCount, int melBins)
     {
         if (frames.Length != frameCount * melBins || mels.Length < frames.Length)
-            throw new ArgumentException($"{frames.Length} values into room for {mels.Length}; expected {frameCount} frames of {melBins}.", nameof(frames));
+            throw new ArgumentException(
+                $"{frames.Length} values into room for {mels.Length}; expected {frameCount} frames of {melBins}.", nameof(frames));
         for (var mel = 0; mel < melBins; mel++)
         {
             var row = mels.Slice(mel * frameCount, frameCount);
@@ -94,7 +104,9 @@ public sealed class LogMelSpectrogram
         }
     }
 
-    /// <summary>Lays out the window with 200 samples on each side and returns where, in it, the last sample that is not padding ends.</summary>
+    /// <summary>
+    /// Lays out the window with 200 samples on each side and returns where, in it, the last sample that is not padding ends.
+    /// </summary>
     int Pad(ReadOnlySpan<float> samples, int frameCount, ReadOnlySpan<float> before, ReadOnlySpan<float> after)
     {
         const int Side = FftSize / 2;

@@ -82,7 +82,8 @@ internal sealed class PowerSpectrum
         while (left > 1)
         {
             var radix = left % 5 == 0 ? 5 : left % 4 == 0 ? 4 : 2;
-            if (left % radix != 0) throw new ArgumentException($"A transform of {size} points is not a product of 2, 4 and 5.", nameof(size));
+            if (left % radix != 0)
+                throw new ArgumentException($"A transform of {size} points is not a product of 2, 4 and 5.", nameof(size));
             yield return new FftStage(radix, left, stride);
             left /= radix;
             stride *= radix;

@@ -3,6 +3,18 @@ using Earshot.Compute.Cpu;
 
 namespace Earshot.Models;
 
+/// <summary>Silero's weights on a device, packed once for all streams that share them.</summary>
+public sealed class SileroWeights(ITensorStore tensors, CpuDevice device) : IDisposable
+{
+    /// <summary>The tensors (<c>silero_vad_16k.safetensors</c>) as the model reads them.</summary>
+    internal Scope Root { get; } = new(tensors);
+
+    internal CpuDevice Device => device;
+
+    /// <summary>To be called when no stream uses them any more.</summary>
+    public void Dispose() => device.Unload(Root);
+}
+
 /// <summary>
 /// Tells how likely each 32 ms of a stream of 16 kHz samples holds speech. It remembers what came before: one instance a
 /// stream. Not safe on several threads at once.
@@ -14,17 +26,22 @@ public sealed class SileroVad : IDisposable
     const int Framed = SileroVadModel.ContextSize + SileroVadModel.WindowSize;
 
     readonly CpuBackend _backend;
-    readonly Scope _weights;
+    readonly SileroWeights _weights;
+    readonly bool _ownsWeights;
     readonly RecurrentState _state;
     readonly float[] _pending = new float[Framed];
     readonly float[] _windows = new float[Batch * Framed];
     int _filled;
 
-    /// <summary>Opens the detector over its tensors (<c>silero_vad_16k.safetensors</c>).</summary>
-    public SileroVad(ITensorStore tensors, CpuDevice device)
+    /// <summary>Opens the detector over its tensors (<c>silero_vad_16k.safetensors</c>), for one stream.</summary>
+    public SileroVad(ITensorStore tensors, CpuDevice device) : this(new SileroWeights(tensors, device)) => _ownsWeights = true;
+
+    /// <summary>A stream's detector over weights that others share.</summary>
+    public SileroVad(SileroWeights weights)
     {
-        _backend = new CpuBackend(device);
-        _weights = new Scope(tensors);
+        ArgumentNullException.ThrowIfNull(weights);
+        _weights = weights;
+        _backend = new CpuBackend(weights.Device);
         _state = _backend.CreateRecurrentState(1, SileroVadModel.HiddenSize);
     }
 
@@ -69,7 +86,7 @@ public sealed class SileroVad : IDisposable
 
     public void Dispose()
     {
-        _backend.Device.Unload(_weights);
+        if (_ownsWeights) _weights.Dispose();
         _state.Dispose();
         _backend.Dispose();
     }
@@ -86,12 +103,13 @@ public sealed class SileroVad : IDisposable
     {
         _backend.FreeTemporaries();
         var samples = _backend.Input(_windows.AsSpan(0, windows * Framed), new Shape(windows, Framed, 1));
-        var sounds = CpuBackend.Read(SileroVadModel.Encode(samples, _weights));
+        var sounds = CpuBackend.Read(SileroVadModel.Encode(samples, _weights.Root));
         for (int i = 0; i < windows; i++)
         {
             var mark = _backend.Mark();
-            var sound = _backend.Input(sounds.Slice(i * SileroVadModel.HiddenSize, SileroVadModel.HiddenSize), new Shape(1, SileroVadModel.HiddenSize));
-            probabilities.Add(CpuBackend.Read(SileroVadModel.Decide(sound, _state, _weights))[0]);
+            var sound = _backend.Input(
+                sounds.Slice(i * SileroVadModel.HiddenSize, SileroVadModel.HiddenSize), new Shape(1, SileroVadModel.HiddenSize));
+            probabilities.Add(CpuBackend.Read(SileroVadModel.Decide(sound, _state, _weights.Root))[0]);
             _backend.Free(mark);
         }
     }

@@ -22,7 +22,8 @@ public static class SileroVadModel
     /// <summary>Windows with their context, (batch, 576, 1) → (batch, 128): what each window sounds like, without memory.</summary>
     public static Tensor Encode(Tensor samples, Scope w)
     {
-        var x = samples.Convolve(w / "stft_conv", 2 * Bins, kernel: 256, new Convolution(Stride: 128, PadRight: 64, Reflect: true)); // (batch, 4, 258)
+        var x = samples.Convolve(
+            w / "stft_conv", 2 * Bins, kernel: 256, new Convolution(Stride: 128, PadRight: 64, Reflect: true)); // (batch, 4, 258)
         x = x.Magnitude(); // (batch, 4, 129)
         x = x.Convolve(w / "conv1", 128, kernel: 3, Halving(1)); // (batch, 4, 128)
         x = x.Convolve(w / "conv2", 64, kernel: 3, Halving(2)); // (batch, 2, 64)
@@ -34,7 +35,8 @@ public static class SileroVadModel
     public static Tensor Decide(Tensor sound, RecurrentState state, Scope w)
     {
         var h = sound.LstmStep(w / "lstm_cell", HiddenSize, state).Activate(Activation.Relu); // (1, 128)
-        return h.Backend.Reshape(h, new Shape(1, 1, HiddenSize)).Convolve(w / "final_conv", 1, kernel: 1, new Convolution(Activation: Activation.Sigmoid));
+        return h.Backend.Reshape(h, new Shape(1, 1, HiddenSize))
+            .Convolve(w / "final_conv", 1, kernel: 1, new Convolution(Activation: Activation.Sigmoid));
     }
 
     static Convolution Halving(int stride) => new(stride, PadLeft: 1, PadRight: 1, Activation: Activation.Relu);

@@ -7,10 +7,9 @@ namespace Earshot.Speakers;
 /// <summary>A model's weights on a device, computed with by one caller after another.</summary>
 sealed class OpenedModel : IDisposable
 {
-    readonly SemaphoreSlim _turns = new(1);
-    readonly SafetensorsCheckpoint _checkpoint;
+    readonly ModelWeights _checkpoint;
 
-    OpenedModel(SafetensorsCheckpoint checkpoint, Scope weights, CpuDevice device)
+    OpenedModel(ModelWeights checkpoint, Scope weights, CpuDevice device)
     {
         _checkpoint = checkpoint;
         Weights = weights;
@@ -24,9 +23,9 @@ sealed class OpenedModel : IDisposable
     /// <summary>Opens a folder's weights.</summary>
     /// <param name="prepare">What the model computes with, made of what the folder holds.</param>
     /// <exception cref="CheckpointException">They are missing or damaged, or do not fit the model.</exception>
-    public static OpenedModel Open(string folder, CpuDevice device, Func<SafetensorsCheckpoint, ITensorStore> prepare)
+    public static OpenedModel Open(string folder, CpuDevice device, Func<ITensorStore, ITensorStore> prepare)
     {
-        var checkpoint = SafetensorsCheckpoint.Open(folder);
+        var checkpoint = new ModelFolder(folder).OpenWeights();
         try
         {
             return new OpenedModel(checkpoint, new Scope(prepare(checkpoint)), device);
@@ -38,30 +37,16 @@ sealed class OpenedModel : IDisposable
         }
     }
 
-    /// <summary>Waits for the caller's turn, which lasts until what is returned is disposed of.</summary>
-    public Turn Enter(CancellationToken cancellationToken)
-    {
-        _turns.Wait(cancellationToken);
-        return new Turn(_turns);
-    }
+    /// <summary>Computes in its turn, on the device's own thread, and waits for it.</summary>
+    public void Run(Action work, CancellationToken cancellationToken) => RunAsync(work, cancellationToken).GetAwaiter().GetResult();
 
-    /// <inheritdoc cref="Enter"/>
-    public async Task<Turn> EnterAsync(CancellationToken cancellationToken)
-    {
-        await _turns.WaitAsync(cancellationToken).ConfigureAwait(false);
-        return new Turn(_turns);
-    }
+    /// <summary>Computes in its turn, on the device's own thread.</summary>
+    public Task RunAsync(Action work, CancellationToken cancellationToken) => Backend.Device.RunAsync(Backend, work, cancellationToken);
 
     public void Dispose()
     {
         Backend.Device.Unload(Weights);
         Backend.Dispose();
         _checkpoint.Dispose();
-        _turns.Dispose();
-    }
-
-    public readonly struct Turn(SemaphoreSlim turns) : IDisposable
-    {
-        public void Dispose() => turns.Release();
     }
 }

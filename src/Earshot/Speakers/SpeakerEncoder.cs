@@ -17,7 +17,9 @@ public sealed class SpeakerEncoder : IDisposable
     /// <summary>Frames of features that an embedding is computed of at least; below about 30 it means little.</summary>
     public const int FewestFrames = 3;
 
-    /// <summary>Frames of features at most, ten minutes: longer speech is better embedded in pieces of 3 to 10 s, and their mean taken.</summary>
+    /// <summary>
+    /// Frames of features at most, ten minutes: longer speech is better embedded in pieces of 3 to 10 s, and their mean taken.
+    /// </summary>
     public const int MostFrames = 60_000;
 
     /// <summary>Frames that are computed together at most, as several utterances of one length.</summary>
@@ -45,7 +47,9 @@ public sealed class SpeakerEncoder : IDisposable
         return new SpeakerEncoder(OpenedModel.Open(folder, device, checkpoint => CamPlusModel.Prepare(checkpoint, config)), config);
     }
 
-    /// <summary>The features of some samples, −1 to 1 at 16 kHz: (frames, 80), the means not taken off yet, so that rows may be chosen first.</summary>
+    /// <summary>
+    /// The features of some samples, −1 to 1 at 16 kHz: (frames, 80), the means not taken off yet, so that rows may be chosen first.
+    /// </summary>
     public float[] ComputeFeatures(ReadOnlySpan<float> samples) => new KaldiFbank(Config.FeatDim).Compute(samples);
 
     /// <summary>
@@ -55,7 +59,8 @@ public sealed class SpeakerEncoder : IDisposable
     public float[] SelectFrames(ReadOnlySpan<float> features, ReadOnlySpan<byte> mask)
     {
         int frames = FrameCount(features.Length), size = Config.FeatDim;
-        if (mask.IsEmpty) throw new ArgumentException("The mask is empty; expected a value for each frame of a segmentation.", nameof(mask));
+        if (mask.IsEmpty)
+            throw new ArgumentException("The mask is empty; expected a value for each frame of a segmentation.", nameof(mask));
         var kept = new List<float>(features.Length);
         for (int t = 0; t < frames; t++)
         {
@@ -83,16 +88,19 @@ public sealed class SpeakerEncoder : IDisposable
     public float[][] EmbedFeatures(IReadOnlyList<ReadOnlyMemory<float>> utterances, CancellationToken cancellationToken = default)
     {
         Check(utterances);
-        using var turn = _model.Enter(cancellationToken);
-        return Compute(utterances, cancellationToken);
+        float[][] embeddings = [];
+        _model.Run(() => embeddings = Compute(utterances, cancellationToken), cancellationToken);
+        return embeddings;
     }
 
     /// <summary>The same, computed on another thread.</summary>
-    public async Task<float[][]> EmbedFeaturesAsync(IReadOnlyList<ReadOnlyMemory<float>> utterances, CancellationToken cancellationToken = default)
+    public async Task<float[][]> EmbedFeaturesAsync(
+        IReadOnlyList<ReadOnlyMemory<float>> utterances, CancellationToken cancellationToken = default)
     {
         Check(utterances);
-        using var turn = await _model.EnterAsync(cancellationToken).ConfigureAwait(false);
-        return await Task.Run(() => Compute(utterances, cancellationToken), cancellationToken).ConfigureAwait(false);
+        float[][] embeddings = [];
+        await _model.RunAsync(() => embeddings = Compute(utterances, cancellationToken), cancellationToken).ConfigureAwait(false);
+        return embeddings;
     }
 
     public void Dispose() => _model.Dispose();
@@ -104,12 +112,15 @@ public sealed class SpeakerEncoder : IDisposable
         {
             int frames = FrameCount(utterance.Length);
             if (frames is < FewestFrames or > MostFrames)
-                throw new ArgumentException($"An utterance of {frames} frames of 10 ms was given; expected {FewestFrames} to {MostFrames}.", nameof(utterances));
+                throw new ArgumentException(
+                    $"An utterance of {frames} frames of 10 ms was given; expected {FewestFrames} to {MostFrames}.", nameof(utterances));
         }
     }
 
     int FrameCount(int values) =>
-        values % Config.FeatDim == 0 ? values / Config.FeatDim : throw new ArgumentException($"{values} values are not frames of {Config.FeatDim} features.");
+        values % Config.FeatDim == 0
+            ? values / Config.FeatDim
+            : throw new ArgumentException($"{values} values are not frames of {Config.FeatDim} features.");
 
     float[][] Compute(IReadOnlyList<ReadOnlyMemory<float>> utterances, CancellationToken cancellationToken)
     {

@@ -22,7 +22,8 @@ public sealed class SpeakerSegmentation : IDisposable
 
     readonly OpenedModel _model;
 
-    SpeakerSegmentation(OpenedModel model, PyannoteSegmentationConfig config, Powerset powerset) => (_model, Config, Powerset) = (model, config, powerset);
+    SpeakerSegmentation(OpenedModel model, PyannoteSegmentationConfig config, Powerset powerset) =>
+        (_model, Config, Powerset) = (model, config, powerset);
 
     public PyannoteSegmentationConfig Config { get; }
 
@@ -40,7 +41,8 @@ public sealed class SpeakerSegmentation : IDisposable
 
     /// <summary>Opens the model in the box.</summary>
     /// <exception cref="CheckpointException">It did not come with this program, or is damaged.</exception>
-    public static SpeakerSegmentation OpenBundled(CpuDevice device) => Open(BundledModels.Require(BundledModels.SpeakerSegmentation), device);
+    public static SpeakerSegmentation OpenBundled(CpuDevice device) =>
+        Open(BundledModels.Require(BundledModels.SpeakerSegmentation), device);
 
     /// <summary>Opens a model folder: <c>config.json</c> and <c>model.safetensors</c>.</summary>
     /// <exception cref="CheckpointException">A file is missing or damaged, or asks for what is not implemented.</exception>
@@ -49,7 +51,8 @@ public sealed class SpeakerSegmentation : IDisposable
         ArgumentNullException.ThrowIfNull(device);
         var config = PyannoteSegmentationConfig.Load(folder);
         var powerset = new Powerset(config.Speakers, config.PowersetMaxClasses);
-        return new SpeakerSegmentation(OpenedModel.Open(folder, device, checkpoint => PyannoteSegmentationModel.Prepare(checkpoint, config)), config, powerset);
+        return new SpeakerSegmentation(
+            OpenedModel.Open(folder, device, checkpoint => PyannoteSegmentationModel.Prepare(checkpoint, config)), config, powerset);
     }
 
     /// <summary>The frames that some samples make: 589 for 10 s.</summary>
@@ -62,16 +65,18 @@ public sealed class SpeakerSegmentation : IDisposable
     public void Segment(ReadOnlySpan<float> windows, int count, Span<float> logProbabilities, CancellationToken cancellationToken = default)
     {
         var size = Check(windows.Length, count, logProbabilities.Length);
-        using var turn = _model.Enter(cancellationToken);
-        Compute(windows, size, logProbabilities, cancellationToken);
+        // Copies, since a span cannot go to the device's thread.
+        var (input, results) = (windows.ToArray(), new float[logProbabilities.Length]);
+        _model.Run(() => Compute(input, size, results, cancellationToken), cancellationToken);
+        results.CopyTo(logProbabilities);
     }
 
     /// <summary>The same, computed on another thread.</summary>
-    public async Task SegmentAsync(ReadOnlyMemory<float> windows, int count, Memory<float> logProbabilities, CancellationToken cancellationToken = default)
+    public Task SegmentAsync(
+        ReadOnlyMemory<float> windows, int count, Memory<float> logProbabilities, CancellationToken cancellationToken = default)
     {
         var size = Check(windows.Length, count, logProbabilities.Length);
-        using var turn = await _model.EnterAsync(cancellationToken).ConfigureAwait(false);
-        await Task.Run(() => Compute(windows.Span, size, logProbabilities.Span, cancellationToken), cancellationToken).ConfigureAwait(false);
+        return _model.RunAsync(() => Compute(windows.Span, size, logProbabilities.Span, cancellationToken), cancellationToken);
     }
 
     public void Dispose() => _model.Dispose();
@@ -81,18 +86,24 @@ public sealed class SpeakerSegmentation : IDisposable
     WindowSize Check(int samples, int count, int results)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        if (count == 0 || samples % count != 0) return samples == 0 ? default : throw new ArgumentException($"{samples} samples are not {count} windows of one length.");
+        if (count == 0 || samples % count != 0)
+            return samples == 0 ? default : throw new ArgumentException($"{samples} samples are not {count} windows of one length.");
         int each = samples / count, frames = FrameCount(each);
         if (frames < 1 || each > MostDurations * WindowSamples)
-            throw new ArgumentException($"Windows of {each} samples were given; expected {Config.FrameSamples} to {MostDurations * WindowSamples}, best {WindowSamples}.");
+            throw new ArgumentException(
+                $"Windows of {each} samples were given; expected {Config.FrameSamples} to " +
+                $"{MostDurations * WindowSamples}, best {WindowSamples}.");
         if (results != (long)count * frames * Powerset.Count)
-            throw new ArgumentException($"There is room for {results} log-probabilities; expected {(long)count * frames * Powerset.Count}: {count} windows of {frames} frames of {Powerset.Count} classes.");
+            throw new ArgumentException(
+                $"There is room for {results} log-probabilities; expected {(long)count * frames * Powerset.Count}: " +
+                $"{count} windows of {frames} frames of {Powerset.Count} classes.");
         return new WindowSize(count, each, frames);
     }
 
     void Compute(ReadOnlySpan<float> windows, WindowSize size, Span<float> results, CancellationToken cancellationToken)
     {
-        int together = Math.Clamp(SteppedTogether * WindowSamples / Math.Max(1, size.Samples), 1, SteppedTogether), classes = Powerset.Count, width = Config.ConvChannels[^1];
+        int together = Math.Clamp(SteppedTogether * WindowSamples / Math.Max(1, size.Samples), 1, SteppedTogether),
+            classes = Powerset.Count, width = Config.ConvChannels[^1];
         for (int first = 0; first < size.Count; first += together)
         {
             int count = Math.Min(together, size.Count - first);
@@ -102,8 +113,10 @@ public sealed class SpeakerSegmentation : IDisposable
                 cancellationToken.ThrowIfCancellationRequested();
                 int group = Math.Min(EncodedTogether, count - w);
                 _model.Backend.FreeTemporaries();
-                var samples = _model.Backend.Input(windows.Slice((first + w) * size.Samples, group * size.Samples), new Shape(group, size.Samples, 1));
-                CpuBackend.Read(PyannoteSegmentationModel.Encode(samples, _model.Weights, Config)).CopyTo(encoded.AsSpan(w * size.Frames * width));
+                var samples = _model.Backend.Input(
+                    windows.Slice((first + w) * size.Samples, group * size.Samples), new Shape(group, size.Samples, 1));
+                CpuBackend.Read(PyannoteSegmentationModel.Encode(samples, _model.Weights, Config))
+                    .CopyTo(encoded.AsSpan(w * size.Frames * width));
             }
             _model.Backend.FreeTemporaries();
             var frames = _model.Backend.Input(encoded, new Shape(count, size.Frames, width));

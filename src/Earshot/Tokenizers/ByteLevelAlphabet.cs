@@ -1,6 +1,8 @@
 namespace Earshot.Tokenizers;
 
-/// <summary>The printable stand-ins that GPT-2's files use for bytes: a printable Latin-1 byte is itself, the others count up from U+0100.</summary>
+/// <summary>
+/// The printable stand-ins that GPT-2's files use for bytes: a printable Latin-1 byte is itself, the others count up from U+0100.
+/// </summary>
 static class ByteLevelAlphabet
 {
     const int Count = 256 + 68;

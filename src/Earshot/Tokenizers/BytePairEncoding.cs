@@ -27,7 +27,12 @@ public sealed class BytePairEncoding
             if (offsets[id + 1] - offsets[id] == 1) _tokenOfByte[bytes[offsets[id]]] = id;
         }
         int missing = Array.IndexOf(_tokenOfByte, -1);
-        if (missing >= 0) throw new CheckpointException($"The vocabulary has no token for byte 0x{missing:X2}; byte-level encoding needs all 256. Download the tokenizer's files again.");
+        if (missing >= 0)
+        {
+            throw new CheckpointException(
+                $"The vocabulary has no token for byte 0x{missing:X2}; byte-level encoding needs all 256. " +
+                "Download the tokenizer's files again.");
+        }
     }
 
     /// <summary>How many tokens there are.</summary>
@@ -46,7 +51,9 @@ public sealed class BytePairEncoding
         return Over(tokens, table);
     }
 
-    /// <summary>An encoding whose tokens are their own ranks: of all neighbours, those merge first whose joined bytes are the lowest token.</summary>
+    /// <summary>
+    /// An encoding whose tokens are their own ranks: of all neighbours, those merge first whose joined bytes are the lowest token.
+    /// </summary>
     /// <exception cref="CheckpointException">A byte has no token.</exception>
     internal static BytePairEncoding FromRanks(byte[][] tokens)
     {
@@ -68,22 +75,30 @@ public sealed class BytePairEncoding
     /// <summary>An encoding over arrays as a file holds them; the merges are looked at when a text is first encoded.</summary>
     /// <param name="bytes">All tokens' bytes behind each other.</param>
     /// <param name="offsets">Where each token begins, and the last ends.</param>
-    /// <exception cref="CheckpointException">A byte has no token, or, when a text is encoded, a merge names a token that is not there.</exception>
-    internal static BytePairEncoding Over(ArraySegment<byte> bytes, int[] offsets, PairMerge[] merges, string source) => new(bytes, offsets, () =>
-    {
-        var table = new Dictionary<long, Merge>(merges.Length);
-        int count = offsets.Length - 1;
-        foreach (var merge in merges)
+    /// <exception cref="CheckpointException">A byte has no token, or, when a text is encoded, a merge names a token that is not
+    /// there.</exception>
+    internal static BytePairEncoding Over(ArraySegment<byte> bytes, int[] offsets, PairMerge[] merges, string source) =>
+        new(bytes, offsets, () =>
         {
-            if (merge.Left >= count || merge.Right >= count || merge.Merged >= count) throw new CheckpointException($"'{source}': a merge names token {Math.Max(merge.Merged, Math.Max(merge.Left, merge.Right))} of {count}. Download or quantise the model again.");
-            table.TryAdd(Key(merge.Left, merge.Right), new Merge(merge.Rank, merge.Merged));
-        }
-        return table;
-    });
+            var table = new Dictionary<long, Merge>(merges.Length);
+            int count = offsets.Length - 1;
+            foreach (var merge in merges)
+            {
+                if (merge.Left >= count || merge.Right >= count || merge.Merged >= count)
+                {
+                    throw new CheckpointException(
+                        $"'{source}': a merge names token {Math.Max(merge.Merged, Math.Max(merge.Left, merge.Right))} of {count}. " +
+                        "Download or quantise the model again.");
+                }
+                table.TryAdd(Key(merge.Left, merge.Right), new Merge(merge.Rank, merge.Merged));
+            }
+            return table;
+        });
 
     /// <summary>All merges, by rank.</summary>
     internal List<PairMerge> ListMerges() =>
-        [.. _merges.Value.Select(pair => new PairMerge((int)(pair.Key >> 32), (int)pair.Key, pair.Value.Rank, pair.Value.Token)).OrderBy(merge => merge.Rank).ThenBy(merge => merge.Left)];
+        [.. _merges.Value.Select(pair => new PairMerge((int)(pair.Key >> 32), (int)pair.Key, pair.Value.Rank, pair.Value.Token))
+            .OrderBy(merge => merge.Rank).ThenBy(merge => merge.Left)];
 
     static BytePairEncoding Over(byte[][] tokens, Dictionary<long, Merge> merges)
     {

@@ -43,7 +43,10 @@ sealed class TokenizerFiles
         return files.Build(vocabSize);
     }
 
-    /// <summary><c>vocab.json</c> and <c>merges.txt</c>, with the special tokens of <c>added_tokens.json</c> or <c>tokenizer_config.json</c> where these are there.</summary>
+    /// <summary>
+    /// <c>vocab.json</c> and <c>merges.txt</c>, with the special tokens of <c>added_tokens.json</c> or <c>tokenizer_config.json</c> where
+    /// these are there.
+    /// </summary>
     public static WhisperTokenizer ReadVocabularyAndMerges(string folder, int? vocabSize)
     {
         using var vocabulary = SettingsFile.Open(Path.Combine(folder, "vocab.json"), "lists the tokens");
@@ -70,9 +73,12 @@ sealed class TokenizerFiles
             if (line.IsEmpty) continue;
             int space = line.IndexOf((byte)' ');
             if (space < 0 || space > 2 * MaxTokenLength || !TryDecode(line[..space], out var token)
-                || !Utf8Parser.TryParse(line[(space + 1)..], out int rank, out int read) || read != line.Length - space - 1 || rank != tokens.Count)
+                || !Utf8Parser.TryParse(line[(space + 1)..], out int rank, out int read) || read != line.Length - space - 1
+                || rank != tokens.Count)
             {
-                throw new CheckpointException($"'{path}', line {lineNumber}: expected a token in base64, a space and the rank {tokens.Count}. Download the file again.");
+                throw new CheckpointException(
+                    $"'{path}', line {lineNumber}: expected a token in base64, a space and the rank {tokens.Count}. " +
+                    "Download the file again.");
             }
             tokens.Add(token);
         }
@@ -107,7 +113,8 @@ sealed class TokenizerFiles
         string text = merge.ValueKind switch
         {
             JsonValueKind.String => merge.GetString()!,
-            JsonValueKind.Array => string.Join(' ', merge.EnumerateArray().Select(part => part.ValueKind == JsonValueKind.String ? part.GetString() : "")),
+            JsonValueKind.Array =>
+                string.Join(' ', merge.EnumerateArray().Select(part => part.ValueKind == JsonValueKind.String ? part.GetString() : "")),
             _ => "",
         };
         _merges.Add(IsMerge(text) ? text : throw json.Wrong("model.merges", "pairs of tokens", merge.GetRawText()));
@@ -123,7 +130,9 @@ sealed class TokenizerFiles
         {
             throw json.Wrong(key, "objects with 'content'", token.GetRawText());
         }
-        id ??= token.TryGetProperty("id", out var number) ? json.AsInteger(number, key, 0, MaxTokens - 1) : throw json.Wrong(key, "objects with 'id'", token.GetRawText());
+        id ??= token.TryGetProperty("id", out var number)
+            ? json.AsInteger(number, key, 0, MaxTokens - 1)
+            : throw json.Wrong(key, "objects with 'id'", token.GetRawText());
         _special[content.GetString()!] = id.Value;
     }
 
@@ -154,14 +163,16 @@ sealed class TokenizerFiles
         {
             if (i == 0 && lines[i].StartsWith("#version", StringComparison.Ordinal) || lines[i].Length == 0) continue;
             if (!IsMerge(lines[i]))
-                throw new CheckpointException($"'{path}', line {i + 1}: expected two tokens with a space between them. Download the file again.");
+                throw new CheckpointException(
+                    $"'{path}', line {i + 1}: expected two tokens with a space between them. Download the file again.");
             _merges.Add(lines[i]);
         }
     }
 
     WhisperTokenizer Build(int? vocabSize)
     {
-        if (!_special.ContainsKey("<|endoftext|>") && _vocabulary.TryGetValue("<|endoftext|>", out int end)) _special["<|endoftext|>"] = end;
+        if (!_special.ContainsKey("<|endoftext|>") && _vocabulary.TryGetValue("<|endoftext|>", out int end))
+            _special["<|endoftext|>"] = end;
         var special = WhisperSpecialTokens.Create(_special, _source, vocabSize);
         var tokens = TextTokens(special.EndOfText);
         return new WhisperTokenizer(BytePairEncoding.FromMerges(tokens, MergesById(special.EndOfText)), special);
@@ -170,15 +181,23 @@ sealed class TokenizerFiles
     byte[][] TextTokens(int count)
     {
         // Checked before the allocation: as many tokens as ids.
-        if (_vocabulary.Count < count) throw new CheckpointException($"'{_source}' has {_vocabulary.Count} tokens; expected one for each id below that of '<|endoftext|>', {count}. Download it again.");
+        if (_vocabulary.Count < count)
+        {
+            throw new CheckpointException(
+                $"'{_source}' has {_vocabulary.Count} tokens; expected one for each id below that of '<|endoftext|>', " +
+                $"{count}. Download it again.");
+        }
         var tokens = new byte[count][];
         foreach (var (text, id) in _vocabulary)
         {
             if (id >= count) continue;
-            if (tokens[id] is not null) throw new CheckpointException($"'{_source}' gives the id {id} to two tokens, one of them '{text}'. Download it again.");
+            if (tokens[id] is not null)
+                throw new CheckpointException($"'{_source}' gives the id {id} to two tokens, one of them '{text}'. Download it again.");
             tokens[id] = ByteLevelAlphabet.ToBytes(text) is { Length: <= MaxTokenLength } bytes
                 ? bytes
-                : throw new CheckpointException($"'{_source}': token {id} is longer than {MaxTokenLength} bytes or not written in GPT-2's byte alphabet. Whisper's tokenizers are.");
+                : throw new CheckpointException(
+                    $"'{_source}': token {id} is longer than {MaxTokenLength} bytes or not written in GPT-2's byte alphabet. " +
+                    "Whisper's tokenizers are.");
         }
         int missing = Array.IndexOf(tokens, null);
         return missing < 0 ? tokens : throw new CheckpointException($"'{_source}' has no token with the id {missing}. Download it again.");
@@ -189,7 +208,9 @@ sealed class TokenizerFiles
         var ids = _vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         int IdOf(ReadOnlySpan<char> token) => ids.TryGetValue(token, out int id) && id < count
             ? id
-            : throw new CheckpointException($"'{_source}': a merge uses '{token[..Math.Min(token.Length, 100)]}', which is not in the vocabulary. The files belong to different tokenizers.");
+            : throw new CheckpointException(
+                $"'{_source}': a merge uses '{token[..Math.Min(token.Length, 100)]}', which is not in the vocabulary. " +
+                "The files belong to different tokenizers.");
 
         var merges = new List<(int, int, int)>(_merges.Count);
         foreach (var merge in _merges)

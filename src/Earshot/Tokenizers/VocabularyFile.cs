@@ -1,17 +1,18 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
+using Earshot.Checkpoints;
 
 namespace Earshot.Tokenizers;
 
 /// <summary>
 /// <c>vocabulary.bin</c>: a tokenizer as arrays, which opens without parsing. Little-endian: magic and version, five counts (tokens, their
-/// bytes, merges, special tokens, their bytes), then offsets and bytes of the tokens, merges as (left, right, rank, merged), and ids, offsets
-/// and names of the special tokens. Timestamps are not listed: they follow the last of the others.
+/// bytes, merges, special tokens, their bytes), then offsets and bytes of the tokens, merges as (left, right, rank, merged), and ids,
+/// offsets and names of the special tokens. Timestamps are not listed: they follow the last of the others.
 /// </summary>
 static class VocabularyFile
 {
-    public const string FileName = "vocabulary.bin";
+    public const string FileName = ModelFolder.VocabularyName;
 
     const int HeaderLength = 8 + 5 * sizeof(int);
     const int MergeInts = 4;
@@ -28,7 +29,8 @@ static class VocabularyFile
         byte[] content;
         try
         {
-            if (new FileInfo(path).Length > MaxLength) throw new CheckpointException($"'{path}' is larger than {MaxLength:N0} bytes; no vocabulary is. Quantise the model again.");
+            if (new FileInfo(path).Length > MaxLength)
+                throw new CheckpointException($"'{path}' is larger than {MaxLength:N0} bytes; no vocabulary is. Quantise the model again.");
             content = File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -43,8 +45,10 @@ static class VocabularyFile
     public static WhisperTokenizer Parse(byte[] content, string source, int? vocabSize)
     {
         var reader = new Reader(content, source);
-        if (!reader.Bytes(Magic.Length).SequenceEqual(Magic)) throw reader.Damaged("it does not begin as such a file does, or is of another version");
-        int tokens = reader.Count(), tokenBytes = reader.Count(), merges = reader.Count(), special = reader.Count(), specialBytes = reader.Count();
+        if (!reader.Bytes(Magic.Length).SequenceEqual(Magic))
+            throw reader.Damaged("it does not begin as such a file does, or is of another version");
+        int tokens = reader.Count(), tokenBytes = reader.Count(), merges = reader.Count(), special = reader.Count(),
+            specialBytes = reader.Count();
         long length = HeaderLength + sizeof(int) * (tokens + 1L + MergeInts * (long)merges + 2L * special + 1) + tokenBytes + specialBytes;
         if (length != content.Length) throw reader.Damaged($"its counts ask for {length:N0} bytes, it has {content.Length:N0}");
         var offsets = reader.Offsets(tokens, tokenBytes);
@@ -58,9 +62,11 @@ static class VocabularyFile
         var names = new Dictionary<string, int>(special, StringComparer.Ordinal);
         for (int i = 0; i < special; i++)
         {
-            if (ids[i] < 0 || !names.TryAdd(Encoding.UTF8.GetString(nameBytes[nameOffsets[i]..nameOffsets[i + 1]]), ids[i])) throw reader.Damaged("a special token is there twice, or has a negative id");
+            if (ids[i] < 0 || !names.TryAdd(Encoding.UTF8.GetString(nameBytes[nameOffsets[i]..nameOffsets[i + 1]]), ids[i]))
+                throw reader.Damaged("a special token is there twice, or has a negative id");
         }
-        var encoding = BytePairEncoding.Over(new ArraySegment<byte>(content, start, tokenBytes), offsets, MemoryMarshal.Cast<int, PairMerge>(merged).ToArray(), source);
+        var encoding = BytePairEncoding.Over(
+            new ArraySegment<byte>(content, start, tokenBytes), offsets, MemoryMarshal.Cast<int, PairMerge>(merged).ToArray(), source);
         return new WhisperTokenizer(encoding, WhisperSpecialTokens.Create(names, source, vocabSize));
     }
 
@@ -73,7 +79,12 @@ static class VocabularyFile
         int tokenBytes = Enumerable.Range(0, encoding.Count).Sum(id => encoding.TokenBytes(id).Length);
         using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
         writer.Write(Magic);
-        foreach (int count in (ReadOnlySpan<int>)[encoding.Count, tokenBytes, merges.Count, special.Count, special.Sum(token => token.Name.Length)]) writer.Write(count);
+        foreach (int count in (ReadOnlySpan<int>)[
+            encoding.Count, tokenBytes, merges.Count, special.Count, special.Sum(token => token.Name.Length),
+        ])
+        {
+            writer.Write(count);
+        }
         int offset = 0;
         for (int id = 0; id < encoding.Count; offset += encoding.TokenBytes(id++).Length) writer.Write(offset);
         writer.Write(offset);
@@ -130,6 +141,7 @@ static class VocabularyFile
             return offsets[0] == 0 && offsets[count] == length ? offsets : throw Damaged("its offsets do not cover its bytes");
         }
 
-        public readonly CheckpointException Damaged(string what) => new($"'{_source}' is damaged: {what}. Download or quantise the model again.");
+        public readonly CheckpointException Damaged(string what) =>
+            new($"'{_source}' is damaged: {what}. Download or quantise the model again.");
     }
 }

@@ -1,5 +1,3 @@
-using Earshot.Metrics;
-
 namespace Earshot.Tokenizers;
 
 /// <summary>The languages of Whisper: their codes in the order of their tokens, and their English names.</summary>
@@ -47,9 +45,11 @@ public static class WhisperLanguages
         ["fil"] = "tl",
     };
 
-    static readonly Dictionary<string, string> s_nameOfCode = s_languages.ToDictionary(l => l.Code, l => l.Name, StringComparer.OrdinalIgnoreCase);
+    static readonly Dictionary<string, string> s_nameOfCode = s_languages.ToDictionary(
+        l => l.Code, l => l.Name, StringComparer.OrdinalIgnoreCase);
 
-    static readonly Dictionary<string, string> s_codeOfName = s_languages.ToDictionary(l => l.Name, l => l.Code, StringComparer.OrdinalIgnoreCase);
+    static readonly Dictionary<string, string> s_codeOfName = s_languages.ToDictionary(
+        l => l.Name, l => l.Code, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>All 100 codes; models before large-v3 know the first 99.</summary>
     public static IReadOnlyList<string> Codes { get; } = [.. s_languages.Select(l => l.Code)];

@@ -25,7 +25,8 @@ sealed class WhisperSpecialTokens
             {
                 if (names.TryGetValue(spelling, out int token)) return token;
             }
-            throw new CheckpointException($"'{source}' has no token '{spellings[0]}', which every Whisper tokenizer has. Point to the files of a Whisper model.");
+            throw new CheckpointException(
+                $"'{source}' has no token '{spellings[0]}', which every Whisper tokenizer has. Point to the files of a Whisper model.");
         }
 
         EndOfText = Required("<|endoftext|>");
@@ -57,7 +58,9 @@ sealed class WhisperSpecialTokens
     /// <summary>Language tokens with their codes as this project writes them, in the order of the tokens.</summary>
     public IReadOnlyList<(int Token, string Code)> Languages => _languages;
 
-    /// <summary>Special tokens as a file names them; where it names only the end of the text, the others follow as in OpenAI's own vocabularies.</summary>
+    /// <summary>
+    /// Special tokens as a file names them; where it names only the end of the text, the others follow as in OpenAI's own vocabularies.
+    /// </summary>
     /// <exception cref="CheckpointException">A token is missing, or two share an id.</exception>
     public static WhisperSpecialTokens Create(IReadOnlyDictionary<string, int> names, string source, int? vocabSize)
     {
@@ -66,12 +69,17 @@ sealed class WhisperSpecialTokens
         return new WhisperSpecialTokens(names, source);
     }
 
-    /// <summary>The special tokens that follow <paramref name="endOfText"/> text tokens, with 99 languages unless the size of the vocabulary tells otherwise.</summary>
+    /// <summary>
+    /// The special tokens that follow <paramref name="endOfText"/> text tokens, with 99 languages unless the size of the vocabulary tells
+    /// otherwise.
+    /// </summary>
     public static Dictionary<string, int> Compute(int endOfText, string source, int? vocabSize)
     {
         int languages = vocabSize is int size ? size - endOfText - OthersCount : 99;
         if (languages < 1 || languages > WhisperLanguages.Codes.Count)
-            throw new CheckpointException($"'{source}' has {endOfText} text tokens; with a vocabulary of {vocabSize}, that leaves {languages} languages; expected 1 to {WhisperLanguages.Codes.Count}. The tokenizer belongs to another model.");
+            throw new CheckpointException(
+                $"'{source}' has {endOfText} text tokens; with a vocabulary of {vocabSize}, that leaves {languages} languages; " +
+                $"expected 1 to {WhisperLanguages.Codes.Count}. The tokenizer belongs to another model.");
         string[] order =
         [
             "<|endoftext|>", StartName,
@@ -92,7 +100,8 @@ sealed class WhisperSpecialTokens
 
     /// <summary>All tokens with a name of their own but the timestamps after the first, by id.</summary>
     public IEnumerable<(int Token, ReadOnlyMemory<byte> Name)> Named() =>
-        _written.Where(pair => !IsTimestamp(pair.Key) || pair.Key == TimestampBegin).OrderBy(pair => pair.Key).Select(pair => (pair.Key, (ReadOnlyMemory<byte>)pair.Value));
+        _written.Where(pair => !IsTimestamp(pair.Key) || pair.Key == TimestampBegin).OrderBy(pair => pair.Key)
+            .Select(pair => (pair.Key, (ReadOnlyMemory<byte>)pair.Value));
 
     /// <summary>A timestamp token as the reference writes it.</summary>
     public string WriteTimestamp(int token) =>
@@ -101,7 +110,8 @@ sealed class WhisperSpecialTokens
     void Add(string name, int token, string source)
     {
         if (!_written.TryAdd(token, Encoding.UTF8.GetBytes(name)))
-            throw new CheckpointException($"'{source}' gives the id {token} to both '{Encoding.UTF8.GetString(_written[token])}' and '{name}'. Download it again.");
+            throw new CheckpointException(
+                $"'{source}' gives the id {token} to both '{Encoding.UTF8.GetString(_written[token])}' and '{name}'. Download it again.");
         if (token <= StartOfTranscript || token >= Translate || name.Length is < 6 or > 7) return;
         var code = name[2..^2];
         if (name.StartsWith("<|", StringComparison.Ordinal) && name.EndsWith("|>", StringComparison.Ordinal))

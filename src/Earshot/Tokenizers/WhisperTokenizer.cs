@@ -4,7 +4,7 @@ using Earshot.Checkpoints;
 namespace Earshot.Tokenizers;
 
 /// <summary>Whisper's tokens: text by byte-pair encoding, and the special tokens that carry language, task and times.</summary>
-public sealed partial class WhisperTokenizer
+public sealed partial class WhisperTokenizer : Tokenizer
 {
     static readonly TimeSpan s_timestampStep = TimeSpan.FromMilliseconds(20);
 
@@ -47,7 +47,7 @@ public sealed partial class WhisperTokenizer
     public int TimestampBegin => _special.TimestampBegin;
 
     /// <summary>How many ids there are, timestamps included.</summary>
-    public int VocabSize => _special.VocabSize;
+    public override int VocabSize => _special.VocabSize;
 
     /// <summary>Whether the vocabulary is the one of the multilingual models; the English-only models have one text token less.</summary>
     public bool IsMultilingual => EndOfText > 50256;
@@ -67,7 +67,9 @@ public sealed partial class WhisperTokenizer
         var known = WhisperLanguages.Parse(code);
         return _tokenOfLanguage.TryGetValue(known, out token)
             ? token
-            : throw new ModelException($"This model's vocabulary has no token for {WhisperLanguages.NameOf(known)} ({known}); it knows {Languages.Count} languages. Use a newer model, such as large-v3.");
+            : throw new ModelException(
+                $"This model's vocabulary has no token for {WhisperLanguages.NameOf(known)} ({known}); " +
+                $"it knows {Languages.Count} languages. Use a newer model, such as large-v3.");
     }
 
     /// <summary>The code of a language token; null for any other token.</summary>
@@ -93,10 +95,10 @@ public sealed partial class WhisperTokenizer
     }
 
     /// <summary>The tokens of a text. Special tokens are not recognised: what looks like one is text like any other.</summary>
-    public int[] Encode(string text) => _encoding.Encode(text);
+    public override int[] Encode(string text) => _encoding.Encode(text);
 
     /// <summary>The text of tokens, without special tokens and timestamps; bytes that are not UTF-8 become U+FFFD.</summary>
-    public string Decode(ReadOnlySpan<int> ids) => Decode(ids, timestamps: false);
+    public override string Decode(ReadOnlySpan<int> ids) => Decode(ids, timestamps: false);
 
     /// <summary>The text of tokens with timestamps written as <c>&lt;|1.08|&gt;</c>, without other special tokens.</summary>
     public string DecodeWithTimestamps(ReadOnlySpan<int> ids) => Decode(ids, timestamps: true);
@@ -118,24 +120,44 @@ public sealed partial class WhisperTokenizer
         return Encoding.UTF8.GetString(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes));
     }
 
-    /// <summary>Reads the tokenizer of a model folder: <c>vocabulary.bin</c>, else <c>tokenizer.json</c>, else <c>vocab.json</c> with <c>merges.txt</c>, else a <c>.tiktoken</c> file.</summary>
+    /// <summary>
+    /// Reads the tokenizer of a model folder: <c>vocabulary.bin</c>, else <c>tokenizer.json</c>, else <c>vocab.json</c> with
+    /// <c>merges.txt</c>, else a <c>.tiktoken</c> file.
+    /// </summary>
     /// <param name="vocabSize">The model's vocabulary, which tells the number of languages where no file does.</param>
     /// <exception cref="CheckpointException">The files are missing or damaged.</exception>
-    public static WhisperTokenizer Load(string folder, int? vocabSize = null)
+    public static WhisperTokenizer Load(string folder, int? vocabSize = null) =>
+        LoadIfPresent(folder, vocabSize)
+        ?? throw new CheckpointException(
+            $"'{folder}' has no tokenizer: expected '{VocabularyFile.FileName}', or 'tokenizer.json', or 'vocab.json' with 'merges.txt', " +
+            $"or '{RanksFor(vocabSize)}'. Download the model again.");
+
+    /// <summary>As <see cref="Load"/>, but null where the folder has no tokenizer.</summary>
+    /// <exception cref="CheckpointException">A file is damaged.</exception>
+    public static WhisperTokenizer? LoadIfPresent(string folder, int? vocabSize = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        if (Path.Combine(folder, VocabularyFile.FileName) is var compact && File.Exists(compact)) return VocabularyFile.Read(compact, vocabSize);
+        if (Path.Combine(folder, VocabularyFile.FileName) is var compact && File.Exists(compact))
+            return VocabularyFile.Read(compact, vocabSize);
         using (var json = SettingsFile.OpenIfPresent(Path.Combine(folder, "tokenizer.json")))
         {
             if (json is not null) return TokenizerFiles.ReadTokenizerJson(json, vocabSize);
         }
         if (File.Exists(Path.Combine(folder, "vocab.json"))) return TokenizerFiles.ReadVocabularyAndMerges(folder, vocabSize);
-        var name = vocabSize < 51865 ? "gpt2.tiktoken" : "multilingual.tiktoken";
-        if (File.Exists(Path.Combine(folder, name))) return LoadTiktoken(Path.Combine(folder, name), vocabSize);
-        throw new CheckpointException($"'{folder}' has no tokenizer: expected '{VocabularyFile.FileName}', or 'tokenizer.json', or 'vocab.json' with 'merges.txt', or '{name}'. Download the model again.");
+        return Path.Combine(folder, RanksFor(vocabSize)) is var ranks && File.Exists(ranks) ? LoadTiktoken(ranks, vocabSize) : null;
     }
 
-    /// <summary>Reads OpenAI's ranks, <c>gpt2.tiktoken</c> or <c>multilingual.tiktoken</c>; the special tokens are computed, for 99 languages unless <paramref name="vocabSize"/> tells otherwise.</summary>
+    internal override bool TryWriteCompact(string folder)
+    {
+        using var stream = File.Create(Path.Combine(folder, VocabularyFile.FileName));
+        VocabularyFile.Write(stream, this);
+        return true;
+    }
+
+    /// <summary>
+    /// Reads OpenAI's ranks, <c>gpt2.tiktoken</c> or <c>multilingual.tiktoken</c>; the special tokens are computed, for 99 languages unless
+    /// <paramref name="vocabSize"/> tells otherwise.
+    /// </summary>
     /// <exception cref="CheckpointException">The file is missing or damaged.</exception>
     public static WhisperTokenizer LoadTiktoken(string path, int? vocabSize = null)
     {
@@ -151,4 +173,6 @@ public sealed partial class WhisperTokenizer
         }
         return TokenizerFiles.ReadRanks(path, content, vocabSize);
     }
+
+    static string RanksFor(int? vocabSize) => vocabSize < 51865 ? "gpt2.tiktoken" : "multilingual.tiktoken";
 }

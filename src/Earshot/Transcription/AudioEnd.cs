@@ -1,8 +1,10 @@
+using Earshot.Recognition;
+
 namespace Earshot.Transcription;
 
 /// <summary>
-/// Keeps segments and words within the audio there is. The model's last timestamps may lie in the silence that fills its window up, and rules
-/// for words may lengthen the last one beyond the end.
+/// Keeps segments and words within the audio there is. The model's last timestamps may lie in the silence that fills its window up, and
+/// rules for words may lengthen the last one beyond the end.
 /// </summary>
 static class AudioEnd
 {

@@ -1,44 +1,40 @@
 using Earshot.Audio;
-using Earshot.Decoding;
-using Earshot.Features;
-using Earshot.Models;
-using Earshot.Tokenizers;
+using Earshot.Recognition;
 
 namespace Earshot.Transcription;
 
 /// <summary>A window of speech decoded: its segments on the window's own time line.</summary>
-sealed record TranscribedChunk(SpeechChunk Chunk, TranscribedWindow Window);
+sealed record TranscribedChunk(SpeechChunk Chunk, RecognizedWindow Window);
 
 /// <summary>
-/// Transcribes windows of speech side by side, each on a thread of its own; the runtime computes their steps together.
+/// Transcribes windows of speech side by side; the runtime computes their steps together.
 /// Windows know nothing of each other, so that results do not depend on how many run at once.
 /// </summary>
 sealed class BatchedTranscription : IDisposable
 {
-    readonly WhisperRuntime _runtime;
-    readonly WhisperTokenizer _tokenizer;
-    readonly FeatureExtraction _extract;
+    readonly Recognizer _recognizer;
     readonly TranscriptionOptions _options;
     readonly SpeechChunker _chunks;
     readonly SegmentWriter _writer;
     readonly SemaphoreSlim _running;
-    readonly int _windowFrames;
     readonly ReadOnlyMemory<int> _prompt;
     string? _language;
     readonly int _skipped;
     int _index;
     int _written;
 
-    public BatchedTranscription(WhisperRuntime runtime, WhisperTokenizer tokenizer, FeatureExtraction extract, SpeechReader speech, SequentialInput input)
+    public BatchedTranscription(Recognizer recognizer, SpeechReader speech, SequentialInput input)
     {
-        (_runtime, _tokenizer, _extract, _options, _language) = (runtime, tokenizer, extract, input.Options, input.Language);
-        _windowFrames = 2 * runtime.Config.MaxSourcePositions;
-        _chunks = new SpeechChunker(speech, _windowFrames * LogMelSpectrogram.HopLength);
-        _writer = new SegmentWriter(tokenizer, _options.WordTimestamps, _options.Resume?.Segments ?? 0);
+        (_recognizer, _language) = (recognizer, input.Language);
+        _options = input.Options with { Decoding = input.Options.Decoding with { WithoutTimestamps = input.Options.DecodesTextAlone } };
+        _chunks = new SpeechChunker(speech, recognizer.WindowSamples);
+        _writer = new SegmentWriter(recognizer.Tokenizer, _options.WordTimestamps, _options.Resume?.Segments ?? 0);
         _running = new SemaphoreSlim(_options.BatchSize);
         _written = _skipped = _options.Resume?.Windows ?? 0;
         if (_options.Resume is { } position) (Detection, _language) = (position.Detection, position.Language ?? _language);
-        _prompt = string.IsNullOrWhiteSpace(_options.InitialPrompt) ? default(ReadOnlyMemory<int>) : tokenizer.Encode(" " + _options.InitialPrompt.Trim());
+        _prompt = string.IsNullOrWhiteSpace(_options.InitialPrompt)
+            ? default(ReadOnlyMemory<int>)
+            : recognizer.Tokenizer.Encode(" " + _options.InitialPrompt.Trim());
     }
 
     public LanguageDetection? Detection { get; private set; }
@@ -49,20 +45,18 @@ sealed class BatchedTranscription : IDisposable
     public long SpeechSamples { get; private set; }
 
     /// <summary>From where it could go on after the windows written.</summary>
-    public TranscriptionPosition Position => new() { Windows = _written, Segments = _writer.Count, Language = _language, Detection = Detection };
+    public TranscriptionPosition Position =>
+        new() { Windows = _written, Segments = _writer.Count, Language = _language, Detection = Detection };
 
     /// <summary>Starts decoding the next window; false when there is none. Not to be called again before it returns.</summary>
-    public bool StartNext(Queue<Task<TranscribedChunk>> started, CancellationToken cancellationToken)
+    public async ValueTask<bool> StartNextAsync(Queue<Task<TranscribedChunk>> started, CancellationToken cancellationToken)
     {
         if (NextChunk() is not { } chunk) return false;
-        int frames = _options.FramesToEncode(chunk.Samples.Length / LogMelSpectrogram.HopLength, _windowFrames);
-        var features = new float[frames * _runtime.Config.NumMelBins];
-        _extract(chunk.Samples.AsSpan(0, Math.Min(chunk.Samples.Length, frames * LogMelSpectrogram.HopLength)), features, frames, default, default);
         // All windows speak the language of the first, which is detected before any of them starts.
-        if (_language is null && !_options.DetectLanguageEachWindow) DetectLanguage(features, cancellationToken);
+        if (_language is null && _recognizer.DetectsLanguages && !_options.DetectLanguageEachWindow)
+            await DetectLanguageAsync(chunk, cancellationToken).ConfigureAwait(false);
         int index = _index++;
-        // Threads of their own: all of a step's windows have to be waiting in it for it to be computed together.
-        started.Enqueue(Task.Factory.StartNew(() => Transcribe(chunk, features, index, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+        started.Enqueue(Task.Run(() => TranscribeAsync(chunk, index, cancellationToken), cancellationToken));
         return true;
     }
 
@@ -71,8 +65,8 @@ sealed class BatchedTranscription : IDisposable
     {
         var (chunk, window) = transcribed;
         _written++;
-        if (window.Silent) return;
-        var said = window.Split.Segments.Where(segment => !_writer.IsEmpty(segment)).ToList();
+        if (window.IsSilent) return;
+        var said = window.Segments.Where(segment => !_writer.IsEmpty(segment)).ToList();
         AudioEnd.Clamp(said, 0, (double)chunk.Samples.Length / SampleStream.SampleRate);
         foreach (var segment in said) output.Add(_writer.Write(segment, window.Result, 0, chunk.Timeline));
     }
@@ -92,23 +86,19 @@ sealed class BatchedTranscription : IDisposable
         return null;
     }
 
-    TranscribedChunk Transcribe(SpeechChunk chunk, float[] features, int index, CancellationToken cancellationToken)
+    async Task<TranscribedChunk> TranscribeAsync(SpeechChunk chunk, int index, CancellationToken cancellationToken)
     {
-        _running.Wait(cancellationToken);
+        await _running.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            using var audio = _runtime.Encode(features, features.Length / _runtime.Config.NumMelBins, cancellationToken);
-            using var transcriber = new WindowTranscriber(_runtime, _tokenizer, _options);
-            var language = _language ?? transcriber.DetectLanguage(audio, cancellationToken).Language;
-            int frames = Math.Max(1, chunk.Samples.Length / LogMelSpectrogram.HopLength);
-            var window = transcriber.Transcribe(audio, new WindowContext
+            using var session = _recognizer.Begin(_options);
+            var window = await session.RecognizeAsync(Window(chunk), new RecognitionContext
             {
-                Place = new WindowPlace(0, frames, _windowFrames),
-                Language = language,
+                Language = _language,
                 Prompt = index == 0 || _options.CarryInitialPrompt ? _prompt : default,
                 Prefix = index == 0 ? _options.Prefix : null,
                 SeedSeries = index,
-            }, cancellationToken);
+            }, cancellationToken).ConfigureAwait(false);
             return new TranscribedChunk(chunk, window);
         }
         finally
@@ -117,11 +107,12 @@ sealed class BatchedTranscription : IDisposable
         }
     }
 
-    void DetectLanguage(float[] features, CancellationToken cancellationToken)
+    static AudioWindow Window(SpeechChunk chunk) => new() { Samples = chunk.Samples, StandsAlone = true, IsLast = true };
+
+    async ValueTask DetectLanguageAsync(SpeechChunk chunk, CancellationToken cancellationToken)
     {
-        using var audio = _runtime.Encode(features, features.Length / _runtime.Config.NumMelBins, cancellationToken);
-        using var transcriber = new WindowTranscriber(_runtime, _tokenizer, _options);
-        Detection = transcriber.DetectLanguage(audio, cancellationToken);
+        using var session = _recognizer.Begin(_options);
+        Detection = await session.DetectLanguageAsync(Window(chunk), cancellationToken).ConfigureAwait(false);
         _language = Detection.Language;
     }
 }

@@ -6,9 +6,11 @@ namespace Earshot.Transcription;
 public static class ChannelMerge
 {
     /// <summary>
-    /// The segments of several transcriptions by their start, numbered anew; of one alone, as they are. Each may run while another's segment is used.
+    /// The segments of several transcriptions by their start, numbered anew; of one alone, as they are. Each may run while another's
+    /// segment is used.
     /// </summary>
-    public static async IAsyncEnumerable<Segment> InTime(IReadOnlyList<IAsyncEnumerable<Segment>> channels, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public static async IAsyncEnumerable<Segment> InTime(
+        IReadOnlyList<IAsyncEnumerable<Segment>> channels, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(channels);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -22,7 +24,8 @@ public static class ChannelMerge
                 int next = -1;
                 for (int i = 0; i < heads.Length; i++)
                 {
-                    if (await heads[i].ConfigureAwait(false) && (next < 0 || streams[i].Current.Start < streams[next].Current.Start)) next = i;
+                    if (await heads[i].ConfigureAwait(false) && (next < 0 || streams[i].Current.Start < streams[next].Current.Start))
+                        next = i;
                 }
                 if (next < 0) yield break;
                 var segment = streams[next].Current;
@@ -36,7 +39,12 @@ public static class ChannelMerge
             for (int i = 0; i < streams.Count; i++)
             {
                 // One that still runs cannot be disposed of; how it ends does not matter any more.
-                if (heads[i] is { } head) await head.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+                if (heads[i] is { } head)
+                {
+                    await head
+                        .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default)
+                        .ConfigureAwait(false);
+                }
                 await streams[i].DisposeAsync().ConfigureAwait(false);
             }
         }

@@ -19,7 +19,8 @@ public sealed class ChannelProgress(int channels, IProgress<TranscriptionProgres
             var first = _reports.First(report => report is not null)!;
             var longest = _reports.Max(report => report?.Info.Duration ?? TimeSpan.Zero);
             var speech = TimeSpan.FromTicks(_reports.Sum(report => report?.Info.DurationAfterVad.Ticks ?? 0));
-            inner?.Report(new TranscriptionProgress(processed, first.Total, channels == 1 ? first.Info : first.Info with { Duration = longest, DurationAfterVad = speech }));
+            inner?.Report(new TranscriptionProgress(
+                processed, first.Total, channels == 1 ? first.Info : first.Info with { Duration = longest, DurationAfterVad = speech }));
         }
     }
 

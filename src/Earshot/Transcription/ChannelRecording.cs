@@ -2,7 +2,10 @@ using Earshot.Audio;
 
 namespace Earshot.Transcription;
 
-/// <summary>A recording's channels, each as samples of its own to read. Every channel decodes the recording anew, so that none has to wait for another.</summary>
+/// <summary>
+/// A recording's channels, each as samples of its own to read. Every channel decodes the recording anew, so that none has to wait for
+/// another.
+/// </summary>
 public sealed class ChannelRecording : IDisposable
 {
     // Noise of lossy codecs is quieter, a voice louder, even one that is heard through the other's microphone.
@@ -11,7 +14,8 @@ public sealed class ChannelRecording : IDisposable
 
     readonly List<SampleStream> _streams;
 
-    ChannelRecording(List<SampleStream> streams, IReadOnlyList<int> channels, int count) => (_streams, Channels, Count) = (streams, channels, count);
+    ChannelRecording(List<SampleStream> streams, IReadOnlyList<int> channels, int count) =>
+        (_streams, Channels, Count) = (streams, channels, count);
 
     /// <summary>The channels, counted from 0, without those that sound as an earlier one.</summary>
     public IReadOnlyList<int> Channels { get; }
@@ -35,7 +39,8 @@ public sealed class ChannelRecording : IDisposable
         var streams = new List<SampleStream>();
         try
         {
-            foreach (int channel in channels) streams.Add(OpenOne(open(channel == 0 ? quiet with { OnWarning = options.OnWarning } : quiet), channel));
+            foreach (int channel in channels)
+                streams.Add(OpenOne(open(channel == 0 ? quiet with { OnWarning = options.OnWarning } : quiet), channel));
             return new ChannelRecording(streams, channels, count);
         }
         catch
@@ -50,14 +55,20 @@ public sealed class ChannelRecording : IDisposable
         foreach (var stream in _streams) stream.Dispose();
     }
 
-    /// <summary>The first of each kind of channel. Recorders write one microphone to both channels: it would say everything twice.</summary>
+    /// <summary>
+    /// The first of each kind of channel. Recorders write one microphone to both channels: it would say everything twice.
+    /// </summary>
     static (List<int> Channels, int Count) Distinct(Func<AudioReader> open)
     {
         using var reader = open();
         int count = reader.Channels, frames;
-        var alike = (from later in Enumerable.Range(0, count) from earlier in Enumerable.Range(0, later) select (Earlier: earlier, Later: later)).ToList();
+        var alike = (from later in Enumerable.Range(0, count)
+                     from earlier in Enumerable.Range(
+            0, later)
+                     select (Earlier: earlier, Later: later)).ToList();
         var buffer = new float[FramesAtOnce * count];
-        while (alike.Count > 0 && (frames = reader.Read(buffer)) > 0) alike.RemoveAll(pair => Differ(buffer.AsSpan(0, frames * count), count, pair.Earlier, pair.Later));
+        while (alike.Count > 0 && (frames = reader.Read(buffer)) > 0)
+            alike.RemoveAll(pair => Differ(buffer.AsSpan(0, frames * count), count, pair.Earlier, pair.Later));
         return ([.. Enumerable.Range(0, count).Where(channel => alike.TrueForAll(pair => pair.Later != channel))], count);
     }
 

@@ -1,3 +1,5 @@
+using Earshot.Recognition;
+
 namespace Earshot.Transcription;
 
 /// <summary>

@@ -8,7 +8,10 @@ public interface ISampleSource
     /// <summary>The number of samples in all, when the source can tell.</summary>
     long? TotalSamples { get; }
 
-    /// <summary>Of the samples read so far, how many at the start only stand for time before the sound begins: nothing is said there, and no window begins there.</summary>
+    /// <summary>
+    /// Of the samples read so far, how many at the start only stand for time before the sound begins: nothing is said there, and no window
+    /// begins there.
+    /// </summary>
     long FillerSamples => 0;
 
     /// <summary>Reads until the span is full or the recording ends; 0 only at the end.</summary>

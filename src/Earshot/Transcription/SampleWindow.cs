@@ -16,7 +16,9 @@ sealed class SampleWindow(ISampleSource source, int length, int before, int afte
     /// <summary>Samples read so far.</summary>
     public long Read => _start + _count;
 
-    /// <summary>Moves to a position, which may not lie before earlier ones, and reads all of the window there that the recording has.</summary>
+    /// <summary>
+    /// Moves to a position, which may not lie before earlier ones, and reads all of the window there that the recording has.
+    /// </summary>
     public void MoveTo(long position)
     {
         long start = Math.Max(_start, position - before);
@@ -32,11 +34,11 @@ sealed class SampleWindow(ISampleSource source, int length, int before, int afte
         }
     }
 
-    /// <summary>The samples there are of a range.</summary>
-    public ReadOnlySpan<float> Slice(long position, int count)
+    /// <summary>The samples there are of a range; they stay until the window moves on.</summary>
+    public ReadOnlyMemory<float> Slice(long position, int count)
     {
         long from = Math.Clamp(position, _start, Read), to = Math.Clamp(position + count, from, Read);
-        return _buffer.AsSpan((int)(from - _start), (int)(to - from));
+        return _buffer.AsMemory((int)(from - _start), (int)(to - from));
     }
 
     void Discard(long before)

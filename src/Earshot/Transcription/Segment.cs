@@ -34,7 +34,7 @@ public sealed record Segment
 
     public float NoSpeechProb { get; init; }
 
-    /// <summary>The language's code.</summary>
+    /// <summary>The language's code; null where the model does not tell.</summary>
     public string? Language { get; init; }
 
     /// <summary>The channel it was said in, counted from 0, where each was transcribed by itself; null otherwise.</summary>
@@ -47,9 +47,10 @@ public sealed record Word(string Text, TimeSpan Start, TimeSpan End, float Proba
 /// <summary>What was found out about a recording as a whole.</summary>
 public sealed record TranscriptionInfo
 {
+    /// <summary>The language's code; null where it was neither given nor detected.</summary>
     public string? Language { get; init; }
 
-    /// <summary>1 where the language was given.</summary>
+    /// <summary>1 where the language was given, 0 where it is not known.</summary>
     public float LanguageProbability { get; init; }
 
     /// <summary>The probability of each language; null where the language was given.</summary>

@@ -1,10 +1,11 @@
 using Earshot.Decoding;
+using Earshot.Recognition;
 using Earshot.Tokenizers;
 
 namespace Earshot.Transcription;
 
 /// <summary>Numbers segments and puts them into their final form, where asked for on another time line.</summary>
-sealed class SegmentWriter(WhisperTokenizer tokenizer, bool words, int next = 0)
+sealed class SegmentWriter(Tokenizer tokenizer, bool words, int next = 0)
 {
     int _next = next;
 

@@ -1,13 +1,6 @@
-using System.Numerics.Tensors;
-using Earshot.Decoding;
-using Earshot.Features;
-using Earshot.Models;
-using Earshot.Tokenizers;
+using Earshot.Recognition;
 
 namespace Earshot.Transcription;
-
-/// <summary>Computes the log-mel features of a window; the signature of <see cref="LogMelSpectrogram.Compute"/>.</summary>
-delegate void FeatureExtraction(ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before, ReadOnlySpan<float> after);
 
 /// <summary>
 /// Transcribes window after window: each begins where the last finished segment ended, and knows what was said before.
@@ -15,38 +8,36 @@ delegate void FeatureExtraction(ReadOnlySpan<float> samples, Span<float> frames,
 /// </summary>
 sealed class SequentialTranscription : IDisposable
 {
-    const int SamplesPerFrame = LogMelSpectrogram.HopLength;
-    const double FramesPerSecond = 100;
+    const int SamplesPerFrame = AudioWindow.SamplesPerFrame;
+    const double FramesPerSecond = AudioWindow.FramesPerSecond;
 
-    readonly WhisperRuntime _runtime;
+    readonly Recognizer _recognizer;
     readonly TranscriptionOptions _options;
-    readonly FeatureExtraction _extract;
     readonly SampleWindow _samples;
-    readonly WindowTranscriber _transcriber;
+    readonly RecognitionSession _session;
     readonly ContextTokens _context;
     readonly SegmentWriter _writer;
     readonly HallucinationSkip? _hallucinations;
     readonly SpeechTimeline? _timeline;
     readonly List<(long Start, long End)> _clips;
-    readonly float[] _features;
     readonly int _windowFrames;
     int _clip;
     long _seek;
     double _lastSpeech;
-    float _loudest = float.NegativeInfinity;
     string? _language;
     int _windows;
 
-    public SequentialTranscription(WhisperRuntime runtime, WhisperTokenizer tokenizer, FeatureExtraction extract, SequentialInput input)
+    public SequentialTranscription(Recognizer recognizer, SequentialInput input)
     {
-        (_runtime, _extract, _options, _timeline, _language) = (runtime, extract, input.Options, input.Timeline, input.Language);
-        _windowFrames = 2 * runtime.Config.MaxSourcePositions;
-        _samples = new SampleWindow(input.Source, _windowFrames * SamplesPerFrame, LogMelSpectrogram.SamplesBefore, LogMelSpectrogram.SamplesAfter);
-        _features = new float[_windowFrames * runtime.Config.NumMelBins];
-        _transcriber = new WindowTranscriber(runtime, tokenizer, _options);
-        _writer = new SegmentWriter(tokenizer, _options.WordTimestamps, _options.Resume?.Segments ?? 0);
-        int[] initial = string.IsNullOrWhiteSpace(_options.InitialPrompt) ? [] : tokenizer.Encode(" " + _options.InitialPrompt.Trim());
-        _context = new ContextTokens(initial, _options.CarryInitialPrompt, (runtime.Config.MaxTargetPositions / 2) - 1);
+        (_recognizer, _options, _timeline, _language) = (recognizer, input.Options, input.Timeline, input.Language);
+        _windowFrames = recognizer.WindowSamples / SamplesPerFrame;
+        _samples = new SampleWindow(input.Source, _windowFrames * SamplesPerFrame, recognizer.SamplesBefore, recognizer.SamplesAfter);
+        _session = recognizer.Begin(_options);
+        _writer = new SegmentWriter(recognizer.Tokenizer, _options.WordTimestamps, _options.Resume?.Segments ?? 0);
+        int[] initial = string.IsNullOrWhiteSpace(_options.InitialPrompt)
+            ? []
+            : recognizer.Tokenizer.Encode(" " + _options.InitialPrompt.Trim());
+        _context = new ContextTokens(initial, _options.CarryInitialPrompt, recognizer.MostContextTokens);
         _hallucinations = _options.HallucinationSilenceThreshold is { } threshold ? new HallucinationSkip(threshold.TotalSeconds) : null;
         _clips = Clips(_options.ClipRanges);
         _seek = _clips[0].Start;
@@ -79,29 +70,32 @@ sealed class SequentialTranscription : IDisposable
     long? ContentFrames => _samples.End / SamplesPerFrame;
 
     /// <summary>Transcribes the next window and adds its segments; false when nothing is left.</summary>
-    public bool Next(List<Segment> segments, CancellationToken cancellationToken)
+    public async ValueTask<bool> NextAsync(List<Segment> segments, CancellationToken cancellationToken)
     {
         if (Place() is not { } place) return false;
-        using var audio = Encode(place, cancellationToken);
-        DetectLanguage(audio, cancellationToken);
-        var window = _transcriber.Transcribe(audio, new WindowContext
+        bool detects = _language is null || (Detection is not null && _options.DetectLanguageEachWindow);
+        var window = await _session.RecognizeAsync(Window(place), new RecognitionContext
         {
-            Place = place,
-            Language = _language,
+            Language = detects ? null : _language,
             Prompt = _context.Prompt,
             Prefix = _windows > 0 ? null : _options.Prefix,
             SeedSeries = place.Seek,
             LastSpeech = _lastSpeech,
-        }, cancellationToken);
+        }, cancellationToken).ConfigureAwait(false);
+        if (window.Detection is { } detection)
+        {
+            Detection ??= detection;
+            _language = detection.Language;
+        }
         _windows++;
 
         // A window that would not move on is done with: nothing else would come of it.
-        long next = window.Silent ? place.Seek + place.Frames : Finish(window, place, segments);
+        long next = window.IsSilent ? place.Seek + place.Frames : Finish(window, place, segments);
         _seek = next > place.Seek ? next : place.Seek + place.Frames;
         return true;
     }
 
-    public void Dispose() => _transcriber.Dispose();
+    public void Dispose() => _session.Dispose();
 
     void GoOn(TranscriptionPosition position)
     {
@@ -144,39 +138,25 @@ sealed class SequentialTranscription : IDisposable
         }
     }
 
-    EncodedAudio Encode(WindowPlace place, CancellationToken cancellationToken)
+    AudioWindow Window(WindowPlace place)
     {
         long start = place.Seek * SamplesPerFrame;
-        int count = place.Frames * SamplesPerFrame;
-        var before = _samples.Slice(start - LogMelSpectrogram.SamplesBefore, (int)Math.Min(start, LogMelSpectrogram.SamplesBefore));
-        Span<float> after = stackalloc float[LogMelSpectrogram.SamplesAfter];
-        after.Clear();
-        _samples.Slice(start + count, LogMelSpectrogram.SamplesAfter).CopyTo(after);
-        int frames = _options.FramesToEncode(place.Frames, _windowFrames);
-        var features = _features.AsSpan(0, frames * _runtime.Config.NumMelBins);
-        var heard = features[..(place.Frames * _runtime.Config.NumMelBins)];
-        _extract(_samples.Slice(start, count), heard, place.Frames, before, after);
-        // The reference's quietest values lie below the whole recording's loudest: as far as it was heard, here too.
-        _loudest = Math.Max(_loudest, TensorPrimitives.Max<float>(heard));
-        TensorPrimitives.Max(heard, _loudest - LogMelSpectrogram.Range, heard);
-        // It fills a window that the recording ends in with the number 0, which is louder than silence's features.
-        features[heard.Length..].Clear();
-        return _runtime.Encode(features, frames, cancellationToken);
-    }
-
-    void DetectLanguage(EncodedAudio audio, CancellationToken cancellationToken)
-    {
-        if (_language is not null && (Detection is null || !_options.DetectLanguageEachWindow)) return;
-        var detection = _transcriber.DetectLanguage(audio, cancellationToken);
-        Detection ??= detection;
-        _language = detection.Language;
+        int count = place.Frames * SamplesPerFrame, before = (int)Math.Min(start, _recognizer.SamplesBefore);
+        return new AudioWindow
+        {
+            Samples = _samples.Slice(start, count),
+            Before = _samples.Slice(start - before, before),
+            After = _samples.Slice(start + count, _recognizer.SamplesAfter),
+            StartTime = place.StartTime,
+            IsLast = place.Seek + place.Frames >= ContentFrames,
+        };
     }
 
     /// <summary>Adds a window's segments and returns where the next one begins.</summary>
-    long Finish(TranscribedWindow window, WindowPlace place, List<Segment> output)
+    long Finish(RecognizedWindow window, WindowPlace place, List<Segment> output)
     {
-        var segments = window.Split.Segments;
-        long next = place.Seek + window.Split.Advance;
+        var segments = window.Segments;
+        long next = place.Seek + window.Advance;
         if (_options.WordTimestamps)
         {
             next = NextAfterWords(window, place, next);
@@ -199,10 +179,11 @@ sealed class SequentialTranscription : IDisposable
     }
 
     /// <summary>With words, a window that did not end on its own goes on after its last word.</summary>
-    long NextAfterWords(TranscribedWindow window, WindowPlace place, long next)
+    long NextAfterWords(RecognizedWindow window, WindowPlace place, long next)
     {
-        if (window.Split.SingleTimestampEnding || SegmentDraft.EndOf(window.Split.Segments) is not { } end || end <= place.StartTime) return next;
-        bool silenceFollows = _hallucinations is null || place.FullEndTime - end > _options.HallucinationSilenceThreshold!.Value.TotalSeconds;
+        if (window.EndsInSilence || SegmentDraft.EndOf(window.Segments) is not { } end || end <= place.StartTime) return next;
+        bool silenceFollows = _hallucinations is null
+            || place.FullEndTime - end > _options.HallucinationSilenceThreshold!.Value.TotalSeconds;
         return silenceFollows ? (long)Math.Round(end * FramesPerSecond) : place.Seek + place.Frames;
     }
 }

@@ -2,15 +2,14 @@ using System.Runtime.CompilerServices;
 using Earshot.Audio;
 using Earshot.Checkpoints;
 using Earshot.Compute.Cpu;
-using Earshot.Decoding;
-using Earshot.Features;
+using Earshot.Compute.Runtimes;
 using Earshot.Models;
-using Earshot.Tokenizers;
+using Earshot.Recognition;
 
 namespace Earshot.Transcription;
 
 /// <summary>
-/// A loaded Whisper model and all that transcribing with it takes. Safe on several threads at once: transcriptions that run
+/// A loaded model and all that transcribing with it takes. Safe on several threads at once: transcriptions that run
 /// together share the weights and are computed together.
 /// </summary>
 /// <example><code>
@@ -23,41 +22,46 @@ public sealed class Transcriber : IDisposable
     readonly List<IDisposable> _owned;
     readonly HubOptions _hub;
     readonly string? _detectorFile;
-    readonly WhisperTranscriber _transcriber;
+    readonly RecordingTranscriber _transcriber;
     readonly Lazy<CpuDevice> _detectorDevice = new(() => new CpuDevice(new CpuOptions { Threads = 1 }));
-    SafetensorsFile? _detectorWeights;
+    SafetensorsFile? _detectorFileOpened;
+    SileroWeights? _detectorWeights;
+    object? _detectorLock;
 
-    Transcriber(string model, WhisperRuntime runtime, WhisperTokenizer tokenizer, HubOptions hub, string? detectorFile, List<IDisposable> owned)
+    Transcriber(string model, Recognizer recognizer, HubOptions hub, string? detectorFile, List<IDisposable> owned)
     {
         Model = model;
-        Runtime = runtime;
-        Tokenizer = tokenizer;
+        Recognizer = recognizer;
         _hub = hub;
         _detectorFile = detectorFile;
         _owned = owned;
-        _transcriber = new WhisperTranscriber(runtime, tokenizer, CreateDetector);
+        _transcriber = new RecordingTranscriber(recognizer, CreateDetector);
     }
 
     /// <summary>The name or folder that it was loaded from.</summary>
     public string Model { get; }
 
-    /// <summary>The model itself.</summary>
-    public WhisperRuntime Runtime { get; }
+    /// <summary>The model itself, as it turns windows of sound into text.</summary>
+    public Recognizer Recognizer { get; }
 
-    public WhisperTokenizer Tokenizer { get; }
-
-    /// <summary>Loads the model in the box, Whisper base, which the package Earshot.Models.Base puts beside the program; nothing is downloaded.</summary>
-    /// <exception cref="CheckpointException">It did not come with this program; the message says what to add, or to give instead.</exception>
-    public static Task<Transcriber> LoadAsync(TranscriberOptions? options = null, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+    /// <summary>
+    /// Loads the model in the box, Whisper base, which the package Earshot.Models.Base puts beside the program; nothing is downloaded.
+    /// </summary>
+    /// <exception cref="CheckpointException">It did not come with this program; the message says what to add, or to give
+    /// instead.</exception>
+    public static Task<Transcriber> LoadAsync(
+        TranscriberOptions? options = null, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
         LoadAsync(ModelNames.Default, options, progress, cancellationToken);
 
     /// <summary>
-    /// Loads a model by local folder, by its name on the hub (<c>openai/whisper-small</c>) or a short name (<c>turbo</c>; <c>base</c> is the model in
-    /// the box), downloading it where it is not here yet.
+    /// Loads a model by local folder, by its name on the hub (<c>openai/whisper-small</c>) or a short name (<c>turbo</c>; <c>base</c> is
+    /// the model in the box), downloading it where it is not here yet.
     /// </summary>
     /// <exception cref="CheckpointException">The model cannot be had, is damaged, or its files contradict each other.</exception>
     /// <exception cref="ModelException">The model is of another kind.</exception>
-    public static async Task<Transcriber> LoadAsync(string model, TranscriberOptions? options = null, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default)
+    public static async Task<Transcriber> LoadAsync(
+        string model, TranscriberOptions? options = null, IProgress<DownloadProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(model);
         options ??= new TranscriberOptions();
@@ -69,51 +73,74 @@ public sealed class Transcriber : IDisposable
     }
 
     /// <summary>Wraps a model that runs elsewhere, such as a graph in ONNX Runtime; the transcriber disposes of it.</summary>
-    public static Transcriber Over(string model, WhisperRuntime runtime, WhisperTokenizer tokenizer, TranscriberOptions? options = null)
+    public static Transcriber Over(string model, Recognizer recognizer, TranscriberOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(runtime);
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        return new Transcriber(model, runtime, tokenizer, options?.Hub ?? HubOptions.FromEnvironment(), options?.SpeechDetectorFile, [runtime]);
+        ArgumentNullException.ThrowIfNull(recognizer);
+        return new Transcriber(model, recognizer, options?.Hub ?? HubOptions.FromEnvironment(), options?.SpeechDetectorFile, [recognizer]);
     }
 
-    /// <summary>Makes voice activity detection ready, downloading its weights where they are not here yet; transcribing does so by itself when an option asks for it.</summary>
+    /// <summary>
+    /// Makes voice activity detection ready, downloading its weights where they are not here yet; transcribing does so by itself when an
+    /// option asks for it.
+    /// </summary>
     /// <exception cref="CheckpointException">The weights cannot be had.</exception>
     public async Task LoadSpeechDetectorAsync(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        if (_detectorWeights is not null) return;
-        var opened = SafetensorsFile.Open(_detectorFile ?? await VadWeights.GetAsync(_hub, progress, cancellationToken).ConfigureAwait(false));
-        if (Interlocked.CompareExchange(ref _detectorWeights, opened, null) is not null) opened.Dispose();
+        if (_detectorFileOpened is not null) return;
+        var opened = SafetensorsFile.Open(
+            _detectorFile ?? await VadWeights.GetAsync(_hub, progress, cancellationToken).ConfigureAwait(false));
+        if (Interlocked.CompareExchange(ref _detectorFileOpened, opened, null) is not null) opened.Dispose();
     }
 
-    /// <summary>Transcribes a recording in a file (<c>-</c> is standard input); segments come in order, as soon as they are known.</summary>
-    /// <exception cref="AudioFormatException">The file is no recording, or a damaged one that <see cref="TranscriptionOptions.Audio"/> asks to refuse.</exception>
+    /// <summary>
+    /// Transcribes a recording in a file (<c>-</c> is standard input); segments come in order, as soon as they are known.
+    /// </summary>
+    /// <exception cref="AudioFormatException">The file is no recording, or a damaged one that <see cref="TranscriptionOptions.Audio"/> asks
+    /// to refuse.</exception>
     /// <exception cref="ArgumentException">An option is out of its range, or two exclude each other.</exception>
     /// <exception cref="ModelException">The model cannot do the task, or does not know the language.</exception>
-    public IAsyncEnumerable<Segment> TranscribeAsync(string path, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null, CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<Segment> TranscribeAsync(
+        string path, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (options is not { EachChannel: true }) return TranscribeAndCloseAsync(() => SampleStream.Open(path, AudioOf(options)), options, progress, cancellationToken);
+        if (options is not { EachChannel: true })
+            return TranscribeAndCloseAsync(() => SampleStream.Open(path, AudioOf(options)), options, progress, cancellationToken);
         if (path == "-") return TranscribeAsync(Console.OpenStandardInput(), "standard input", options, progress, cancellationToken);
-        return TranscribeEachAsync(() => ChannelRecording.Open(audio => AudioReader.Open(path, audio), options.Audio), options, progress, cancellationToken);
+        return TranscribeEachAsync(
+            () => ChannelRecording.Open(audio => AudioReader.Open(path, audio), options.Audio), options, progress, cancellationToken);
     }
 
-    /// <summary>Transcribes a recording read from a stream, which is not closed; <paramref name="name"/> is what messages call it.</summary>
+    /// <summary>
+    /// Transcribes a recording read from a stream, which is not closed; <paramref name="name"/> is what messages call it.
+    /// </summary>
     /// <inheritdoc cref="TranscribeAsync(string, TranscriptionOptions, IProgress{TranscriptionProgress}, CancellationToken)"/>
-    public IAsyncEnumerable<Segment> TranscribeAsync(Stream stream, string name, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null, CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<Segment> TranscribeAsync(
+        Stream stream, string name, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        if (options is not { EachChannel: true }) return TranscribeAndCloseAsync(() => SampleStream.Open(new UnownedStream(stream), name, AudioOf(options)), options, progress, cancellationToken);
+        if (options is not { EachChannel: true })
+        {
+            return TranscribeAndCloseAsync(
+                () => SampleStream.Open(new UnownedStream(stream), name, AudioOf(options)), options, progress, cancellationToken);
+        }
         return TranscribeEachAsync(() => SpooledRecording.OpenChannels(stream, name, options.Audio), options, progress, cancellationToken);
     }
 
     /// <summary>Transcribes samples of one channel at 16 kHz.</summary>
     /// <inheritdoc cref="TranscribeAsync(string, TranscriptionOptions, IProgress{TranscriptionProgress}, CancellationToken)"/>
-    public async IAsyncEnumerable<Segment> TranscribeAsync(ISampleSource source, TranscriptionOptions? options = null, IProgress<TranscriptionProgress>? progress = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<Segment> TranscribeAsync(
+        ISampleSource source,
+        TranscriptionOptions? options = null,
+        IProgress<TranscriptionProgress>? progress = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
         options ??= new TranscriptionOptions();
         if (options.Vad is not null || options.BatchSize > 1) await LoadSpeechDetectorAsync(null, cancellationToken).ConfigureAwait(false);
-        await foreach (var segment in _transcriber.TranscribeAsync(source, options, progress, cancellationToken).ConfigureAwait(false)) yield return segment;
+        await foreach (var segment in _transcriber.TranscribeAsync(source, options, progress, cancellationToken).ConfigureAwait(false))
+            yield return segment;
     }
 
     /// <summary>Tells the language of a recording from its first 30 s.</summary>
@@ -123,10 +150,12 @@ public sealed class Transcriber : IDisposable
 
     /// <inheritdoc cref="DetectLanguageAsync(string, CancellationToken)"/>
     /// <param name="audio">How the recording is read.</param>
-    public async Task<LanguageDetection> DetectLanguageAsync(string path, AudioReadOptions audio, CancellationToken cancellationToken = default)
+    public async Task<LanguageDetection> DetectLanguageAsync(
+        string path, AudioReadOptions audio, CancellationToken cancellationToken = default)
     {
         using var stream = SampleStream.Open(path, audio);
-        return await Task.Run(() => DetectLanguage(new RecordedSamples(stream), cancellationToken), cancellationToken).ConfigureAwait(false);
+        return await Task.Run(() => DetectLanguageAsync(new RecordedSamples(stream), cancellationToken).AsTask(), cancellationToken)
+            .ConfigureAwait(false);
     }
 
     public void Dispose()
@@ -134,6 +163,7 @@ public sealed class Transcriber : IDisposable
         foreach (var item in _owned) item.Dispose();
         _owned.Clear();
         _detectorWeights?.Dispose();
+        _detectorFileOpened?.Dispose();
         if (_detectorDevice.IsValueCreated) _detectorDevice.Value.Dispose();
     }
 
@@ -143,9 +173,11 @@ public sealed class Transcriber : IDisposable
         try
         {
             if (options.Weights is null) KernelWarmUp.Start(folders.Main, options.ForCpu(saved: null));
-            var (runtime, tokenizer) = LoadRuntime(folders.Main, options, owned);
-            if (folders.Draft is { } draft) owned.Insert(0, runtime = new DraftedRuntime(runtime, LoadRuntime(draft, options, owned).Runtime));
-            return new Transcriber(model, runtime, tokenizer, hub, options.SpeechDetectorFile, owned);
+            var (spoken, runtime) = LoadRuntime(folders.Main, options, owned);
+            var draft = folders.Draft is { } folder ? LoadRuntime(folder, options, owned).Runtime : null;
+            var recognizer = Recognizers.For(spoken, runtime, draft);
+            owned.Insert(0, recognizer);
+            return new Transcriber(model, recognizer, hub, options.SpeechDetectorFile, owned);
         }
         catch
         {
@@ -154,53 +186,78 @@ public sealed class Transcriber : IDisposable
         }
     }
 
-    // What is owned is disposed of in the list's order: a runtime before the device and the files that it uses.
-    static (WhisperRuntime Runtime, WhisperTokenizer Tokenizer) LoadRuntime(string folder, TranscriberOptions options, List<IDisposable> owned)
+    // What is owned is disposed of in the list's order: what computes before the device and the files that it uses.
+    static (SpeechModel Model, ModelRuntime Runtime) LoadRuntime(string path, TranscriberOptions options, List<IDisposable> owned)
     {
-        var checkpoint = WhisperCheckpoint.Open(folder);
-        owned.Insert(0, checkpoint);
-        var device = new CpuDevice(options.ForCpu(checkpoint.Weights as QuantizedTensors));
+        var folder = new ModelFolder(path);
+        var model = ModelFamilies.Open(folder);
+        var weights = folder.OpenWeights();
+        owned.Insert(0, weights);
+        var device = new CpuDevice(options.ForCpu(weights.Quantized));
         owned.Insert(0, device);
-        var runtime = new CpuWhisperRuntime(checkpoint.Weights, checkpoint.Config, checkpoint.Generation, device, options.Limits);
+        var runtime = new CpuModelRuntime(model.Parts, model.Prepare(weights), device, options.Limits);
         owned.Insert(0, runtime);
-        return (runtime, checkpoint.Tokenizer);
+        return (model, runtime);
     }
 
-    LanguageDetection DetectLanguage(RecordedSamples source, CancellationToken cancellationToken)
+    async ValueTask<LanguageDetection> DetectLanguageAsync(RecordedSamples source, CancellationToken cancellationToken)
     {
-        var samples = new float[LogMelSpectrogram.WindowSamples];
+        var samples = new float[Recognizer.WindowSamples];
         int count = source.Read(samples);
         if (count == 0) throw new AudioFormatException("The recording is empty; there is no language to detect.");
-        var features = new float[LogMelSpectrogram.WindowFrames * Runtime.Config.NumMelBins];
-        new LogMelSpectrogram(Runtime.Config.NumMelBins).Compute(samples, features, LogMelSpectrogram.WindowFrames, after: new float[LogMelSpectrogram.SamplesAfter]);
-        using var audio = Runtime.Encode(features, LogMelSpectrogram.WindowFrames, cancellationToken);
-        using var decoder = Runtime.CreateDecoder(audio, 1, cancellationToken);
-        return LanguageDetector.Detect(decoder, Tokenizer, cancellationToken);
+        using var session = Recognizer.Begin(new RecognitionOptions());
+        var window = new AudioWindow { Samples = samples, After = new float[Recognizer.SamplesAfter], StandsAlone = true };
+        return await session.DetectLanguageAsync(window, cancellationToken).ConfigureAwait(false);
     }
 
     static AudioReadOptions AudioOf(TranscriptionOptions? options) => options?.Audio ?? new AudioReadOptions();
 
-    async IAsyncEnumerable<Segment> TranscribeAndCloseAsync(Func<SampleStream> open, TranscriptionOptions? options, IProgress<TranscriptionProgress>? progress, [EnumeratorCancellation] CancellationToken cancellationToken)
+    async IAsyncEnumerable<Segment> TranscribeAndCloseAsync(
+        Func<SampleStream> open,
+        TranscriptionOptions? options,
+        IProgress<TranscriptionProgress>? progress,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var stream = open();
-        await foreach (var segment in TranscribeAsync(new RecordedSamples(stream), options, progress, cancellationToken).ConfigureAwait(false)) yield return segment;
+        await foreach (var segment in TranscribeAsync(new RecordedSamples(stream), options, progress, cancellationToken)
+            .ConfigureAwait(false))
+        {
+            yield return segment;
+        }
     }
 
-    async IAsyncEnumerable<Segment> TranscribeEachAsync(Func<ChannelRecording> open, TranscriptionOptions options, IProgress<TranscriptionProgress>? progress, [EnumeratorCancellation] CancellationToken cancellationToken)
+    async IAsyncEnumerable<Segment> TranscribeEachAsync(
+        Func<ChannelRecording> open,
+        TranscriptionOptions options,
+        IProgress<TranscriptionProgress>? progress,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         options.Validate();
         using var recording = await Task.Run(open, cancellationToken).ConfigureAwait(false);
         var shared = new ChannelProgress(recording.Channels.Count, progress);
-        var channels = recording.Channels.Select((channel, i) => ChannelAsync(recording.Streams[i], channel, options with { EachChannel = false }, shared.Of(i), cancellationToken)).ToList();
+        var channels = recording.Channels.Select((channel, i) =>
+            ChannelAsync(recording.Streams[i], channel, options with { EachChannel = false }, shared.Of(i), cancellationToken)).ToList();
         await foreach (var segment in ChannelMerge.InTime(channels, cancellationToken).ConfigureAwait(false)) yield return segment;
     }
 
-    async IAsyncEnumerable<Segment> ChannelAsync(SampleStream stream, int channel, TranscriptionOptions options, IProgress<TranscriptionProgress> progress, [EnumeratorCancellation] CancellationToken cancellationToken)
+    async IAsyncEnumerable<Segment> ChannelAsync(
+        SampleStream stream, int channel, TranscriptionOptions options, IProgress<TranscriptionProgress> progress,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var segment in TranscribeAsync(new RecordedSamples(stream), options, progress, cancellationToken).ConfigureAwait(false)) yield return segment with { Channel = channel };
+        await foreach (var segment in TranscribeAsync(new RecordedSamples(stream), options, progress, cancellationToken)
+            .ConfigureAwait(false))
+        {
+            yield return segment with { Channel = channel };
+        }
     }
 
-    SileroSpeechDetector CreateDetector() => new(new SileroVad(
-        _detectorWeights ?? throw new InvalidOperationException($"Call {nameof(LoadSpeechDetectorAsync)} before asking for speech detection."),
-        _detectorDevice.Value));
+    SileroSpeechDetector CreateDetector()
+    {
+        var file = _detectorFileOpened
+            ?? throw new InvalidOperationException($"Call {nameof(LoadSpeechDetectorAsync)} before asking for speech detection.");
+        // One set of packed weights, whatever the number of recordings.
+        var weights = LazyInitializer.EnsureInitialized(
+            ref _detectorWeights, ref _detectorLock, () => new SileroWeights(file, _detectorDevice.Value));
+        return new SileroSpeechDetector(new SileroVad(weights!));
+    }
 }

@@ -1,6 +1,7 @@
 using Earshot.Checkpoints;
 using Earshot.Compute.Cpu;
-using Earshot.Models;
+using Earshot.Compute.Quantization;
+using Earshot.Compute.Runtimes;
 
 namespace Earshot.Transcription;
 
@@ -10,11 +11,19 @@ public sealed record TranscriberOptions
     /// <summary>Threads that compute together; null for one a core.</summary>
     public int? Threads { get; init; }
 
-    /// <summary>The format of matrix weights; null for the checkpoint's own where it is quantised, else bfloat16 where the processor multiplies it directly, else float32.</summary>
+    /// <summary>
+    /// The format of matrix weights; null for the checkpoint's own where it is quantised, else bfloat16 where the processor multiplies it
+    /// directly, else float32.
+    /// </summary>
     public WeightFormat? Weights { get; init; }
 
-    /// <summary>Exceptions by the parameter's name: a format, or null for <see cref="Weights"/>.</summary>
+    /// <summary>Exceptions by the parameter's name: a format, or null for what <see cref="Weights"/> says.</summary>
     public Func<string, WeightFormat?>? WeightsFor { get; init; }
+
+    /// <summary>
+    /// What decides where <see cref="Weights"/> is null: as a checkpoint is saved, or what is fastest here and no less exact.
+    /// </summary>
+    public WeightPriority WeightPriority { get; init; }
 
     /// <summary>The instructions to use at most; null for the best there are.</summary>
     public InstructionSet? InstructionSet { get; init; }
@@ -32,11 +41,13 @@ public sealed record TranscriberOptions
     public string? SpeechDetectorFile { get; init; }
 
     // A quantised checkpoint keeps its format, and what it left alone stays as precise as any other checkpoint.
-    internal CpuOptions ForCpu(QuantizedTensors? saved)
+    internal CpuOptions ForCpu(QuantizedTensors? saved) => new WeightChoice
     {
-        var preferred = CpuDevice.PreferredWeights(InstructionSet);
-        var plain = new CpuOptions { Threads = Threads, Weights = Weights ?? preferred, WeightsFor = WeightsFor, InstructionSet = InstructionSet };
-        if (Weights is not null || saved is null) return plain;
-        return plain with { WeightsFor = name => WeightsFor?.Invoke(name) ?? saved.FormatOf(name) };
-    }
+        Wished = Weights,
+        WishedFor = WeightsFor,
+        SavedAs = saved is null ? null : saved.FormatOf,
+        UseOf = MatrixUse.Of,
+        Priority = WeightPriority,
+        InstructionSet = InstructionSet,
+    }.Apply(new CpuOptions { Threads = Threads });
 }

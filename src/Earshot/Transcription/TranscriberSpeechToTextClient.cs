@@ -9,11 +9,14 @@ namespace Earshot.Transcription;
 /// <summary>Makes a transcriber usable as .NET's own speech-to-text abstraction.</summary>
 public static class TranscriberExtensions
 {
-    /// <summary>The transcriber as an <see cref="ISpeechToTextClient"/>, for Microsoft.Extensions.AI's builder and dependency injection.</summary>
+    /// <summary>
+    /// The transcriber as an <see cref="ISpeechToTextClient"/>, for Microsoft.Extensions.AI's builder and dependency injection.
+    /// </summary>
     /// <param name="transcriber">The loaded model.</param>
     /// <param name="defaults">Options for requests that bring none of their own.</param>
     /// <param name="ownsTranscriber">Whether disposing of the client disposes of the transcriber.</param>
-    public static ISpeechToTextClient AsSpeechToTextClient(this Transcriber transcriber, TranscriptionOptions? defaults = null, bool ownsTranscriber = false)
+    public static ISpeechToTextClient AsSpeechToTextClient(
+        this Transcriber transcriber, TranscriptionOptions? defaults = null, bool ownsTranscriber = false)
     {
         ArgumentNullException.ThrowIfNull(transcriber);
         return new TranscriberSpeechToTextClient(transcriber, defaults ?? new TranscriptionOptions(), ownsTranscriber);
@@ -25,17 +28,23 @@ public static class TranscriberExtensions
 /// for speech in another language means translation) and its raw <see cref="TranscriptionOptions"/> are honoured; times are
 /// from the start of the audio; streams stay open.
 /// </summary>
-internal sealed class TranscriberSpeechToTextClient(Transcriber transcriber, TranscriptionOptions defaults, bool ownsTranscriber) : ISpeechToTextClient
+internal sealed class TranscriberSpeechToTextClient(Transcriber transcriber, TranscriptionOptions defaults, bool ownsTranscriber)
+    : ISpeechToTextClient
 {
     readonly SpeechToTextClientMetadata _metadata = new("earshot", null, transcriber.Model);
 
-    public async Task<SpeechToTextResponse> GetTextAsync(Stream audioSpeechStream, SpeechToTextOptions? options = null, CancellationToken cancellationToken = default)
+    public async Task<SpeechToTextResponse> GetTextAsync(
+        Stream audioSpeechStream, SpeechToTextOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(audioSpeechStream);
         var request = ToTranscription(options);
         var last = new LastProgress();
         var segments = new List<Segment>();
-        await foreach (var segment in transcriber.TranscribeAsync(audioSpeechStream, "audio stream", request, last, cancellationToken).ConfigureAwait(false)) segments.Add(segment);
+        await foreach (var segment in transcriber.TranscribeAsync(audioSpeechStream, "audio stream", request, last, cancellationToken)
+            .ConfigureAwait(false))
+        {
+            segments.Add(segment);
+        }
         var transcript = new Transcript { Segments = segments, Info = last.Info };
         return new SpeechToTextResponse(transcript.Text)
         {
@@ -48,14 +57,18 @@ internal sealed class TranscriberSpeechToTextClient(Transcriber transcriber, Tra
         };
     }
 
-    public async IAsyncEnumerable<SpeechToTextResponseUpdate> GetStreamingTextAsync(Stream audioSpeechStream, SpeechToTextOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<SpeechToTextResponseUpdate> GetStreamingTextAsync(
+        Stream audioSpeechStream,
+        SpeechToTextOptions? options = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(audioSpeechStream);
         var request = ToTranscription(options);
         var last = new LastProgress();
         var id = NewResponseId();
         yield return Update(id, SpeechToTextResponseUpdateKind.SessionOpen, TimeSpan.Zero, TimeSpan.Zero);
-        await foreach (var segment in transcriber.TranscribeAsync(audioSpeechStream, "audio stream", request, last, cancellationToken).ConfigureAwait(false))
+        await foreach (var segment in transcriber.TranscribeAsync(audioSpeechStream, "audio stream", request, last, cancellationToken)
+            .ConfigureAwait(false))
         {
             var update = Update(id, SpeechToTextResponseUpdateKind.TextUpdated, segment.Start, segment.End);
             update.Contents = [new TextContent(segment.Text)];
@@ -84,10 +97,14 @@ internal sealed class TranscriberSpeechToTextClient(Transcriber transcriber, Tra
     {
         if (options is null) return defaults;
         if (options.ModelId is { Length: > 0 } model && !string.Equals(model, transcriber.Model, StringComparison.OrdinalIgnoreCase))
-            throw new ModelException($"The request asks for the model '{model}', this client serves '{transcriber.Model}'. Leave the model out, or use a client made for it.");
+            throw new ModelException(
+                $"The request asks for the model '{model}', this client serves '{transcriber.Model}'. " +
+                "Leave the model out, or use a client made for it.");
         var request = options.RawRepresentationFactory?.Invoke(this) as TranscriptionOptions ?? defaults;
         if (options.SpeechLanguage is { Length: > 0 } spoken) request = request with { Language = WhisperLanguages.Parse(spoken) };
-        return options.TextLanguage is { Length: > 0 } written ? request with { Task = TaskFor(WhisperLanguages.Parse(written), request) } : request;
+        return options.TextLanguage is { Length: > 0 } written
+            ? request with { Task = TaskFor(WhisperLanguages.Parse(written), request) }
+            : request;
     }
 
     // The model writes the language spoken, or English.
@@ -95,7 +112,12 @@ internal sealed class TranscriberSpeechToTextClient(Transcriber transcriber, Tra
     {
         if (written == request.Language) return SpeechTask.Transcribe;
         if (written == "en") return SpeechTask.Translate;
-        if (request.Language is null) throw new ModelException($"Text in '{written}' was asked for without saying what is spoken; set SpeechLanguage to the same language, or TextLanguage to 'en' to translate.");
+        if (request.Language is null)
+        {
+            throw new ModelException(
+                $"Text in '{written}' was asked for without saying what is spoken; set SpeechLanguage to the same language, " +
+                "or TextLanguage to 'en' to translate.");
+        }
         throw new ModelException($"Speech in '{request.Language}' cannot be written in '{written}': Whisper translates into English only.");
     }
 

@@ -1,17 +1,20 @@
-using Earshot.Decoding;
+using Earshot.Recognition;
 
 namespace Earshot.Transcription;
 
 /// <summary>
-/// Where a transcription stands after a window: all that going on from there depends on, beside the recording and the options. Given back as
-/// <see cref="TranscriptionOptions.Resume"/> with both unchanged, the segments that follow are those that would have come.
+/// Where a transcription stands after a window: all that going on from there depends on, beside the recording and the options. Given back
+/// as <see cref="TranscriptionOptions.Resume"/> with both unchanged, the segments that follow are those that would have come.
 /// </summary>
 public sealed record TranscriptionPosition
 {
     /// <summary>Windows done with.</summary>
     public int Windows { get; init; }
 
-    /// <summary>Where the next window begins, in frames of 10 ms of what is transcribed: the recording, or its speech alone; 0 in batches, which count windows.</summary>
+    /// <summary>
+    /// Where the next window begins, in frames of 10 ms of what is transcribed: the recording, or its speech alone; 0 in batches, which
+    /// count windows.
+    /// </summary>
     public long Seek { get; init; }
 
     /// <summary>Segments given so far.</summary>

@@ -11,13 +11,19 @@ public class EvalTests
     {
         using var folder = new TemporaryFolder();
         var manifest = Manifest(folder);
-        string[] command = ["eval", manifest, "-m", Model(), "--setting", "greedy: --beam-size 1 --temperature 0", "--setting", "int8: --beam-size 1 --temperature 0 --quantize int8", "--precision", "auto", "-o", folder["run"]];
+        string[] command =
+        [
+            "eval", manifest, "-m", Model(), "--setting", "greedy: --beam-size 1 --temperature 0", "--setting",
+            "int8: --beam-size 1 --temperature 0 --quantize int8", "--precision", "auto", "-o", folder["run"],
+        ];
         var run = await CommandRun.OfAsync([.. command, "--limit", "1"]);
         Assert.Equal("", run.Error.Replace($"Report: {Path.Combine(folder["run"], "report.html")}\n", ""));
         Assert.Equal(ExitCode.Ok, run.ExitCode);
         Assert.Contains("whisper-base/greedy", run.Output);
         Assert.Contains("whisper-base/int8", run.Output);
-        Assert.Equal(["clips.csv", "report.html", "report.json", "report.md", "results.jsonl", "run.json", "run.lock", "systems.csv"], new DirectoryInfo(folder["run"]).EnumerateFiles().Select(file => file.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["clips.csv", "report.html", "report.json", "report.md", "results.jsonl", "run.json", "run.lock", "systems.csv"],
+            new DirectoryInfo(folder["run"]).EnumerateFiles().Select(file => file.Name).Order(StringComparer.Ordinal));
         var before = File.ReadAllLines(folder["run/results.jsonl"]);
         Assert.Equal(2, before.Length);
 
@@ -46,7 +52,8 @@ public class EvalTests
         folder.Write("bad.wav", "this is no recording at all"u8);
         folder.Copy(TestRecordings.Jfk, "jfk.wav");
         folder.Write("set.jsonl", "{\"audio\": \"bad.wav\", \"text\": \"x\"}\n{\"audio\": \"jfk.wav\"}"u8);
-        var run = await CommandRun.OfAsync("eval", folder["set.jsonl"], "-m", Model(), "--beam-size", "1", "--temperature", "0", "-o", folder["run"], "--quiet");
+        var run = await CommandRun.OfAsync(
+            "eval", folder["set.jsonl"], "-m", Model(), "--beam-size", "1", "--temperature", "0", "-o", folder["run"], "--quiet");
         Assert.Contains("whisper-base, bad.wav: '", run.AssertOneLine(ExitCode.SomeFailed));
         Assert.Equal(2, File.ReadAllLines(folder["run/results.jsonl"]).Length);
         Assert.Contains("failed", File.ReadAllText(folder["run/report.html"]));
@@ -69,7 +76,8 @@ public class EvalTests
     {
         using var folder = new TemporaryFolder();
         var set = folder.Write("set.jsonl", "{\"audio\": \"a.wav\"}"u8);
-        var run = await CommandRun.OfAsync([.. commandLine.Split(' ').Select(word => word.Replace("{set}", set, StringComparison.Ordinal))]);
+        var run = await CommandRun.OfAsync(
+            [.. commandLine.Split(' ').Select(word => word.Replace("{set}", set, StringComparison.Ordinal))]);
         Assert.Contains(expected, run.AssertOneLine(exitCode));
     }
 
@@ -86,12 +94,18 @@ public class EvalTests
         Assert.Equal(ExitCode.SomeFailed, worse.ExitCode);
         Assert.Contains("exceeded: the error rate rose by 25.00 points", worse.Output);
         Assert.Contains("exceeded: it takes 1.30 times as long", worse.Output);
-        Assert.Contains("  a: 0 → 1 errors\n    reference  red blue green pink\n    before     red blue green pink\n    after      red blue green\n", worse.Output);
-        Assert.Equal(ExitCode.Ok, (await CommandRun.OfAsync("eval", "compare", before, after, "--max-wer-increase", "25", "--max-slowdown", "1.3")).ExitCode);
+        Assert.Contains(
+            "  a: 0 → 1 errors\n    reference  red blue green pink\n    before     red blue green pink\n    after      red blue green\n",
+            worse.Output);
+        Assert.Equal(
+            ExitCode.Ok,
+            (await CommandRun.OfAsync("eval", "compare", before, after, "--max-wer-increase", "25", "--max-slowdown", "1.3")).ExitCode);
 
         var json = await CommandRun.OfAsync("eval", "compare", before, after, "--json");
         Assert.False(JsonDocument.Parse(json.Output).RootElement.GetProperty("passed").GetBoolean());
-        Assert.Contains("has no system 'x'", (await CommandRun.OfAsync("eval", "compare", before, after, "--system-after", "x")).AssertOneLine(ExitCode.SomeFailed));
+        Assert.Contains(
+            "has no system 'x'",
+            (await CommandRun.OfAsync("eval", "compare", before, after, "--system-after", "x")).AssertOneLine(ExitCode.SomeFailed));
     }
 
     [Fact]
@@ -106,9 +120,11 @@ public class EvalTests
         {
             // Two substituted in the first, one substituted and one inserted in the second, of five words.
             Assert.Equal(0.8, scores.RootElement.GetProperty("wer").GetDouble(), 1e-12);
-            Assert.Equal((2, 5), (scores.RootElement.GetProperty("texts").GetInt32(), scores.RootElement.GetProperty("reference_words").GetInt32()));
+            Assert.Equal(
+                (2, 5), (scores.RootElement.GetProperty("texts").GetInt32(), scores.RootElement.GetProperty("reference_words").GetInt32()));
         }
-        run = await CommandRun.OfAsync("eval", "text", "--reference", said, "--hypothesis", written, "--normalizer", "english", "--alignment");
+        run = await CommandRun.OfAsync(
+            "eval", "text", "--reference", said, "--hypothesis", written, "--normalizer", "english", "--alignment");
         Assert.Contains("WER    40.00 %", run.Output);
         Assert.Contains("2 texts, 5 words: 4 right, 1 substituted, 0 deleted, 1 inserted", run.Output);
         Assert.StartsWith("2\nREF:", run.Output);
@@ -118,7 +134,8 @@ public class EvalTests
     public async Task Speakers_are_scored_by_the_files_that_are_given()
     {
         using var folder = new TemporaryFolder();
-        var reference = folder.Write("r.rttm", "SPEAKER m 1 0.0 10.0 <NA> <NA> A <NA> <NA>\nSPEAKER m 1 10.0 10.0 <NA> <NA> B <NA> <NA>\n"u8);
+        var reference = folder.Write(
+            "r.rttm", "SPEAKER m 1 0.0 10.0 <NA> <NA> A <NA> <NA>\nSPEAKER m 1 10.0 10.0 <NA> <NA> B <NA> <NA>\n"u8);
         var found = folder.Write("h.rttm", "SPEAKER m 1 0.0 12.0 <NA> <NA> x <NA> <NA>\nSPEAKER m 1 12.0 8.0 <NA> <NA> y <NA> <NA>\n"u8);
         var run = await CommandRun.OfAsync("eval", "score", "-r", reference, "-y", found);
         Assert.Equal(ExitCode.Ok, run.ExitCode);
@@ -132,10 +149,16 @@ public class EvalTests
         Assert.Contains("DER full          0.00 %", run.Output);
 
         var said = folder.Write("r.stm", "m 1 A 0.0 2.0 one two\nm 1 B 2.0 4.0 three four\n"u8);
-        var written = folder.Write("h.json", "[{\"session_id\":\"m\",\"speaker\":\"x\",\"start_time\":0,\"end_time\":2,\"words\":\"one two three\"},{\"session_id\":\"m\",\"speaker\":\"y\",\"start_time\":2,\"end_time\":4,\"words\":\"four\"}]"u8);
+        var written = folder.Write(
+            "h.json",
+            """
+            [{"session_id":"m","speaker":"x","start_time":0,"end_time":2,"words":"one two three"},
+             {"session_id":"m","speaker":"y","start_time":2,"end_time":4,"words":"four"}]
+            """u8);
         run = await CommandRun.OfAsync("eval", "score", "-r", said, "-y", written, "--orc", "--json");
         using var rates = JsonDocument.Parse(run.Output);
-        var byName = rates.RootElement.EnumerateArray().ToDictionary(rate => rate.GetProperty("name").GetString()!, rate => rate.GetProperty("rate").GetDouble());
+        var byName = rates.RootElement.EnumerateArray()
+            .ToDictionary(rate => rate.GetProperty("name").GetString()!, rate => rate.GetProperty("rate").GetDouble());
         Assert.Equal((0.5, 0.5, 0.5, 0.0), (byName["cpWER"], byName["tcpWER"], byName["ORC-WER"], byName["WER"]));
         Assert.Equal(0, byName["DER full"]);
 
@@ -167,21 +190,27 @@ public class EvalTests
         "data"u8.CopyTo(silence.AsSpan(36));
         BitConverter.TryWriteBytes(silence.AsSpan(40), 64_000);
         folder.Write("silence.wav", silence);
-        return folder.Write("set.jsonl", """
-            {"audio": "jfk.wav", "text": "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country.", "language": "en"}
+        const string Said =
+            "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country.";
+        return folder.Write("set.jsonl", Encoding.UTF8.GetBytes($$"""
+            {"audio": "jfk.wav", "text": "{{Said}}", "language": "en"}
             {"audio": "silence.wav", "text": ""}
-            """u8);
+            """));
     }
 
     /// <summary>A finished run of one clip.</summary>
     static string Run(TemporaryFolder folder, string name, string text, double seconds)
     {
         folder.Write($"{name}/run.json", """
-            {"version": 1, "name": "set", "manifest": "set.jsonl", "started": "2026-01-01T00:00:00+00:00", "machine": {"processor": "p", "cores": 1, "system": "s", "runtime": "r"},
+            {"version": 1, "name": "set", "manifest": "set.jsonl", "started": "2026-01-01T00:00:00+00:00",
+             "machine": {"processor": "p", "cores": 1, "system": "s", "runtime": "r"},
              "systems": [{"name": "A"}], "scoring": {"normalizer": "Auto", "language": "en"}, "clips": ["a"]}
             """u8);
         var time = seconds.ToString(CultureInfo.InvariantCulture);
-        folder.Write($"{name}/results.jsonl", Encoding.UTF8.GetBytes($$"""{"system":"A","clip":"a","audio":"a.wav","reference":"red blue green pink","text":"{{text}}","times":[{{time}}]}""" + "\n"));
+        folder.Write(
+            $"{name}/results.jsonl", Encoding.UTF8.GetBytes(
+                $$"""{"system":"A","clip":"a","audio":"a.wav","reference":"red blue green pink","text":"{{text}}","times":[{{time}}]}""" +
+                "\n"));
         return folder[name];
     }
 }

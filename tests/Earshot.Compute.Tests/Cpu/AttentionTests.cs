@@ -1,5 +1,6 @@
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Cpu.Kernels;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Tests.Cpu;
 
@@ -44,7 +45,18 @@ public sealed unsafe class AttentionTests
         using var v = NativeFloats.Random(time * size, 3);
         using var whole = new NativeFloats(time * size);
         using var start = new NativeFloats(time * size);
-        var call = new AttentionCall { Q = q.Pointer, K = k.Pointer, V = v.Pointer, Output = whole.Pointer, Batch = 1, Time = time, HeadSize = size, Heads = new Heads(1, 1, true), Kernel = device.AttentionKernel };
+        var call = new AttentionCall
+        {
+            Q = q.Pointer,
+            K = k.Pointer,
+            V = v.Pointer,
+            Output = whole.Pointer,
+            Batch = 1,
+            Time = time,
+            HeadSize = size,
+            Heads = new Heads(1, 1, true),
+            Kernel = device.AttentionKernel,
+        };
         Attention.Run(device.Workers, call);
         foreach (int length in (int[])[1, 2, 31, 56, 57, 150])
         {
@@ -64,15 +76,24 @@ public sealed unsafe class AttentionTests
         foreach (int positions in (int[])[1, 31, 150, 257, 300])
         {
             int width = size * heads.KeyValue;
-            using var memory = new CpuAttentionMemory(slots, 300, width, heads, device);
+            using var memory = new CpuCrossAttentionMemory(slots, 300, width, heads, device);
             using var k = NativeFloats.Random(slots * positions * width, 1);
             using var v = NativeFloats.Random(slots * positions * width, 2);
-            for (int slot = 0; slot < slots; slot++) memory.Store(slot, positions, k.Pointer + slot * positions * width, v.Pointer + slot * positions * width);
+            for (int slot = 0; slot < slots; slot++)
+                memory.Store(slot, positions, k.Pointer + slot * positions * width, v.Pointer + slot * positions * width);
             var layout = new BatchLayout();
             foreach (int slot in (int[])[0, 0, 1, 1, 1, 0]) layout.Add(layout.Count, 0, slot);
             using var q = NativeFloats.Random(layout.Count * size * heads.Query, 3);
             using var output = new NativeFloats(q.Length);
-            var call = new MemoryAttentionCall { Q = q.Pointer, Output = output.Pointer, HeadSize = size, Heads = heads, Layout = layout, Memory = memory };
+            var call = new MemoryAttentionCall
+            {
+                Q = q.Pointer,
+                Output = output.Pointer,
+                HeadSize = size,
+                Heads = heads,
+                Layout = layout,
+                Memory = memory,
+            };
             Attention.Run(device.Workers, call);
             output.AssertGuard();
 
@@ -84,24 +105,29 @@ public sealed unsafe class AttentionTests
                 for (int head = 0; head < heads.Query; head++)
                 {
                     int offset = layout.Slots[t] * positions * width + head / 2 * size;
-                    var head64 = new HeadReference(q.Span.Slice((t * heads.Query + head) * size, size), k.Span[offset..], v.Span[offset..], width, positions);
+                    var head64 = new HeadReference(
+                        q.Span.Slice((t * heads.Query + head) * size, size), k.Span[offset..], v.Span[offset..], width, positions);
                     head64.AssertOutput(output.Span.Slice((t * heads.Query + head) * size, size), memory.Layout.Type);
                     int index = Array.IndexOf(selected, head);
-                    if (index >= 0) head64.AssertWeights(weights.AsSpan((t * selected.Length + index) * positions, positions), memory.Layout.Type);
+                    if (index >= 0)
+                        head64.AssertWeights(weights.AsSpan((t * selected.Length + index) * positions, positions), memory.Layout.Type);
                 }
             }
             AssertEachAlone(device, call, output);
         }
     }
 
-    /// <summary>Keys with much in common, as trained ones have, and scores that pick out a few: the root of the mean square error, relative to the output's own.</summary>
+    /// <summary>
+    /// Keys with much in common, as trained ones have, and scores that pick out a few: the root of the mean square error, relative to the
+    /// output's own.
+    /// </summary>
     [Theory, MemberData(nameof(MatrixProductTests.Sets), MemberType = typeof(MatrixProductTests))]
     public void Attention_over_int8_memory_loses_little(InstructionSet set)
     {
         const int positions = 1500, size = 64;
         var heads = new Heads(1);
         using var device = Device(set, WeightFormat.Int8);
-        using var memory = new CpuAttentionMemory(1, positions, size, heads, device);
+        using var memory = new CpuCrossAttentionMemory(1, positions, size, heads, device);
         using var q = NativeFloats.Random(8 * size, 1);
         using var k = NativeFloats.Random(positions * size, 2);
         using var v = NativeFloats.Random(positions * size, 3);
@@ -111,7 +137,15 @@ public sealed unsafe class AttentionTests
         var layout = new BatchLayout();
         for (int t = 0; t < 8; t++) layout.Add(t, 0, 0);
         using var output = new NativeFloats(q.Length);
-        Attention.Run(device.Workers, new MemoryAttentionCall { Q = q.Pointer, Output = output.Pointer, HeadSize = size, Heads = heads, Layout = layout, Memory = memory });
+        Attention.Run(device.Workers, new MemoryAttentionCall
+        {
+            Q = q.Pointer,
+            Output = output.Pointer,
+            HeadSize = size,
+            Heads = heads,
+            Layout = layout,
+            Memory = memory,
+        });
         double squares = 0, errors = 0;
         for (int t = 0; t < 8; t++)
         {
@@ -130,11 +164,13 @@ public sealed unsafe class AttentionTests
     [Theory, MemberData(nameof(Devices))]
     public void Attention_with_a_cache_matches_float64_after_beams_are_reordered(InstructionSet set, WeightFormat format)
     {
-        const int rows = 3, size = 20, steps = 40;
+        const int rows = 3, size = 20, steps = 70;
         var heads = new Heads(4, 2);
         int width = size * heads.KeyValue;
         using var device = Device(set, format);
-        using var cache = new CpuKeyValueCache(rows, steps, width, heads, device.KeyValues);
+        var pages = new PageTable(2 * rows);
+        for (int r = 0; r < rows; r++) pages.AddRow();
+        using var cache = new CpuKeyValueCache(pages, width, heads, device.Past);
         var keys = new List<float>[rows];
         var values = new List<float>[rows];
         for (int r = 0; r < rows; r++) (keys[r], values[r]) = ([], []);
@@ -149,20 +185,34 @@ public sealed unsafe class AttentionTests
             for (int r = 0; r < rows; r++)
             {
                 layout.Add(r, step, 0);
+                if (pages.Grow(r, step + 1) is { } copy) cache.CopyPage(copy);
                 keys[r].AddRange(k.Span.Slice(r * width, width));
                 values[r].AddRange(v.Span.Slice(r * width, width));
             }
-            Attention.Run(device.Workers, new CachedAttentionCall { Q = q.Pointer, K = k.Pointer, V = v.Pointer, Output = output.Pointer, HeadSize = size, Heads = heads, Layout = layout, Cache = cache });
+            Attention.Run(device.Workers, new CachedAttentionCall
+            {
+                Q = q.Pointer,
+                K = k.Pointer,
+                V = v.Pointer,
+                Output = output.Pointer,
+                HeadSize = size,
+                Heads = heads,
+                Layout = layout,
+                Cache = cache,
+            });
             for (int r = 0; r < rows; r++)
             {
                 for (int head = 0; head < heads.Query; head++)
                 {
-                    var reference = new HeadReference(q.Span.Slice((r * heads.Query + head) * size, size), keys[r].ToArray().AsSpan(head / 2 * size), values[r].ToArray().AsSpan(head / 2 * size), width, step + 1);
-                    reference.AssertOutput(output.Span.Slice((r * heads.Query + head) * size, size), cache.IsBF16 ? PanelType.BF16 : PanelType.F32);
+                    var reference = new HeadReference(
+                        q.Span.Slice((r * heads.Query + head) * size, size), keys[r].ToArray().AsSpan(head / 2 * size),
+                        values[r].ToArray().AsSpan(head / 2 * size), width, step + 1);
+                    var held = cache.Layout.Format == KeyValueFormat.BF16 ? PanelType.BF16 : PanelType.F32;
+                    reference.AssertOutput(output.Span.Slice((r * heads.Query + head) * size, size), held);
                 }
             }
             int[] parents = [(step + 1) % rows, step % rows, 2];
-            cache.Reorder([0, 1, 2], parents, step + 1);
+            pages.Reorder([0, 1, 2], parents, step + 1);
             (keys, values) = (Reordered(keys, parents), Reordered(values, parents));
         }
     }
@@ -174,8 +224,10 @@ public sealed unsafe class AttentionTests
         using var device = Device(set, format);
         using var q = NativeFloats.Random(time * size, 1);
         using var output = new NativeFloats(time * size);
-        using var memory = new CpuAttentionMemory(1, time, size, new Heads(1), device);
-        using var cache = new CpuKeyValueCache(1, time, size, new Heads(1), device.KeyValues);
+        using var memory = new CpuCrossAttentionMemory(1, time, size, new Heads(1), device);
+        var pages = new PageTable(2);
+        pages.Grow(pages.AddRow(), time);
+        using var cache = new CpuKeyValueCache(pages, size, new Heads(1), device.Past);
         using var weights = PackedMatrix.Pack(ArraySource.Random(size, size, 1), format, device.Workers);
         var layout = new BatchLayout();
         layout.Add(0, 0, 0);
@@ -188,15 +240,47 @@ public sealed unsafe class AttentionTests
         void RunAll()
         {
             var heads = new Heads(1);
-            Attention.Run(device.Workers, new AttentionCall { Q = q.Pointer, K = q.Pointer, V = q.Pointer, Output = output.Pointer, Batch = 1, Time = time, HeadSize = size, Heads = heads, Kernel = device.AttentionKernel });
+            Attention.Run(device.Workers, new AttentionCall
+            {
+                Q = q.Pointer,
+                K = q.Pointer,
+                V = q.Pointer,
+                Output = output.Pointer,
+                Batch = 1,
+                Time = time,
+                HeadSize = size,
+                Heads = heads,
+                Kernel = device.AttentionKernel,
+            });
             memory.Store(0, time, q.Pointer, q.Pointer);
-            Attention.Run(device.Workers, new MemoryAttentionCall { Q = q.Pointer, Output = output.Pointer, HeadSize = size, Heads = heads, Layout = layout, Memory = memory });
-            Attention.Run(device.Workers, new CachedAttentionCall { Q = q.Pointer, K = q.Pointer, V = q.Pointer, Output = output.Pointer, HeadSize = size, Heads = heads, Layout = layout, Cache = cache });
-            MatrixProduct.Run(device.Workers, new LinearCall { X = q.Pointer, XStride = size, Rows = time, Weights = weights, Y = output.Pointer, YStride = size });
+            Attention.Run(device.Workers, new MemoryAttentionCall
+            {
+                Q = q.Pointer,
+                Output = output.Pointer,
+                HeadSize = size,
+                Heads = heads,
+                Layout = layout,
+                Memory = memory,
+            });
+            Attention.Run(device.Workers, new CachedAttentionCall
+            {
+                Q = q.Pointer,
+                K = q.Pointer,
+                V = q.Pointer,
+                Output = output.Pointer,
+                HeadSize = size,
+                Heads = heads,
+                Layout = layout,
+                Cache = cache,
+            });
+            MatrixProduct.Run(
+                device.Workers,
+                new LinearCall { X = q.Pointer, XStride = size, Rows = time, Weights = weights, Y = output.Pointer, YStride = size });
         }
     }
 
-    static CpuDevice Device(InstructionSet set, WeightFormat format) => new(new CpuOptions { Threads = 2, InstructionSet = set, Weights = format });
+    static CpuDevice Device(InstructionSet set, WeightFormat format) =>
+        new(new CpuOptions { Threads = 2, InstructionSet = set, Weights = format });
 
     static List<float>[] Reordered(List<float>[] rows, int[] parents) => [.. parents.Select(parent => new List<float>(rows[parent]))];
 
@@ -207,14 +291,27 @@ public sealed unsafe class AttentionTests
         using var k = NativeFloats.Random(batch * time * keyWidth, 2);
         using var v = NativeFloats.Random(batch * time * keyWidth, 3);
         using var output = new NativeFloats(q.Length);
-        Attention.Run(device.Workers, new AttentionCall { Q = q.Pointer, K = k.Pointer, V = v.Pointer, Output = output.Pointer, Batch = batch, Time = time, HeadSize = size, Heads = heads, Kernel = device.AttentionKernel });
+        Attention.Run(device.Workers, new AttentionCall
+        {
+            Q = q.Pointer,
+            K = k.Pointer,
+            V = v.Pointer,
+            Output = output.Pointer,
+            Batch = batch,
+            Time = time,
+            HeadSize = size,
+            Heads = heads,
+            Kernel = device.AttentionKernel,
+        });
         output.AssertGuard();
         for (int row = 0; row < batch * time; row += time > 100 ? 7 : 1)
         {
             for (int head = 0; head < heads.Query; head++)
             {
                 int start = row / time * time * keyWidth + head / group * size;
-                var reference = new HeadReference(q.Span.Slice(row * width + head * size, size), k.Span[start..], v.Span[start..], keyWidth, heads.Causal ? row % time + 1 : time);
+                var reference = new HeadReference(
+                    q.Span.Slice(row * width + head * size, size), k.Span[start..], v.Span[start..], keyWidth,
+                    heads.Causal ? row % time + 1 : time);
                 reference.AssertOutput(output.Span.Slice(row * width + head * size, size), device.AttentionKernel.Type);
             }
         }
@@ -284,7 +381,9 @@ public sealed unsafe class AttentionTests
 
         public void AssertOutput(ReadOnlySpan<float> output, PanelType held)
         {
-            double tolerance = 2 * ScoreError(held) + held switch { PanelType.BF16 => 2.0 / 256, PanelType.Int8 => Int8Step * _largestValue, _ => 0 } + (_weights.Length + 8) / 16777216.0;
+            double tolerance = 2 * ScoreError(held)
+                + held switch { PanelType.BF16 => 2.0 / 256, PanelType.Int8 => Int8Step * _largestValue, _ => 0 }
+                + (_weights.Length + 8) / 16777216.0;
             for (int i = 0; i < _size; i++) Assert.Equal(_output[i], output[i], tolerance);
         }
 

@@ -68,7 +68,16 @@ public sealed unsafe class ElementwiseTests
             using var bias = NativeFloats.Random(size, 2);
             using var y = new NativeFloats(rows * size);
             foreach (ref float value in x.Span) value += mean;
-            Elementwise.LayerNorm(pool, new LayerNormCall { X = x.Pointer, Y = y.Pointer, Rows = rows, Size = size, Weight = weight.Pointer, Bias = bias.Pointer, Epsilon = 1e-5f });
+            Elementwise.LayerNorm(pool, new LayerNormCall
+            {
+                X = x.Pointer,
+                Y = y.Pointer,
+                Rows = rows,
+                Size = size,
+                Weight = weight.Pointer,
+                Bias = bias.Pointer,
+                Epsilon = 1e-5f,
+            });
             for (int r = 0; r < rows; r++)
             {
                 var row = x.Span.Slice(r * size, size).ToArray();

@@ -28,7 +28,9 @@ public sealed unsafe class IsaTests
         Assert.Null(Isa.Named(""));
         Assert.Equal(InstructionSet.Avx2Vnni, Isa.Named(" AVX2-VNNI "));
         Assert.Equal(InstructionSet.Portable, Isa.Named("portable"));
-        Assert.Contains("expected portable, avx2, avx2-vnni, avx512 or amx", Assert.Throws<ArgumentException>(() => Isa.Named("sse9")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected portable, avx2, avx2-vnni, avx512 or amx", Assert.Throws<ArgumentException>(() => Isa.Named("sse9")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -54,7 +56,7 @@ public sealed unsafe class IsaTests
     {
         Assert.SkipUnless(Isa.Select(null).Set >= InstructionSet.Avx512, "This processor has no AVX-512.");
         using var pool = new WorkerPool(1, KernelSet.For(new Isa(InstructionSet.Avx512, false, false)));
-        foreach (var format in Enum.GetValues<WeightFormat>())
+        foreach (var format in CpuDevice.Formats)
         {
             foreach (int rows in (int[])[1, 6, 20]) MatrixProductTests.Check(pool, format, (rows, 67, 45));
         }
@@ -63,7 +65,9 @@ public sealed unsafe class IsaTests
     [Fact]
     public void Kernels_for_Windows_give_the_same_bits()
     {
-        Assert.SkipUnless(Isa.Select(null).Set >= InstructionSet.Avx512 && OperatingSystem.IsLinux(), "This needs AVX-512, and the other calling convention to compare with.");
+        Assert.SkipUnless(
+            Isa.Select(null).Set >= InstructionSet.Avx512 && OperatingSystem.IsLinux(),
+            "This needs AVX-512, and the other calling convention to compare with.");
         const int steps = 37;
         using var rows = NativeFloats.Random(14 * steps, 1);
         using var panel = NativeFloats.Random(32 * steps, 2);
@@ -71,7 +75,15 @@ public sealed unsafe class IsaTests
         using var sums = new NativeFloats(14 * 32);
         foreach (int count in (int[])[1, 4, 8, 14])
         {
-            var arguments = new MicroArguments { Rows = (byte*)rows.Pointer, RowStride = steps * 4, Panel = (byte*)panel.Pointer, Steps = steps, Sums = expected.Pointer, SumStride = 128 };
+            var arguments = new MicroArguments
+            {
+                Rows = (byte*)rows.Pointer,
+                RowStride = steps * 4,
+                Panel = (byte*)panel.Pointer,
+                Steps = steps,
+                Sums = expected.Pointer,
+                SumStride = 128,
+            };
             KernelSet.For(InstructionSet.Avx512).F32.Run(&arguments, count);
             var code = new Assembler();
             // Hands the first argument over where Windows has it, and falls into the kernel.

@@ -1,5 +1,6 @@
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Cpu.Kernels;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Tests.Cpu;
 
@@ -15,7 +16,7 @@ public sealed unsafe class MatrixProductTests
             var data = new TheoryData<InstructionSet, WeightFormat>();
             foreach (var set in Enum.GetValues<InstructionSet>().Where(set => KernelSet.For(set).Isa.Set == set))
             {
-                foreach (var format in Enum.GetValues<WeightFormat>()) data.Add(set, format);
+                foreach (var format in CpuDevice.Formats) data.Add(set, format);
             }
             return data;
         }
@@ -50,7 +51,7 @@ public sealed unsafe class MatrixProductTests
         Check(pool, format, (4, 256, 97));
         Check(pool, format, (3, 5200, 45));
         Check(pool, format, (101, 2900, 33));
-        Check(pool, format, (CpuDevice.StepRows + 30, 70, 33));
+        Check(pool, format, (CpuDevice.MaxExactRows + 30, 70, 33));
     }
 
     [Theory, MemberData(nameof(SetsAndFormats))]
@@ -108,7 +109,13 @@ public sealed unsafe class MatrixProductTests
     public void Matrices_that_share_rows_give_the_bits_of_each_alone(InstructionSet set, WeightFormat format)
     {
         using var pool = new WorkerPool(2, KernelSet.For(set));
-        foreach (var (rows, inputs, outputs) in new[] { (1, 128, new[] { 96, 33, 64 }), (3, 1536, [64, 64, 64]), (120, 130, [70, 5, 32]), (61, 2900, [40, 1500]) })
+        foreach (var (rows, inputs, outputs) in new[]
+        {
+            (1, 128, new[] { 96, 33, 64 }),
+            (3, 1536, [64, 64, 64]),
+            (120, 130, [70, 5, 32]),
+            (61, 2900, [40, 1500]),
+        })
         {
             var weights = outputs.Select((count, i) => PackedMatrix.Pack(ArraySource.Random(count, inputs, i), format, pool)).ToArray();
             using var x = NativeFloats.Random(rows * inputs, 1);
@@ -118,7 +125,8 @@ public sealed unsafe class MatrixProductTests
             call.Bias = bias.Pointer;
             call.Others = outputs.Length - 1;
             call.Second = new LinearTarget { Weights = weights[1], Y = together[1].Pointer, YStride = outputs[1] };
-            if (outputs.Length > 2) call.Third = new LinearTarget { Weights = weights[2], Bias = bias.Pointer, Y = together[2].Pointer, YStride = outputs[2] };
+            if (outputs.Length > 2)
+                call.Third = new LinearTarget { Weights = weights[2], Bias = bias.Pointer, Y = together[2].Pointer, YStride = outputs[2] };
             MatrixProduct.Run(pool, call);
             for (int i = 0; i < outputs.Length; i++)
             {
@@ -144,7 +152,8 @@ public sealed unsafe class MatrixProductTests
         using var x = NativeFloats.Random((rows - 1) * step + inputs, 4);
         using var y = new NativeFloats(rows * apart);
         y.Span.Fill(7);
-        MatrixProduct.Run(pool, new LinearCall { X = x.Pointer, XStride = step, Rows = rows, Weights = weights, Y = y.Pointer, YStride = apart });
+        MatrixProduct.Run(
+            pool, new LinearCall { X = x.Pointer, XStride = step, Rows = rows, Weights = weights, Y = y.Pointer, YStride = apart });
         for (int r = 0; r < rows; r++)
         {
             for (int n = 0; n < apart; n++)
@@ -215,7 +224,12 @@ public sealed unsafe class MatrixProductTests
             {
                 var (expected, tolerance) = Reference.Dot(x.Span.Slice(r * inputs, inputs), held, n, weights, rows);
                 double error = Math.Abs(expected - y[r * outputs + n]);
-                if (!(error <= tolerance)) Assert.Fail($"{pool.Kernels.Isa.Set} {format} {shape}: y[{r}, {n}] is {y[r * outputs + n]}, expected {expected} ± {tolerance:E2}");
+                if (!(error <= tolerance))
+                {
+                    Assert.Fail(
+                        $"{pool.Kernels.Isa.Set} {format} {shape}: y[{r}, {n}] is {y[r * outputs + n]}, " +
+                        $"expected {expected} ± {tolerance:E2}");
+                }
             }
         }
     }

@@ -3,7 +3,9 @@ using Earshot.Compute.Cpu;
 
 namespace Earshot.Compute.Tests.Cpu;
 
-/// <summary>Float32 values at a fixed, aligned address, with not-a-numbers behind them that must stay as they are and change nothing.</summary>
+/// <summary>
+/// Float32 values at a fixed, aligned address, with not-a-numbers behind them that must stay as they are and change nothing.
+/// </summary>
 internal sealed unsafe class NativeFloats : IDisposable
 {
     const int Guard = 64;

@@ -14,7 +14,8 @@ public sealed class ProcessorFeaturesTests
         Assert.True(new ProcessorFeatures(Avx512, 0, 0, 0, WideStates).HasAvx512);
         // A system that saves only the lower halves, as virtual machines may.
         Assert.False(new ProcessorFeatures(Avx512, 0, 0, 0, 0b110).HasAvx512);
-        foreach (int bit in (int[])[16, 17, 30, 31]) Assert.False(new ProcessorFeatures(Avx512 & ~(1 << bit), 0, 0, 0, WideStates).HasAvx512);
+        foreach (int bit in (int[])[16, 17, 30, 31])
+            Assert.False(new ProcessorFeatures(Avx512 & ~(1 << bit), 0, 0, 0, WideStates).HasAvx512);
     }
 
     [Fact]

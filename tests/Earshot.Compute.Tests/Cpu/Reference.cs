@@ -17,7 +17,8 @@ internal static class Reference
     /// x·w for one output, where the weights are what their format makes of them, and a bound: each of K roundings of the running
     /// sum, and of the factors that make a weight, is at most ε·Σ|x·w|; rounding x to a format adds that format's step.
     /// </summary>
-    public static (double Value, double Tolerance) Dot(ReadOnlySpan<float> x, ArraySource weights, int output, PackedMatrix packed, int rows)
+    public static (double Value, double Tolerance) Dot(
+        ReadOnlySpan<float> x, ArraySource weights, int output, PackedMatrix packed, int rows)
     {
         double sum = 0, magnitude = 0, largestX = 0, sumW = 0;
         for (int k = 0; k < x.Length; k++)
@@ -29,14 +30,14 @@ internal static class Reference
             sumW += Math.Abs(w);
         }
         double rounding = (x.Length + 8) * F32 * magnitude + 1e-37;
-        bool unpacked = packed.Groups is not null && rows > CpuDevice.StepRows && packed.Kernels.BF16.RowType == PanelType.BF16;
+        bool unpacked = packed.Groups is not null && rows > CpuDevice.MaxExactRows && packed.Kernels.BF16.RowType == PanelType.BF16;
         return (sum, rounding + packed.Kernel.RowType switch
         {
             // Four-bit codes meet many rows as bfloat16, and both are rounded to it.
             PanelType.F32 => unpacked ? 2.02 * BF16 * magnitude : 0,
             PanelType.BF16 => 1.01 * BF16 * magnitude,
             // A whole unit of 127ths is rounded by half at most, and so is a 254th of it where rows are pairs.
-            _ => 1.001 * largestX / 254 / (rows <= CpuDevice.StepRows ? 254 : 1) * sumW,
+            _ => 1.001 * largestX / 254 / (rows <= CpuDevice.MaxExactRows ? 254 : 1) * sumW,
         });
     }
 
@@ -44,11 +45,16 @@ internal static class Reference
     public static ArraySource Quantized(ArraySource source, WeightFormat format)
     {
         var values = new float[source.Rows * source.Columns];
+        int[] kept = format.KeepsOutliers
+            ? (OutlierColumns.Find(source.Rows, source.Columns, source.ReadRow)?.Columns.ToArray() ?? [])
+            : [];
         for (int r = 0; r < source.Rows; r++)
         {
             var row = values.AsSpan(r * source.Columns, source.Columns);
             source.ReadRow(r, row);
-            Quantize(row, format);
+            foreach (int column in kept) row[column] = 0;
+            Quantize(row, format.KeepsOutliers ? WeightFormat.Int8 : format);
+            foreach (int column in kept) row[column] = source[r, column];
         }
         return new ArraySource(values, source.Rows, source.Columns);
     }
@@ -56,22 +62,22 @@ internal static class Reference
     static void Quantize(Span<float> row, WeightFormat format)
     {
         var codes = new byte[row.Length];
-        switch (format)
+        switch (format.Name)
         {
-            case WeightFormat.BF16:
+            case "bf16":
                 foreach (ref float value in row) value = BFloat16.ToSingle(BFloat16.Round(value));
                 break;
-            case WeightFormat.Int8:
+            case "int8":
                 var signed = new sbyte[row.Length];
                 Int8.Dequantize(signed, Int8.Quantize(row, signed), row);
                 break;
-            case WeightFormat.Int4Group32 or WeightFormat.Int4Group128:
-                int group = format == WeightFormat.Int4Group32 ? 32 : 128;
+            case "int4" or "int4-g128":
+                int group = format.Name == "int4" ? 32 : 128;
                 var scales = new Half[row.Length / group + 1];
                 Int4.Quantize(row, group, codes, scales);
                 Int4.Dequantize(codes, group, scales, row);
                 break;
-            case WeightFormat.Nf4:
+            case "nf4":
                 var scaleCodes = new sbyte[Nf4.Blocks(row.Length)];
                 var blocks = new Nf4Scales[Nf4.ScaleBlocks(row.Length)];
                 Nf4.Quantize(row, codes, scaleCodes, blocks);
@@ -88,6 +94,10 @@ internal static class Reference
         Activation.Sigmoid => 1 / (1 + Math.Exp(-x)),
         Activation.LeakyRelu => x > 0 ? x : 0.01 * x,
         Activation.Abs => Math.Abs(x),
+        Activation.Tanh => Math.Tanh(x),
+        Activation.GeluTanh => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
+        Activation.QuickGelu => x / (1 + Math.Exp(-1.702 * x)),
+        Activation.Elu => x > 0 ? x : Math.Exp(x) - 1,
         _ => x,
     };
 

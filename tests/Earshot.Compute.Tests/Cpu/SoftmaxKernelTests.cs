@@ -20,12 +20,16 @@ public sealed unsafe class SoftmaxKernelTests
     [InlineData(5000f)]
     public void Blocks_in_bfloat16_add_up_to_the_softmax_of_all(float spread) => Check(PanelType.BF16, spread, 1.0 / 256, 7.5e-5);
 
-    /// <summary>Rows of three blocks, the last of them short; probabilities to a tolerance relative to each, totals and sums of values too.</summary>
+    /// <summary>
+    /// Rows of three blocks, the last of them short; probabilities to a tolerance relative to each, totals and sums of values too.
+    /// </summary>
     static void Check(PanelType type, float spread, double tolerance, double polynomial)
     {
         var kernels = KernelSet.For(InstructionSet.Avx512);
         var softmax = (type == PanelType.BF16 ? kernels.BF16 : kernels.F32).Softmax;
-        Assert.SkipWhen(softmax is null || (type == PanelType.BF16 && kernels.BF16.RowType != PanelType.BF16), "This processor lacks AVX-512, or its bfloat16.");
+        Assert.SkipWhen(
+            softmax is null || (type == PanelType.BF16 && kernels.BF16.RowType != PanelType.BF16),
+            "This processor lacks AVX-512, or its bfloat16.");
         const int rows = 3, blocks = 3, valid = 40, sumSize = 32;
         using var all = NativeFloats.Random(rows * blocks * Block, 5);
         for (int i = 0; i < all.Length; i++) all.Span[i] *= spread;
@@ -75,7 +79,9 @@ public sealed unsafe class SoftmaxKernelTests
                 for (int i = 0; i < Block; i++)
                 {
                     double expected = i < count ? Math.Pow(2, seen[block * Block + i] - (double)most) : 0;
-                    float actual = type == PanelType.BF16 ? BFloat16.ToSingle(((ushort*)output.Pointer)[r * Block + i]) : output[r * Block + i];
+                    float actual = type == PanelType.BF16
+                        ? BFloat16.ToSingle(((ushort*)output.Pointer)[r * Block + i])
+                        : output[r * Block + i];
                     // The difference is rounded to float32 before it is a power.
                     double difference = i < count ? Math.Abs(seen[block * Block + i] - (double)most) : 0;
                     Assert.Equal(expected, actual, (tolerance + 0.7 * difference / (1 << 24)) * expected + 1e-38);

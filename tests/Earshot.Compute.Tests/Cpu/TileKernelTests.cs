@@ -2,13 +2,15 @@ using System.Runtime.InteropServices;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Cpu.Emit;
 using Earshot.Compute.Cpu.Kernels;
+using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Tests.Cpu;
 
 /// <summary>The AMX kernels' code, executed on an emulation of the tile registers; on a processor with AMX, by itself.</summary>
 public sealed unsafe class TileKernelTests
 {
-    [Theory, InlineData(1, 16), InlineData(2, 32), InlineData(15, 16), InlineData(16, 48), InlineData(17, 16), InlineData(23, 64), InlineData(32, 32)]
+    [Theory, InlineData(1, 16), InlineData(2, 32), InlineData(15, 16), InlineData(16, 48), InlineData(17, 16), InlineData(23, 64),
+        InlineData(32, 32)]
     public void Emulated_bfloat16_tiles_match_float64(int rows, int steps)
     {
         foreach (bool accumulate in (bool[])[false, true])
@@ -53,18 +55,28 @@ public sealed unsafe class TileKernelTests
         }
     }
 
-    [Theory, InlineData(WeightFormat.BF16), InlineData(WeightFormat.Int8)]
-    public void Emulated_tiles_give_whole_products(WeightFormat format)
+    [Theory, InlineData("bf16"), InlineData("int8")]
+    public void Emulated_tiles_give_whole_products(string name)
     {
+        var format = WeightFormat.Parse(name);
         using var pool = new WorkerPool(1, EmulatedSet.Kernels);
-        foreach (var (rows, inputs, outputs) in new[] { (1, 1, 1), (1, 70, 33), (40, 33, 5), (130, 65, 40), (3, 200, 64), (CpuDevice.StepRows + 1, 65, 33) })
+        foreach (var (rows, inputs, outputs) in new[]
+        {
+            (1, 1, 1),
+            (1, 70, 33),
+            (40, 33, 5),
+            (130, 65, 40),
+            (3, 200, 64),
+            (CpuDevice.MaxExactRows + 1, 65, 33),
+        })
         {
             var source = ArraySource.Random(outputs, inputs, inputs);
             using var weights = PackedMatrix.Pack(source, format, pool);
             Assert.Equal(0, weights.Steps % TileKernels.StepMultiple);
             using var x = NativeFloats.Random(rows * inputs, rows);
             using var y = new NativeFloats(rows * outputs);
-            MatrixProduct.Run(pool, new LinearCall { X = x.Pointer, XStride = inputs, Rows = rows, Weights = weights, Y = y.Pointer, YStride = outputs });
+            MatrixProduct.Run(
+                pool, new LinearCall { X = x.Pointer, XStride = inputs, Rows = rows, Weights = weights, Y = y.Pointer, YStride = outputs });
             y.AssertGuard();
             var held = Reference.Quantized(source, format);
             for (int i = 0; i < rows * outputs; i++)
@@ -86,7 +98,16 @@ public sealed unsafe class TileKernelTests
         using var v = NativeFloats.Random(time * size, 3);
         using var expected = new NativeFloats(time * size);
         using var output = new NativeFloats(time * size);
-        var call = new AttentionCall { Q = q.Pointer, K = k.Pointer, V = v.Pointer, Batch = 1, Time = time, HeadSize = size, Heads = new Heads(1, 1, causal) };
+        var call = new AttentionCall
+        {
+            Q = q.Pointer,
+            K = k.Pointer,
+            V = v.Pointer,
+            Batch = 1,
+            Time = time,
+            HeadSize = size,
+            Heads = new Heads(1, 1, causal),
+        };
         Attention.Run(portable, call with { Kernel = portable.Kernels.F32, Output = expected.Pointer });
         Attention.Run(emulated, call with { Kernel = emulated.Kernels.BF16, Output = output.Pointer });
         output.AssertGuard();
@@ -97,7 +118,9 @@ public sealed unsafe class TileKernelTests
     [Fact]
     public void Tiles_run_on_this_processor()
     {
-        Assert.SkipUnless(KernelSet.For(InstructionSet.Amx).Isa.Set == InstructionSet.Amx, "This processor or system has no AMX; the tile kernels' code was only emulated.");
+        Assert.SkipUnless(
+            KernelSet.For(InstructionSet.Amx).Isa.Set == InstructionSet.Amx,
+            "This processor or system has no AMX; the tile kernels' code was only emulated.");
         using var tiles = new WorkerPool(2, KernelSet.For(InstructionSet.Amx));
         using var emulated = new WorkerPool(1, EmulatedSet.Kernels);
         using var x = NativeFloats.Random(50 * 130, 2);
@@ -108,8 +131,10 @@ public sealed unsafe class TileKernelTests
             using var weights = PackedMatrix.Pack(ArraySource.Random(70, 130, 1), format, tiles);
             using var same = PackedMatrix.Pack(ArraySource.Random(70, 130, 1), format, emulated);
             Assert.Equal(TileKernels.MaxRows, weights.Kernel.MaxRows);
-            MatrixProduct.Run(tiles, new LinearCall { X = x.Pointer, XStride = 130, Rows = 50, Weights = weights, Y = y.Pointer, YStride = 70 });
-            MatrixProduct.Run(emulated, new LinearCall { X = x.Pointer, XStride = 130, Rows = 50, Weights = same, Y = expected.Pointer, YStride = 70 });
+            MatrixProduct.Run(
+                tiles, new LinearCall { X = x.Pointer, XStride = 130, Rows = 50, Weights = weights, Y = y.Pointer, YStride = 70 });
+            MatrixProduct.Run(
+                emulated, new LinearCall { X = x.Pointer, XStride = 130, Rows = 50, Weights = same, Y = expected.Pointer, YStride = 70 });
             for (int i = 0; i < y.Length; i++) Assert.Equal(expected[i], y[i], 1e-4);
         }
     }
@@ -118,7 +143,10 @@ public sealed unsafe class TileKernelTests
     static (byte[] Code, int[] Entries) Emit(PanelType type, int rows)
     {
         var code = new Assembler();
-        int[] entries = [TileKernels.EmitConfigure(code, rows), TileKernels.Emit(code, type, rows > TileKernels.TileRows), TileKernels.EmitRelease(code)];
+        int[] entries =
+        [
+            TileKernels.EmitConfigure(code, rows), TileKernels.Emit(code, type, rows > TileKernels.TileRows), TileKernels.EmitRelease(code),
+        ];
         return (code.Code.ToArray(), entries);
     }
 
@@ -130,8 +158,16 @@ public sealed unsafe class TileKernelTests
         public static KernelSet Kernels { get; } = new(
             KernelSet.For(InstructionSet.Portable).Isa,
             KernelSet.For(InstructionSet.Portable).F32,
-            new MicroKernel(PanelType.BF16, TileKernels.MaxRows, &RunBF16) { RowType = PanelType.BF16, StepMultiple = TileKernels.StepMultiple },
-            new MicroKernel(PanelType.Int8, TileKernels.MaxRows, &RunInt8) { RowType = PanelType.Int8, StepMultiple = TileKernels.StepMultiple });
+            new MicroKernel(PanelType.BF16, TileKernels.MaxRows, &RunBF16)
+            {
+                RowType = PanelType.BF16,
+                StepMultiple = TileKernels.StepMultiple,
+            },
+            new MicroKernel(PanelType.Int8, TileKernels.MaxRows, &RunInt8)
+            {
+                RowType = PanelType.Int8,
+                StepMultiple = TileKernels.StepMultiple,
+            });
 
         static void RunBF16(MicroArguments* arguments, int rows) => Run(PanelType.BF16, arguments, rows);
 
@@ -172,8 +208,10 @@ public sealed unsafe class TileKernelTests
             random.NextBytes(_rowBytes);
             random.NextBytes(_panel);
             if (type == PanelType.Int8) return;
-            foreach (ref ushort value in MemoryMarshal.Cast<byte, ushort>(_rowBytes.AsSpan())) value = BFloat16.Round(2 * random.NextSingle() - 1);
-            foreach (ref ushort value in MemoryMarshal.Cast<byte, ushort>(_panel.AsSpan())) value = BFloat16.Round(2 * random.NextSingle() - 1);
+            foreach (ref ushort value in MemoryMarshal.Cast<byte, ushort>(_rowBytes.AsSpan()))
+                value = BFloat16.Round(2 * random.NextSingle() - 1);
+            foreach (ref ushort value in MemoryMarshal.Cast<byte, ushort>(_panel.AsSpan()))
+                value = BFloat16.Round(2 * random.NextSingle() - 1);
         }
 
         int Stride => _steps * 4 + RowPadding;
@@ -203,7 +241,16 @@ public sealed unsafe class TileKernelTests
             fixed (byte* panel = _panel)
             fixed (float* sums = _sums)
             {
-                var arguments = new MicroArguments { Rows = rows, RowStride = Stride, Panel = panel, Steps = _steps, Sums = sums, SumStride = SumStride, Accumulate = accumulate ? 1 : 0 };
+                var arguments = new MicroArguments
+                {
+                    Rows = rows,
+                    RowStride = Stride,
+                    Panel = panel,
+                    Steps = _steps,
+                    Sums = sums,
+                    SumStride = SumStride,
+                    Accumulate = accumulate ? 1 : 0,
+                };
                 new TileMachine(start).Run(&arguments, entries);
             }
         }

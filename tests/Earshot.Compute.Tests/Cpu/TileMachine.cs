@@ -19,7 +19,9 @@ internal sealed unsafe class TileMachine(byte* code)
     bool _zero;
     bool _configured;
 
-    /// <summary>Runs from each offset to a return, with the arguments' address as the first parameter; the last must give the tiles back.</summary>
+    /// <summary>
+    /// Runs from each offset to a return, with the arguments' address as the first parameter; the last must give the tiles back.
+    /// </summary>
     public void Run(MicroArguments* arguments, params ReadOnlySpan<int> entries)
     {
         foreach (int entry in entries)
@@ -195,7 +197,8 @@ internal sealed unsafe class TileMachine(byte* code)
                 int value = BinaryPrimitives.ReadInt32LittleEndian(element);
                 for (int k = 0; k < _rows[right]; k++)
                 {
-                    value = dot(value, _tiles[left].AsSpan(m * _rowBytes[left] + k * 4, 4), _tiles[right].AsSpan(k * _rowBytes[right] + n * 4, 4));
+                    value = dot(
+                        value, _tiles[left].AsSpan(m * _rowBytes[left] + k * 4, 4), _tiles[right].AsSpan(k * _rowBytes[right] + n * 4, 4));
                 }
                 BinaryPrimitives.WriteInt32LittleEndian(element, value);
             }
@@ -207,7 +210,8 @@ internal sealed unsafe class TileMachine(byte* code)
         float value = BitConverter.Int32BitsToSingle(sum);
         for (int i = 0; i < 4; i += 2)
         {
-            value += BFloat16.ToSingle(BinaryPrimitives.ReadUInt16LittleEndian(left[i..])) * BFloat16.ToSingle(BinaryPrimitives.ReadUInt16LittleEndian(right[i..]));
+            value += BFloat16.ToSingle(BinaryPrimitives.ReadUInt16LittleEndian(
+                left[i..])) * BFloat16.ToSingle(BinaryPrimitives.ReadUInt16LittleEndian(right[i..]));
         }
         return BitConverter.SingleToInt32Bits(value);
     }

@@ -1,6 +1,8 @@
-using Earshot.Checkpoints;
+using Earshot.Compute.Parts;
 using Earshot.Onnx.Export;
 using Earshot.Onnx.Recording;
+using Earshot.Onnx.Runtimes;
+using Earshot.Onnx.Tests.Parts;
 
 namespace Earshot.Onnx.Tests.Export;
 
@@ -11,21 +13,16 @@ sealed class ExportFolder : IDisposable
 
     public string Folder => Path.Combine(_root, "model");
 
-    public static ExportFolder Of(WhisperConfig config, GraphOptions options)
+    public static ExportFolder Of(ModelParts parts, GraphOptions? options = null, SmallSizes? sizes = null)
     {
         var folder = new ExportFolder();
-        var source = new WhisperExportSource(SmallWhisper.Weights(config), config, SmallWhisper.Generation(config));
-        WhisperExporter.Export(source, folder.Folder, new WhisperExportOptions { Graph = options });
+        OnnxExporter.Export(
+            new ExportSource(parts, SmallModel.Weights(sizes), "small"), folder.Folder,
+            new ExportOptions { Graph = options ?? new GraphOptions() });
         return folder;
     }
 
-    public static ExportFolder OfWhisperBase(GraphOptions options)
-    {
-        var folder = new ExportFolder();
-        using var checkpoint = WhisperCheckpoint.Open(TestModels.WhisperBase);
-        WhisperExporter.Export(WhisperExportSource.From(checkpoint), folder.Folder, new WhisperExportOptions { Graph = options });
-        return folder;
-    }
+    public OnnxModelRuntime Open(ModelParts parts, OnnxModelOptions? options = null) => OnnxModelRuntime.Open(Folder, parts, options);
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
 }

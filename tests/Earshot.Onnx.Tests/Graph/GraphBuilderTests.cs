@@ -45,7 +45,8 @@ public sealed class GraphBuilderTests
         var x = builder.Input("x", OnnxElementType.Float32, "n", 2);
         builder.Output("y", builder.Node("MatMul", x, builder.Initializer("w", lazy)));
         Assert.Equal(0, reads);
-        Assert.Equal([0.5f, 0.5f, 0.5f, 0.5f], OnnxModel.Read(builder.Build().ToBytes()).Graph.Initializers[0].Initializer!.ToArray<float>());
+        Assert.Equal(
+            [0.5f, 0.5f, 0.5f, 0.5f], OnnxModel.Read(builder.Build().ToBytes()).Graph.Initializers[0].Initializer!.ToArray<float>());
     }
 
     [Fact]
@@ -54,7 +55,8 @@ public sealed class GraphBuilderTests
         NativeRuntime.Require();
         var builder = new GraphBuilder();
         var x = builder.Input("x", OnnxElementType.Float32, "n", 4);
-        builder.Output("y", builder.Node("Add", builder.Node("MatMul", x, builder.Initializer("w", Weights(4, 3))), builder.Initializer("b", Weights(3))));
+        builder.Output("y", builder.Node(
+            "Add", builder.Node("MatMul", x, builder.Initializer("w", Weights(4, 3))), builder.Initializer("b", Weights(3))));
         var model = builder.Build();
         Assert.Equal([5, 3], ModelRunner.Run(model, 1, new() { ["n"] = 5 })["y"].Shape);
     }

@@ -1,3 +1,4 @@
+using Earshot.Compute.Quantization;
 using Earshot.Onnx.Graph;
 using Earshot.Onnx.Passes;
 using static Earshot.Onnx.Tests.Graph.OnnxModelTests;
@@ -7,7 +8,8 @@ namespace Earshot.Onnx.Tests.Graph;
 public sealed class HostileModelTests
 {
     [Fact]
-    public void A_length_over_the_end_is_refused() => Refused([0x3A, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 1], "claims 2147483647 bytes and 1 are left");
+    public void A_length_over_the_end_is_refused() =>
+        Refused([0x3A, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 1], "claims 2147483647 bytes and 1 are left");
 
     [Fact]
     public void A_number_without_end_is_refused()
@@ -26,10 +28,12 @@ public sealed class HostileModelTests
     public void Text_that_is_not_utf8_is_refused() => Refused(Model(Field(2, [0xFF, 0xFE])), "not UTF-8");
 
     [Fact]
-    public void Names_given_twice_are_refused() => Refused(Model(Field(1, Node("x", "y")), Field(1, Node("x", "y")), Field(11, Field(1, "x"u8))), "'y' is given twice");
+    public void Names_given_twice_are_refused() =>
+        Refused(Model(Field(1, Node("x", "y")), Field(1, Node("x", "y")), Field(11, Field(1, "x"u8))), "'y' is given twice");
 
     [Fact]
-    public void A_name_that_nothing_makes_is_refused() => Refused(Model(Field(1, Node("nothing", "y"))), "reads 'nothing', which nothing makes");
+    public void A_name_that_nothing_makes_is_refused() =>
+        Refused(Model(Field(1, Node("nothing", "y"))), "reads 'nothing', which nothing makes");
 
     [Fact]
     public void Nodes_in_a_circle_are_refused()
@@ -87,9 +91,13 @@ public sealed class HostileModelTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder.File("model.onnx"), External("w.bin"));
-        Assert.Contains("does not exist", Assert.Throws<OnnxModelException>(() => OnnxModel.Load(folder.File("model.onnx"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not exist", Assert.Throws<OnnxModelException>(() => OnnxModel.Load(folder.File("model.onnx"))).Message,
+            StringComparison.Ordinal);
         File.WriteAllBytes(folder.File("w.bin"), new byte[15]);
-        Assert.Contains("takes 16 bytes from byte 0", Assert.Throws<OnnxModelException>(() => OnnxModel.Load(folder.File("model.onnx"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "takes 16 bytes from byte 0", Assert.Throws<OnnxModelException>(() => OnnxModel.Load(folder.File("model.onnx"))).Message,
+            StringComparison.Ordinal);
         File.WriteAllBytes(folder.File("w.bin"), new byte[16]);
         Assert.Equal(4, OnnxModel.Load(folder.File("model.onnx")).Graph.Initializers[0].Initializer!.Count);
         Assert.Throws<OnnxModelException>(() => OnnxModel.Read(External("w.bin")));
@@ -99,18 +107,29 @@ public sealed class HostileModelTests
     public void Damaged_models_are_read_or_refused_and_nothing_else()
     {
         var random = new Random(7);
+        WeightFormat?[] formats = [null, WeightFormat.Int8, WeightFormat.Int8Group32, WeightFormat.Int4Group32];
         byte[][] seeds = [Branching().ToBytes(), InferenceTests.Various().ToBytes()];
         var until = Environment.TickCount64 + 1500;
         for (int round = 0; round < 20_000 && Environment.TickCount64 < until; round++)
         {
             var bytes = seeds[round % seeds.Length].ToArray();
-            for (int i = random.Next(1, 6); i > 0; i--) bytes[random.Next(bytes.Length)] = random.Next(3) == 0 ? (byte)random.Next(256) : (byte)(bytes[random.Next(bytes.Length)] ^ (1 << random.Next(8)));
+            for (int i = random.Next(1, 6); i > 0; i--)
+            {
+                bytes[random.Next(bytes.Length)] = random.Next(3) == 0
+                    ? (byte)random.Next(256)
+                    : (byte)(bytes[random.Next(bytes.Length)] ^ (1 << random.Next(8)));
+            }
             if (random.Next(8) == 0) bytes = bytes[..random.Next(bytes.Length)];
             try
             {
                 var model = OnnxModel.Read(bytes);
                 Assert.Equal(model.ToString(), OnnxModel.Read(model.ToBytes()).ToString());
-                OptimizationPipeline.Run(model, new OptimizationOptions { Weights = (WeightFormat)(round % 4), QuantizesWeight = (_, weight) => weight.Count < 10_000, Float16 = round % 3 == 0 });
+                OptimizationPipeline.Run(model, new OptimizationOptions
+                {
+                    Weights = formats[round % 4],
+                    QuantizesWeight = (_, weight) => weight.Count < 10_000,
+                    Float16 = round % 3 == 0,
+                });
                 Assert.Equal(model.ToString(), OnnxModel.Read(model.ToBytes()).ToString());
             }
             catch (OnnxModelException)
@@ -126,12 +145,19 @@ public sealed class HostileModelTests
         return Model(Field(5, [0x08, 4, 0x10, 1, .. Field(8, "w"u8), .. Field(13, entry), 0x70, 1]));
     }
 
-    static byte[] Node(string input, string output) => [.. Field(1, System.Text.Encoding.UTF8.GetBytes(input)), .. Field(2, System.Text.Encoding.UTF8.GetBytes(output)), .. Field(4, "Relu"u8)];
+    static byte[] Node(string input, string output) =>
+    [
+        .. Field(1, System.Text.Encoding.UTF8.GetBytes(input)), .. Field(2, System.Text.Encoding.UTF8.GetBytes(output)),
+        .. Field(4, "Relu"u8),
+    ];
 
     static byte[] Model(params byte[][] graphFields) => LongField(7, [.. graphFields.SelectMany(field => field)]);
 
     static byte[] LongField(int number, ReadOnlySpan<byte> content) =>
-        [(byte)(number << 3 | 2), (byte)(content.Length & 127 | 128), (byte)(content.Length >> 7 & 127 | 128), (byte)(content.Length >> 14), .. content];
+        [
+            (byte)(number << 3 | 2), (byte)(content.Length & 127 | 128), (byte)(content.Length >> 7 & 127 | 128),
+            (byte)(content.Length >> 14), .. content,
+        ];
 
     static void Refused(byte[] model, string reason)
     {

@@ -57,9 +57,14 @@ public sealed class InferenceTests
         var builder = new GraphBuilder();
         var a = builder.Input("a", OnnxElementType.Float32, 2, 3);
         var b = builder.Input("b", OnnxElementType.Float32, 4, 5);
-        Assert.Contains("multiplies (2, 3) by (4, 5)", Assert.Throws<OnnxModelException>(() => builder.Node("MatMul", a, b)).Message, StringComparison.Ordinal);
-        Assert.Contains("do not broadcast", Assert.Throws<OnnxModelException>(() => builder.Node("Add", a, b)).Message, StringComparison.Ordinal);
-        Assert.Contains("reshapes (2, 3)", Assert.Throws<OnnxModelException>(() => builder.Node("Reshape", a, builder.Ints(4, -1))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "multiplies (2, 3) by (4, 5)", Assert.Throws<OnnxModelException>(() => builder.Node("MatMul", a, b)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "do not broadcast", Assert.Throws<OnnxModelException>(() => builder.Node("Add", a, b)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "reshapes (2, 3)", Assert.Throws<OnnxModelException>(() => builder.Node("Reshape", a, builder.Ints(4, -1))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -85,16 +90,21 @@ public sealed class InferenceTests
         var product = b.Output("matmul", b.Node("MatMul", x, weight));
         b.Output("gelu", b.Node("Gelu", x));
         b.Output("norm", b.Node("LayerNormalization", [x, b.Constant(Weights(8)), b.Constant(Weights(8))], Attributes(("axis", -1L))));
-        b.Output("mean", b.Node("ReduceMean", [b.Node("ReduceMean", [x, b.Ints(2)], Attributes(("keepdims", 0L))), b.Ints(1)], Attributes(("keepdims", 1L))));
+        b.Output("mean", b.Node(
+            "ReduceMean", [b.Node("ReduceMean", [x, b.Ints(2)], Attributes(("keepdims", 0L))), b.Ints(1)], Attributes(("keepdims", 1L))));
         var shape = b.Node("Shape", x);
         var batch = b.Node("Gather", shape, b.Ints(0));
         var time = b.Node("Slice", shape, b.Ints(1), b.Ints(2));
         var split = b.Node("Reshape", product, b.Node("Concat", [batch, time, b.Ints(2), b.Ints(4)], Attributes(("axis", 0L))));
         var heads = b.Output("heads", b.Node("Transpose", [split], Attributes(("perm", new long[] { 0, 2, 1, 3 }))));
-        b.Output("merged", b.Node("Reshape", b.Node("Transpose", [heads], Attributes(("perm", new long[] { 0, 2, 1, 3 }))), b.Ints(0, 0, -1)));
-        b.Output("ones", b.Node("ConstantOfShape", [b.Node("Concat", [batch, time], Attributes(("axis", 0L)))], new Dictionary<string, OnnxAttribute> { ["value"] = TensorData.Of<float>([1], 1) }));
+        b.Output(
+            "merged", b.Node("Reshape", b.Node("Transpose", [heads], Attributes(("perm", new long[] { 0, 2, 1, 3 }))), b.Ints(0, 0, -1)));
+        b.Output("ones", b.Node(
+            "ConstantOfShape", [b.Node("Concat", [batch, time], Attributes(("axis", 0L)))],
+            new Dictionary<string, OnnxAttribute> { ["value"] = TensorData.Of<float>([1], 1) }));
         var channels = b.Node("Transpose", [x], Attributes(("perm", new long[] { 0, 2, 1 })));
-        var conv = b.Node("Conv", [channels, b.Initializer("kernel", Weights(6, 8, 3)), null], Attributes(("pads", new long[] { 1, 1 }), ("strides", new long[] { 2 })));
+        var conv = b.Node("Conv", [channels, b.Initializer("kernel", Weights(6, 8, 3)), null], Attributes(
+            ("pads", new long[] { 1, 1 }), ("strides", new long[] { 2 })));
         b.Output("conv", b.Node("Transpose", [conv], Attributes(("perm", new long[] { 0, 2, 1 }))));
         b.Output("padded", b.Node("Pad", [weight, b.Ints(1, 0, 2, 3), b.Constant(0f)], Attributes(("mode", "constant"))));
         b.Output("slice", b.Node("Slice", weight, b.Ints(7, 1), b.Ints(-99, 6), b.Ints(0, 1), b.Ints(-2, 2)));
@@ -112,12 +122,14 @@ public sealed class InferenceTests
         b.Output("lstm_h", lstm[1]);
         b.Output("lstm_c", lstm[2]);
         var quantised = b.Nodes("DynamicQuantizeLinear", [x], 3);
-        b.Output("integers", b.Node("MatMulInteger", quantised[0], b.Initializer("q", new TensorData(OnnxElementType.UInt8, [8, 3], new byte[24])), quantised[2]));
+        b.Output("integers", b.Node(
+            "MatMulInteger", quantised[0], b.Initializer("q", new TensorData(OnnxElementType.UInt8, [8, 3], new byte[24])), quantised[2]));
         b.Output("gemm", b.Node("Gemm", [weight, weight, b.Constant(Weights(8))], Attributes(("transB", 1L))));
         return b.Build();
     }
 
-    internal static Dictionary<string, OnnxAttribute> Attributes(params (string Name, OnnxAttribute Value)[] attributes) => attributes.ToDictionary(pair => pair.Name, pair => pair.Value);
+    internal static Dictionary<string, OnnxAttribute> Attributes(params (string Name, OnnxAttribute Value)[] attributes) =>
+        attributes.ToDictionary(pair => pair.Name, pair => pair.Value);
 
     internal static TensorData Weights(params long[] shape)
     {

@@ -118,7 +118,7 @@ public sealed class OnnxModelTests
         Assert.Equal(weights, OnnxModel.Load(path).Graph.Initializers[0].Initializer!.ToArray<float>());
 
         NativeRuntime.Require();
-        using var session = Earshot.Onnx.Runtime.OnnxSession.FromFile(path);
+        using var session = Earshot.Onnx.Native.OnnxSession.FromFile(path);
         Assert.Equal("y: Float32(batch, 100)", session.Outputs[0].ToString());
     }
 
@@ -146,7 +146,8 @@ public sealed class OnnxModelTests
         var two = builder.Initializer("two", TensorData.Scalar(2f));
         var then = builder.Subgraph("then", inner => inner.Graph.AddOutput(inner.Node("Mul", x, two)));
         var otherwise = builder.Subgraph("else", inner => inner.Graph.AddOutput(inner.Node("Neg", x)));
-        var chosen = builder.Node("If", [flag], new Dictionary<string, OnnxAttribute> { ["then_branch"] = then, ["else_branch"] = otherwise });
+        var chosen = builder.Node(
+            "If", [flag], new Dictionary<string, OnnxAttribute> { ["then_branch"] = then, ["else_branch"] = otherwise });
         builder.Output("y", builder.Node("Identity", chosen));
         return builder.Build();
     }

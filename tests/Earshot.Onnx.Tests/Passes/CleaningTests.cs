@@ -25,7 +25,8 @@ public sealed class CleaningTests
         var left = Apply(new ConstantFolding(), b =>
         {
             var w = b.Constant(Weights(4, 6));
-            var moved = b.Node("Transpose", [b.Node("Slice", w, b.Ints(3, 0), b.Ints(-5, 5), b.Ints(0, 1), b.Ints(-1, 2))], With("perm", new long[] { 1, 0 }));
+            var moved = b.Node("Transpose", [b.Node("Slice", w, b.Ints(3, 0), b.Ints(-5, 5), b.Ints(0, 1), b.Ints(-1, 2))], With(
+                "perm", new long[] { 1, 0 }));
             var joined = b.Node("Concat", [moved, b.Node("Gather", [moved, b.Ints(-1, 0)], With("axis", 0L))], With("axis", 0L));
             var expanded = b.Node("Expand", b.Node("Unsqueeze", joined, b.Ints(0)), b.Ints(2, 1, 1));
             b.Output("y", b.Node("Add", b.Input("x", OnnxElementType.Float32, 2, 5, 4), expanded));
@@ -60,7 +61,8 @@ public sealed class CleaningTests
     [Fact]
     public void Constants_that_would_grow_are_not_folded()
     {
-        var left = Apply(new ConstantFolding(), b => b.Output("y", b.Node("Add", b.Input("x", OnnxElementType.Float32, 1), b.Node("Expand", b.Constant(1f), b.Ints(200, 200)))));
+        var left = Apply(new ConstantFolding(), b => b.Output(
+            "y", b.Node("Add", b.Input("x", OnnxElementType.Float32, 1), b.Node("Expand", b.Constant(1f), b.Ints(200, 200)))));
         Assert.Equal("Add Expand", left);
     }
 
@@ -68,7 +70,8 @@ public sealed class CleaningTests
     public void Division_by_zero_is_left_to_the_runtime()
     {
         var builder = new GraphBuilder();
-        builder.Output("y", builder.Node("Add", builder.Input("x", OnnxElementType.Int64, 1), builder.Node("Div", builder.Ints(1), builder.Ints(0))));
+        builder.Output(
+            "y", builder.Node("Add", builder.Input("x", OnnxElementType.Int64, 1), builder.Node("Div", builder.Ints(1), builder.Ints(0))));
         Assert.Equal(0, new ConstantFolding().Run(builder.Build()).Changes);
     }
 
@@ -78,9 +81,12 @@ public sealed class CleaningTests
         var left = Apply(new ConstantFolding(), b =>
         {
             var x = FeatureCount(b);
-            var then = b.Subgraph("then", inner => inner.Graph.AddOutput(inner.Node("Mul", x, inner.Node("Add", inner.Constant(1f), inner.Constant(2f)))));
+            var then = b.Subgraph(
+                "then", inner => inner.Graph.AddOutput(inner.Node("Mul", x, inner.Node("Add", inner.Constant(1f), inner.Constant(2f)))));
             var otherwise = b.Subgraph("else", inner => inner.Graph.AddOutput(inner.Node("Neg", x)));
-            b.Output("y", b.Node("If", [b.Input("flag", OnnxElementType.Bool)], new Dictionary<string, OnnxAttribute> { ["then_branch"] = then, ["else_branch"] = otherwise }));
+            b.Output("y", b.Node(
+                "If", [b.Input("flag", OnnxElementType.Bool)],
+                new Dictionary<string, OnnxAttribute> { ["then_branch"] = then, ["else_branch"] = otherwise }));
         }, out var model);
         Assert.Equal("If", left);
         Assert.Equal(["Neg", "Mul"], model.Graph.Nodes[0].Subgraphs.Select(graph => Assert.Single(graph.Nodes).OpType));
@@ -122,11 +128,15 @@ public sealed class CleaningTests
         var left = Apply(new RedundantNodes(), b =>
         {
             var x = b.Node("Relu", FeatureCount(b));
-            var back = b.Node("Transpose", [b.Node("Transpose", [x], With("perm", new long[] { 1, 0, 2 }))], With("perm", new long[] { 1, 0, 2 }));
+            var back = b.Node(
+                "Transpose", [b.Node("Transpose", [x], With("perm", new long[] { 1, 0, 2 }))], With("perm", new long[] { 1, 0, 2 }));
             b.Output("none", b.Node("Neg", back));
-            b.Output("one", b.Node("Transpose", [b.Node("Transpose", [x], With("perm", new long[] { 1, 2, 0 }))], With("perm", new long[] { 0, 2, 1 })));
+            b.Output("one", b.Node(
+                "Transpose", [b.Node("Transpose", [x], With("perm", new long[] { 1, 2, 0 }))], With("perm", new long[] { 0, 2, 1 })));
             b.Output("flat", b.Node("Reshape", b.Node("Reshape", x, b.Ints(0, 0, 2, 4)), b.Ints(-1, 8)));
-            b.Output("cast", b.Node("Cast", [b.Node("Cast", [b.Node("Cast", [x], With("to", OnnxElementType.Float16))], With("to", OnnxElementType.Float32))], With("to", OnnxElementType.Float16)));
+            b.Output("cast", b.Node(
+                "Cast", [b.Node("Cast", [b.Node("Cast", [x], With("to", OnnxElementType.Float16))], With("to", OnnxElementType.Float32))],
+                With("to", OnnxElementType.Float16)));
         });
         // The merged transpose of the first pair changes nothing, and goes when it is looked at again.
         Assert.Equal("Cast Neg Relu Reshape Transpose Transpose", left);
@@ -138,15 +148,19 @@ public sealed class CleaningTests
         Assert.Equal("Cast Cast Neg Relu", Apply(new RedundantNodes(), b =>
         {
             var x = b.Node("Relu", FeatureCount(b));
-            b.Output("y", b.Node("Neg", b.Node("Cast", [b.Node("Cast", [x], With("to", OnnxElementType.Float16))], With("to", OnnxElementType.Float32))));
+            b.Output("y", b.Node(
+                "Neg", b.Node("Cast", [b.Node("Cast", [x], With("to", OnnxElementType.Float16))], With("to", OnnxElementType.Float32))));
         }));
     }
 
     [Fact]
     public void What_looks_neutral_and_broadcasts_stays()
     {
-        Assert.Equal("Add", Apply(new RedundantNodes(), b => b.Output("y", b.Node("Add", b.Input("x", OnnxElementType.Float32, 3), b.Constant(TensorData.Of<float>([0], 1, 1))))));
-        Assert.Equal("Sub", Apply(new RedundantNodes(), b => b.Output("y", b.Node("Sub", b.Constant(0f), b.Input("x", OnnxElementType.Float32, 3)))));
+        Assert.Equal("Add", Apply(
+            new RedundantNodes(),
+            b => b.Output("y", b.Node("Add", b.Input("x", OnnxElementType.Float32, 3), b.Constant(TensorData.Of<float>([0], 1, 1))))));
+        Assert.Equal("Sub", Apply(
+            new RedundantNodes(), b => b.Output("y", b.Node("Sub", b.Constant(0f), b.Input("x", OnnxElementType.Float32, 3)))));
     }
 
     [Fact]

@@ -7,10 +7,13 @@ namespace Earshot.Onnx.Tests.Passes;
 static class PassTest
 {
     /// <summary>The operators left, sorted, after the pass; asserts that the outputs are the same.</summary>
-    public static string Apply(GraphPass pass, Action<GraphBuilder> build, OptimizationOptions? options = null, long operatorSet = 20, float tolerance = 1e-5f) =>
+    public static string Apply(
+        GraphPass pass, Action<GraphBuilder> build, OptimizationOptions? options = null, long operatorSet = 20, float tolerance = 1e-5f) =>
         Apply(pass, build, out _, options, operatorSet, tolerance);
 
-    public static string Apply(GraphPass pass, Action<GraphBuilder> build, out OnnxModel model, OptimizationOptions? options = null, long operatorSet = 20, float tolerance = 1e-5f)
+    public static string Apply(
+        GraphPass pass, Action<GraphBuilder> build, out OnnxModel model, OptimizationOptions? options = null, long operatorSet = 20,
+        float tolerance = 1e-5f)
     {
         var builder = new GraphBuilder("main", operatorSet);
         build(builder);
@@ -25,7 +28,8 @@ static class PassTest
         return string.Join(' ', model.Graph.Nodes.Select(node => node.OpType).Order(StringComparer.Ordinal));
     }
 
-    public static GraphValue FeatureCount(GraphBuilder builder, long size = 8) => builder.Input("x", OnnxElementType.Float32, "batch", "time", size);
+    public static GraphValue FeatureCount(GraphBuilder builder, long size = 8) =>
+        builder.Input("x", OnnxElementType.Float32, "batch", "time", size);
 
     public static Dictionary<string, OnnxAttribute> With(string name, OnnxAttribute value) => new() { [name] = value };
 }

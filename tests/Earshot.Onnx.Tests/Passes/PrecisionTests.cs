@@ -1,3 +1,4 @@
+using Earshot.Compute.Quantization;
 using Earshot.Onnx.Graph;
 using Earshot.Onnx.Passes;
 using static Earshot.Onnx.Tests.Graph.InferenceTests;
@@ -10,7 +11,8 @@ public sealed class PrecisionTests
     [Fact]
     public void Dynamic_int8_shares_one_quantisation_of_the_input()
     {
-        var options = new OptimizationOptions { Target = OptimizationTarget.Portable, Weights = WeightFormat.DynamicInt8, QuantizesWeight = (_, _) => true };
+        var options =
+            new OptimizationOptions { Target = OptimizationTarget.Portable, Weights = WeightFormat.Int8, QuantizesWeight = (_, _) => true };
         var left = Apply(new WeightQuantization(), b =>
         {
             var x = FeatureCount(b, 64);
@@ -21,13 +23,13 @@ public sealed class PrecisionTests
     }
 
     [Theory]
-    [InlineData(WeightFormat.BlockInt8, 32, 0.02f)]
-    [InlineData(WeightFormat.BlockInt8, 128, 0.02f)]
-    [InlineData(WeightFormat.BlockInt4, 16, 0.12f)]
-    [InlineData(WeightFormat.BlockInt4, 64, 0.15f)]
-    public void Blocks_of_weights_are_stored_small(WeightFormat format, int block, float tolerance)
+    [InlineData(8, 32, 0.02f)]
+    [InlineData(8, 128, 0.02f)]
+    [InlineData(4, 16, 0.12f)]
+    [InlineData(4, 64, 0.15f)]
+    public void Blocks_of_weights_are_stored_small(int bits, int block, float tolerance)
     {
-        var options = new OptimizationOptions { Weights = format, BlockSize = block, QuantizesWeight = (_, _) => true };
+        var options = new OptimizationOptions { Weights = WeightFormat.Integers(bits, block), QuantizesWeight = (_, _) => true };
         var left = Apply(new WeightQuantization(), b =>
         {
             var x = FeatureCount(b, 96);
@@ -40,25 +42,36 @@ public sealed class PrecisionTests
     [Fact]
     public void A_gemm_with_a_transposed_weight_is_quantised_with_its_bias_behind()
     {
-        var options = new OptimizationOptions { Weights = WeightFormat.BlockInt8, QuantizesWeight = (_, _) => true };
-        var left = Apply(new WeightQuantization(), b => b.Output("y", b.Node("Gemm", [b.Input("x", OnnxElementType.Float32, "batch", 64), b.Constant(Weights(32, 64)), b.Constant(Weights(32))], With("transB", 1L))), options, tolerance: 0.02f);
+        var options = new OptimizationOptions { Weights = WeightFormat.Int8Group32, QuantizesWeight = (_, _) => true };
+        var left = Apply(
+            new WeightQuantization(), b => b.Output("y", b.Node(
+                "Gemm", [b.Input("x", OnnxElementType.Float32, "batch", 64), b.Constant(Weights(32, 64)), b.Constant(Weights(32))],
+                With("transB", 1L))), options, tolerance: 0.02f);
         Assert.Equal("Add MatMulNBits", left);
     }
 
     [Fact]
     public void Weights_that_are_small_changing_or_not_finite_stay()
     {
-        var options = new OptimizationOptions { Weights = WeightFormat.DynamicInt8 };
-        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)))), options));
+        var options = new OptimizationOptions { Weights = WeightFormat.Int8 };
+        Assert.Equal("MatMul", Apply(
+            new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)))), options));
         options = options with { QuantizesWeight = (_, _) => true };
-        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Input("w", OnnxElementType.Float32, 8, 8))), options));
-        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)))), options, operatorSet: 10));
+        Assert.Equal(
+            "MatMul", Apply(
+                new WeightQuantization(),
+                b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Input("w", OnnxElementType.Float32, 8, 8))), options));
+        Assert.Equal("MatMul", Apply(
+            new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)))), options,
+            operatorSet: 10));
         var builder = new GraphBuilder();
-        builder.Output("y", builder.Node("MatMul", FeatureCount(builder), builder.Constant(TensorData.Of<float>([float.NaN, 1, 1, 1, 1, 1, 1, 1], 8, 1))));
+        builder.Output("y", builder.Node(
+            "MatMul", FeatureCount(builder), builder.Constant(TensorData.Of<float>([float.NaN, 1, 1, 1, 1, 1, 1, 1], 8, 1))));
         Assert.Equal(0, new WeightQuantization().Run(builder.Build(), options).Changes);
         // Blocks are ONNX Runtime's own.
-        options = options with { Weights = WeightFormat.BlockInt4, Target = OptimizationTarget.Portable };
-        Assert.Equal("MatMul", Apply(new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)))), options));
+        options = options with { Weights = WeightFormat.Int4Group32, Target = OptimizationTarget.Portable };
+        Assert.Equal("MatMul", Apply(
+            new WeightQuantization(), b => b.Output("y", b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)))), options));
     }
 
     [Fact]
@@ -97,8 +110,10 @@ public sealed class PrecisionTests
         static void Build(GraphBuilder b) => b.Output("y", b.Node("Softmax", b.Node("Add", FeatureCount(b), b.Constant(-1e9f))));
         Assert.Equal("Add Softmax", Apply(new Float16Conversion(), Build, new OptimizationOptions { Float16 = true }));
         static void Small(GraphBuilder b) => b.Output("y", b.Node("Softmax", b.Node("Add", FeatureCount(b), b.Constant(-1f))));
-        Assert.Equal("Add Cast Cast Softmax", Apply(new Float16Conversion(), Small, new OptimizationOptions { Float16 = true }, tolerance: 5e-3f));
-        Assert.Equal("Add Softmax", Apply(new Float16Conversion(), Small, new OptimizationOptions { Float16 = true, KeepsFloat32 = node => node.OpType == "Add" }));
+        Assert.Equal(
+            "Add Cast Cast Softmax", Apply(new Float16Conversion(), Small, new OptimizationOptions { Float16 = true }, tolerance: 5e-3f));
+        Assert.Equal("Add Softmax", Apply(
+            new Float16Conversion(), Small, new OptimizationOptions { Float16 = true, KeepsFloat32 = node => node.OpType == "Add" }));
     }
 
     [Fact]
@@ -109,7 +124,9 @@ public sealed class PrecisionTests
             var x = b.Node("MatMul", FeatureCount(b), b.Constant(Weights(8, 8)));
             var then = b.Subgraph("then", inner => inner.Graph.AddOutput(inner.Node("Sqrt", inner.Node("Abs", x))));
             var otherwise = b.Subgraph("else", inner => inner.Graph.AddOutput(inner.Node("Neg", x)));
-            b.Output("y", b.Node("If", [b.Input("flag", OnnxElementType.Bool)], new Dictionary<string, OnnxAttribute> { ["then_branch"] = then, ["else_branch"] = otherwise }));
+            b.Output("y", b.Node(
+                "If", [b.Input("flag", OnnxElementType.Bool)],
+                new Dictionary<string, OnnxAttribute> { ["then_branch"] = then, ["else_branch"] = otherwise }));
         }, new OptimizationOptions { Float16 = true }, tolerance: 5e-3f);
         Assert.Equal("Cast Cast If MatMul", left);
     }

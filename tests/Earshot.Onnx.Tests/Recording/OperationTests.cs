@@ -1,7 +1,7 @@
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
+using Earshot.Onnx.Native;
 using Earshot.Onnx.Recording;
-using Earshot.Onnx.Runtime;
 using Earshot.Onnx.Tests.Export;
 
 namespace Earshot.Onnx.Tests.Recording;

@@ -1,7 +1,9 @@
+using Earshot.Compute.Runtimes;
 using Earshot.Onnx.Export;
+using Earshot.Onnx.Native;
 using Earshot.Onnx.Recording;
-using Earshot.Onnx.Runtime;
 using Earshot.Onnx.Tests.Export;
+using Earshot.Onnx.Tests.Parts;
 
 namespace Earshot.Onnx.Tests.Recording;
 
@@ -18,15 +20,16 @@ public sealed class PrecisionTests
     public void Reduced_precisions_stay_within_their_tolerance(GraphTarget target, GraphPrecision precision, float tolerance)
     {
         NativeRuntime.Require();
-        var config = SmallWhisper.Config();
-        using var runtime = SmallWhisper.Runtime(config);
+        var parts = SmallModel.Attending();
+        using var runtime = new CpuModelRuntime(parts, SmallModel.Weights());
         var options = new GraphOptions { Target = target, Precision = precision };
-        using var session = OnnxSession.FromBytes(new WhisperGraphs(SmallWhisper.Weights(config), config, options).Encoder().ToBytes());
-        var features = SmallWhisper.Features(config, 300);
-        using var input = OnnxValue.FromMemory<float>(SmallWhisper.BySize(features, 300), 1, config.NumMelBins, 300);
-        using var outputs = session.Run([(WhisperGraphs.InputFeatures, input)]);
-        var expected = runtime.EncodeToArray(features, 300);
-        Closeness.Check(expected, outputs[WhisperGraphs.LastHiddenState].Span<float>(), tolerance);
+        using var session = OnnxSession.FromBytes(
+            new ModelGraphs("small", SmallModel.Attending(), SmallModel.Weights(), options).Encoder().ToBytes());
+        var features = SmallModel.Features(80, 300);
+        using var input = OnnxValue.FromMemory<float>(SmallModel.BySize(features, 300), 1, 80, 300);
+        using var outputs = session.Run([(GraphNames.InputFeatures, input)]);
+        var expected = SmallModel.Encoded(runtime, features, 300);
+        Closeness.Check(expected, outputs[GraphNames.LastHiddenState].Span<float>(), tolerance);
         var cacheType = precision == GraphPrecision.Float16 ? OnnxElementType.Float16 : OnnxElementType.Float32;
         Assert.Equal(cacheType, outputs["present.0.encoder.key"].ElementType);
     }
@@ -34,20 +37,24 @@ public sealed class PrecisionTests
     [Fact]
     public void Matrices_that_are_kept_in_float_are_not_quantised()
     {
-        var config = SmallWhisper.Config();
-        var options = new GraphOptions { Precision = GraphPrecision.Int8, KeepInFloat = name => name.EndsWith("fc2.weight", StringComparison.Ordinal) || name.Contains("embed_tokens", StringComparison.Ordinal) };
-        var graphs = new WhisperGraphs(SmallWhisper.Weights(config), config, options);
+        var options = new GraphOptions
+        {
+            Precision = GraphPrecision.Int8,
+            KeepInFloat = name => name.EndsWith("fc2.weight", StringComparison.Ordinal)
+                || name.Contains("tokens", StringComparison.Ordinal),
+        };
+        var graphs = new ModelGraphs("small", SmallModel.Attending(), SmallModel.Weights(), options);
         string[] names = [.. graphs.Encoder().Graph.Initializers.Concat(graphs.Decoder().Graph.Initializers).Select(value => value.Name)];
-        Assert.Contains("model.encoder.layers.1.fc2.weight", names);
-        Assert.Contains("model.encoder.layers.1.fc1.weight_int8", names);
-        Assert.DoesNotContain(names, name => name.EndsWith("fc2.weight_int8", StringComparison.Ordinal) || name == "model.decoder.embed_tokens.weight_int8");
+        Assert.Contains("encoder.layers.1.fc2.weight", names);
+        Assert.Contains("encoder.layers.1.fc1.weight_int8", names);
+        Assert.DoesNotContain(
+            names, name => name.EndsWith("fc2.weight_int8", StringComparison.Ordinal) || name == "decoder.tokens.weight_int8");
     }
 
     [Fact]
     public void Quantized_weights_come_back_within_half_a_step()
     {
-        var config = SmallWhisper.Config();
-        var stored = SmallWhisper.Weights(config).Find("model.encoder.layers.0.fc1.weight")!; // (96, 64)
+        var stored = SmallModel.Weights().Find("encoder.layers.0.fc1.weight")!; // (96, 64)
         var values = new float[96 * 64];
         Earshot.Compute.StoredTensorReading.ReadFloats(stored, 0, values);
         var scales = WeightReaders.ScalesByOutput(stored);
@@ -67,8 +74,7 @@ public sealed class PrecisionTests
     [InlineData(8, 32)]
     public void Blocks_come_back_within_a_step(int bits, int size)
     {
-        var config = SmallWhisper.Config();
-        var stored = SmallWhisper.Weights(config).Find("model.encoder.layers.0.fc2.weight")!; // (64, 96)
+        var stored = SmallModel.Weights().Find("encoder.layers.0.fc2.weight")!; // (64, 96)
         var values = new float[64 * 96];
         Earshot.Compute.StoredTensorReading.ReadFloats(stored, 0, values);
         var format = new BlockFormat(bits, size);

@@ -34,7 +34,8 @@ public class AudioCaseTests
         Assert.InRange(wrong[^1] - wrong[0], 1000, 1152);
         Assert.All(wrong, i => Assert.Equal(0, samples[i]));
         Assert.Contains("has check sum", Assert.Single(warnings).Message, StringComparison.Ordinal);
-        Assert.Throws<AudioFormatException>(() => AudioFile.Load(TestData.Require("cases/damaged-frame.flac"), new AudioReadOptions { Strict = true }));
+        Assert.Throws<AudioFormatException>(
+            () => AudioFile.Load(TestData.Require("cases/damaged-frame.flac"), new AudioReadOptions { Strict = true }));
     }
 
     [Fact]

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Earshot.Audio;
 
-/// <summary>Damaged recordings are read as far as they can be: silence of its length stands in for what is lost, and one line says so.</summary>
+/// <summary>
+/// Damaged recordings are read as far as they can be: silence of its length stands in for what is lost, and one line says so.
+/// </summary>
 public class AudioDamageTests
 {
     [Theory]
@@ -22,7 +24,8 @@ public class AudioDamageTests
         Assert.Equal(expected, read);
         var warning = Assert.Single(warnings);
         Assert.Equal((AudioWarningKind.Damaged, TimeSpan.FromSeconds(1000 / 16000.0)), (warning.Kind, warning.Position));
-        Assert.StartsWith($"'test' at 00:00:00.0: the FLAC frame at byte {before} has check sum ", warning.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"'test' at 00:00:00.0: the FLAC frame at byte {before} has check sum ", warning.Message, StringComparison.Ordinal);
         Assert.EndsWith("Silence of 0.03 s stands in for what is lost.", warning.Message, StringComparison.Ordinal);
     }
 
@@ -30,7 +33,9 @@ public class AudioDamageTests
     public void FLAC_frames_that_are_cut_out_become_silence()
     {
         var samples = FlacReaderTests.Signal(2, 3000, 16, 1, 3);
-        var (one, three) = (new FlacBytes { BlockSize = 500 }.Build([.. samples.Select(c => c[..500])]).Length, new FlacBytes { BlockSize = 500 }.Build([.. samples.Select(c => c[..1500])]).Length);
+        var (one, three) = (
+            new FlacBytes { BlockSize = 500 }.Build([.. samples.Select(c => c[..500])]).Length,
+            new FlacBytes { BlockSize = 500 }.Build([.. samples.Select(c => c[..1500])]).Length);
         var bytes = new FlacBytes { BlockSize = 500 }.Build(samples);
         var expected = FlacReaderTests.Interleave(samples, 16);
         expected.AsSpan(2 * 500, 2 * 1000).Clear();
@@ -116,7 +121,9 @@ public class AudioDamageTests
 
         Assert.Equal(16_000, read.Length);
         Assert.Equal(read, fromPipe);
-        const string expected = "'test' at 00:00:01.0: the WAV file ends 1.0 s (32000 bytes) before its header says. What is there is read; copy or record the file again for the rest.";
+        const string expected =
+            "'test' at 00:00:01.0: the WAV file ends 1.0 s (32000 bytes) before its header says. What is there is read; " +
+            "copy or record the file again for the rest.";
         Assert.Equal(expected, Assert.Single(told).Message);
         Assert.Equal(expected, Assert.Single(warnings).Message);
         Assert.Equal(expected, Readers.MessageOf(bytes));
@@ -182,7 +189,8 @@ public class AudioDamageTests
     {
         var bytes = (byte[])wav.Clone();
         "RIFX"u8.CopyTo(bytes);
-        foreach (var (at, length) in new[] { (4, 4), (16, 4), (20, 2), (22, 2), (24, 4), (28, 4), (32, 2), (34, 2), (40, 4) }) bytes.AsSpan(at, length).Reverse();
+        foreach (var (at, length) in new[] { (4, 4), (16, 4), (20, 2), (22, 2), (24, 4), (28, 4), (32, 2), (34, 2), (40, 4) })
+            bytes.AsSpan(at, length).Reverse();
         for (var at = 44; at + width <= bytes.Length; at += width) bytes.AsSpan(at, width).Reverse();
         Assert.Equal(wav.Length - 44, BinaryPrimitives.ReadInt32BigEndian(bytes.AsSpan(40)));
         return bytes;

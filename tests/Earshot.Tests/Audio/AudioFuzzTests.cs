@@ -18,12 +18,14 @@ public class AudioFuzzTests
 
     [Fact]
     public void Damaged_flac_is_read_or_refused() => Fuzz(
-        [.. Enumerable.Range(0, 6).Select(seed => new FlacBytes { Seed = seed, Bits = 8 + (seed * 4) }.Build(FlacReaderTests.Signal(1 + (seed % 3), 300, 8 + (seed * 4), seed % 5, seed)))]);
+        [.. Enumerable.Range(0, 6).Select(seed => new FlacBytes { Seed = seed, Bits = 8 + (seed * 4) }
+            .Build(FlacReaderTests.Signal(1 + (seed % 3), 300, 8 + (seed * 4), seed % 5, seed)))]);
 
     // Check sums hide the decoder from damage: here they are made right again.
     [Fact]
     public void Damaged_flac_subframes_with_right_check_sums_are_read_or_refused() => Fuzz(
-        [.. Enumerable.Range(0, 8).Select(seed => new FlacBytes { Seed = seed, BlockSize = 192, WithMd5 = false, WithTotal = false }.Build(FlacReaderTests.Signal(1, 192, 16, 1 + (seed % 4), seed)))],
+        [.. Enumerable.Range(0, 8).Select(seed => new FlacBytes { Seed = seed, BlockSize = 192, WithMd5 = false, WithTotal = false }
+            .Build(FlacReaderTests.Signal(1, 192, 16, 1 + (seed % 4), seed)))],
         firstByte: 42 + 6,
         repair: bytes =>
         {
@@ -56,7 +58,9 @@ public class AudioFuzzTests
         try
         {
             // The readers themselves: damage to the first bytes is not passed on to another program.
-            using var reader = AudioContainer.Identify(PeekHead(ref stream)) == AudioContainer.Flac ? new FlacReader(stream, "fuzz", options) : (AudioReader)new WavReader(stream, "fuzz", options);
+            using var reader = AudioContainer.Identify(PeekHead(ref stream)) == AudioContainer.Flac
+                ? new FlacReader(stream, "fuzz", options)
+                : (AudioReader)new WavReader(stream, "fuzz", options);
             Assert.True(reader.Duration is null || reader.Duration >= TimeSpan.Zero);
             long frames = 0;
             while (reader.Read(buffer) is > 0 and var read)

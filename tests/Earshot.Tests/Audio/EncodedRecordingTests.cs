@@ -181,7 +181,9 @@ public class EncodedRecordingTests
     public void The_header_s_gain_is_applied()
     {
         var bytes = Bytes("mono-voice.opus");
-        var louder = OggBytes.Map(bytes, page => page[28..36].AsSpan().SequenceEqual("OpusHead"u8) ? OggBytes.Signed([.. page[..44], 0x05, 0x06, .. page[46..]]) : page);
+        var louder = OggBytes.Map(
+            bytes,
+            page => page[28..36].AsSpan().SequenceEqual("OpusHead"u8) ? OggBytes.Signed([.. page[..44], 0x05, 0x06, .. page[46..]]) : page);
         var expected = (float)Math.Pow(10, 0x0605 / 256.0 / 20);
 
         var (plain, gained) = (Readers.ReadAll(bytes), Readers.ReadAll(louder));
@@ -221,7 +223,8 @@ public class EncodedRecordingTests
         for (var i = 0; i < samples.Length; i++)
         {
             var (time, tone) = ((first + (i / channels)) / (double)rate, 330 + (110 * (i % channels)));
-            var made = (0.3 * Math.Sin(2 * Math.PI * tone * time)) + (0.2 * Math.Sin((2 * Math.PI * 2.5 * tone * time) + (3 * Math.Sin(4 * Math.PI * time))));
+            var made = (0.3 * Math.Sin(2 * Math.PI * tone * time))
+                + (0.2 * Math.Sin((2 * Math.PI * 2.5 * tone * time) + (3 * Math.Sin(4 * Math.PI * time))));
             signal += made * made;
             noise += (made - samples[i]) * (made - samples[i]);
         }

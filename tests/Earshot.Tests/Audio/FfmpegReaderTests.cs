@@ -195,14 +195,18 @@ public sealed class FfmpegReaderTests : IDisposable
         var container = AudioContainer.Identify(head.AsSpan(tag))!;
         using var source = new ByteSource(new MemoryStream(head), "test");
 
-        var message = Assert.Throws<AudioFormatException>(() => FfmpegReader.Open(source, container, path: null, program: null, new AudioReadOptions())).Message;
+        var message = Assert.Throws<AudioFormatException>(
+            () => FfmpegReader.Open(source, container, path: null, program: null, new AudioReadOptions())).Message;
 
-        Assert.Equal($"'test': this is {expected}, which needs the ffmpeg program; none is on the PATH. Install ffmpeg, or convert the file to WAV or FLAC.", message);
+        Assert.Equal(
+            $"'test': this is {expected}, which needs the ffmpeg program; none is on the PATH. " +
+            "Install ffmpeg, or convert the file to WAV or FLAC.", message);
     }
 
     [Fact]
     public void A_playlist_is_text_and_never_reaches_the_program() =>
-        Assert.Contains("the content is text", Readers.MessageOf("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"u8.ToArray()), StringComparison.Ordinal);
+        Assert.Contains(
+            "the content is text", Readers.MessageOf("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"u8.ToArray()), StringComparison.Ordinal);
 
     [Fact]
     public void The_program_is_sought_in_the_search_path_s_full_folders_alone()
@@ -231,8 +235,10 @@ public sealed class FfmpegReaderTests : IDisposable
         var program = RequireProgram();
         var wav = Path.Combine(_folder, "tone-source.wav");
         var path = Path.Combine(_folder, "tone." + extension);
-        WavWriter.Write(wav, [.. Enumerable.Range(0, 2 * 44100).Select(n => 0.5f * (float)Math.Sin(2 * Math.PI * 440 * (n / 2) / 44100))], 44100, 2);
-        using var process = Process.Start(new ProcessStartInfo(program, ["-nostdin", "-v", "error", "-i", wav, .. options.Split(' '), path]))!;
+        WavWriter.Write(
+            wav, [.. Enumerable.Range(0, 2 * 44100).Select(n => 0.5f * (float)Math.Sin(2 * Math.PI * 440 * (n / 2) / 44100))], 44100, 2);
+        using var process = Process.Start(
+            new ProcessStartInfo(program, ["-nostdin", "-v", "error", "-i", wav, .. options.Split(' '), path]))!;
         process.WaitForExit();
         Assert.SkipUnless(process.ExitCode == 0, $"This ffmpeg cannot encode {options}.");
         return path;

@@ -56,7 +56,8 @@ internal sealed record FlacBytes
         var frame = new BitWriter();
         var stereo = channels.Length == 2 ? random.Next(4) : 0; // independent, left-side, side-right, mid-side
         frame.Write(0xFFF9, 16);
-        var sizeCode = size == 192 ? 1 : size is >= 256 and <= 32768 && (size & (size - 1)) == 0 ? (int)Math.Log2(size) : size <= 256 ? 6 : 7;
+        var sizeCode = size == 192 ? 1 : size is >= 256 and <= 32768 && (size & (size - 1)) == 0 ? (int)Math.Log2(size) : size <= 256 ? 6
+            : 7;
         frame.Write(sizeCode, 4);
         var rateCode = PickRate(random);
         frame.Write(rateCode, 4);

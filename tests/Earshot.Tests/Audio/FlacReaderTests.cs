@@ -14,7 +14,8 @@ public class FlacReaderTests
         from seed in Gen.Choose(0, int.MaxValue)
         from total in Gen.Elements(true, false)
         from md5 in Gen.Elements(true, false)
-        select (new FlacBytes { Bits = bits, Rate = rate, Seed = seed, WithTotal = total, WithMd5 = md5 }, Signal(channels, length, bits, kind, seed));
+        select (new FlacBytes { Bits = bits, Rate = rate, Seed = seed, WithTotal = total, WithMd5 = md5 }, Signal(
+            channels, length, bits, kind, seed));
 
     [Fact]
     public void What_was_encoded_comes_back_bit_for_bit()
@@ -60,7 +61,8 @@ public class FlacReaderTests
 
     [Fact]
     public void A_changed_frame_header_is_caught_by_its_check_sum() =>
-        Assert.Contains("the header of the FLAC frame at byte 42 has a wrong check sum", MessageOfChanged(at: 42 + 4), StringComparison.Ordinal);
+        Assert.Contains(
+            "the header of the FLAC frame at byte 42 has a wrong check sum", MessageOfChanged(at: 42 + 4), StringComparison.Ordinal);
 
     [Fact]
     public void A_wrong_md5_is_reported_at_the_end()

@@ -42,7 +42,9 @@ public class MutationFuzzTests(ITestOutputHelper output)
     }
 
     static int? Number(string variable) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) ? number : null;
+        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.Integer, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 
     static void Check(string format, byte[] bytes, bool isPipe, string which)
     {
@@ -68,7 +70,9 @@ public class MutationFuzzTests(ITestOutputHelper output)
         {
             throw new InvalidOperationException($"{format}, {which}: {e.Message}", e);
         }
-        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < MostBytes, $"{format}, {which}: {GC.GetAllocatedBytesForCurrentThread() - before} bytes");
+        Assert.True(
+            GC.GetAllocatedBytesForCurrentThread() - before < MostBytes,
+            $"{format}, {which}: {GC.GetAllocatedBytesForCurrentThread() - before} bytes");
         Assert.True(watch.Elapsed < s_longest, $"{format}, {which}: {watch.Elapsed}");
     }
 
@@ -89,10 +93,17 @@ public class MutationFuzzTests(ITestOutputHelper output)
             new WavBytes { Riff = "RF64", Tag = 3, Bits = 32 }.Build(new byte[400]),
             new WavBytes { Extensible = true, Tag = 7, Bits = 8 }.Build(new byte[100]),
         ],
-        "flac" => [.. Enumerable.Range(0, 4).Select(i => new FlacBytes { Seed = i, BlockSize = 192 }.Build(FlacReaderTests.Signal(1 + (i % 2), 1500, 16, 1 + i, i)))],
-        "mp3" => [EncodedRecordingTests.Bytes("mono-16000.mp3"), EncodedRecordingTests.Bytes("stereo-44100.mp3"), EncodedRecordingTests.Bytes("stereo-44100.mp2")],
+        "flac" => [.. Enumerable.Range(0, 4)
+            .Select(i => new FlacBytes { Seed = i, BlockSize = 192 }.Build(FlacReaderTests.Signal(1 + (i % 2), 1500, 16, 1 + i, i)))],
+        "mp3" => [
+            EncodedRecordingTests.Bytes("mono-16000.mp3"), EncodedRecordingTests.Bytes("stereo-44100.mp3"),
+            EncodedRecordingTests.Bytes("stereo-44100.mp2"),
+        ],
         "vorbis" => [EncodedRecordingTests.Bytes("mono-16000.ogg"), EncodedRecordingTests.Bytes("stereo-44100.ogg")],
-        _ => [EncodedRecordingTests.Bytes("mono-voice.opus"), EncodedRecordingTests.Bytes("stereo-48000.opus"), OggBytes.Repaged(EncodedRecordingTests.Bytes("mono-voice.opus"), 5, 960)],
+        _ => [
+            EncodedRecordingTests.Bytes("mono-voice.opus"), EncodedRecordingTests.Bytes("stereo-48000.opus"),
+            OggBytes.Repaged(EncodedRecordingTests.Bytes("mono-voice.opus"), 5, 960),
+        ],
     };
 
     static byte[] Mutate(byte[] original, byte[][] others, Random random)

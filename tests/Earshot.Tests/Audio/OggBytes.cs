@@ -45,7 +45,10 @@ internal static class OggBytes
         {
             var part = sound.GetRange(first, Math.Min(packets, sound.Count - first));
             var isLast = first + packets >= sound.Count;
-            byte[] lacing = [.. part.SelectMany(packet => (byte[])[.. Enumerable.Repeat((byte)255, packet.Length / 255), (byte)(packet.Length % 255)])];
+            byte[] lacing =
+            [
+                .. part.SelectMany(packet => (byte[])[.. Enumerable.Repeat((byte)255, packet.Length / 255), (byte)(packet.Length % 255)])
+            ];
             var page = new byte[27];
             "OggS"u8.CopyTo(page);
             page[5] = (byte)(isLast ? 4 : 0);

@@ -2,7 +2,10 @@ namespace Earshot.Audio;
 
 public class ResamplerTests
 {
-    public static TheoryData<int> Rates => [1000, 8000, 11025, 16000, 22050, 24000, 32000, 44100, 44101, 48000, 96000, 176400, 192000, 767_999];
+    public static TheoryData<int> Rates =>
+    [
+        1000, 8000, 11025, 16000, 22050, 24000, 32000, 44100, 44101, 48000, 96000, 176400, 192000, 767_999,
+    ];
 
     [Theory]
     [InlineData(22050)]
@@ -82,7 +85,8 @@ public class ResamplerTests
 
         void Drain()
         {
-            while (resampler.Read(output.AsSpan(0, random.Next(1, output.Length))) is > 0 and var read) actual.AddRange(output.AsSpan(0, read));
+            while (resampler.Read(output.AsSpan(0, random.Next(1, output.Length))) is > 0 and var read)
+                actual.AddRange(output.AsSpan(0, read));
         }
     }
 

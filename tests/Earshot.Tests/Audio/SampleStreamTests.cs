@@ -57,7 +57,9 @@ public class SampleStreamTests
         var tone = Enumerable.Range(0, 16000).Select(n => 0.3f * (float)Math.Sin(n * 0.1)).ToArray();
         var warnings = new List<AudioWarning>();
 
-        var samples = AudioFile.Load(new MemoryStream(Floats(2, 16000, [.. tone.SelectMany(x => new[] { x, -second * x })])), "test", new AudioReadOptions { Strict = true, OnWarning = warnings.Add });
+        var samples = AudioFile.Load(
+            new MemoryStream(Floats(2, 16000, [.. tone.SelectMany(x => new[] { x, -second * x })])),
+            "test", new AudioReadOptions { Strict = true, OnWarning = warnings.Add });
 
         Assert.Equal(tone, samples);
         var warning = Assert.Single(warnings);
@@ -72,7 +74,8 @@ public class SampleStreamTests
         float[] interleaved = [.. Enumerable.Range(0, 8 * 16000).Select(n => n % 8 == 3 ? (float)random.NextDouble() - 0.5f : 0f)];
         var warnings = new List<AudioWarning>();
 
-        var samples = AudioFile.Load(new MemoryStream(Floats(8, 16000, interleaved)), "test", new AudioReadOptions { OnWarning = warnings.Add });
+        var samples = AudioFile.Load(
+            new MemoryStream(Floats(8, 16000, interleaved)), "test", new AudioReadOptions { OnWarning = warnings.Add });
 
         Assert.Equal([.. Enumerable.Range(0, 16000).Select(n => interleaved[(8 * n) + 3] / 8)], samples);
         Assert.Empty(warnings);
@@ -97,7 +100,8 @@ public class SampleStreamTests
     [Fact]
     public void Eight_channels_at_96_kilohertz_are_heard_at_16()
     {
-        var interleaved = Enumerable.Range(0, 96000).SelectMany(n => Enumerable.Repeat((float)Math.Sin(2 * Math.PI * 440 * n / 96000), 8)).ToArray();
+        var interleaved =
+            Enumerable.Range(0, 96000).SelectMany(n => Enumerable.Repeat((float)Math.Sin(2 * Math.PI * 440 * n / 96000), 8)).ToArray();
 
         var samples = AudioFile.Load(new MemoryStream(Floats(8, 96000, interleaved)), "test");
 

@@ -38,7 +38,11 @@ internal sealed record WavBytes
     byte[] Format()
     {
         var align = BlockAlign ?? Channels * ((Bits + 7) / 8);
-        byte[] plain = [.. Bytes16(Extensible ? 0xFFFE : Tag), .. Bytes16(Channels), .. Bytes32((uint)Rate), .. Bytes32((uint)(Rate * align)), .. Bytes16(align), .. Bytes16(Bits)];
+        byte[] plain =
+        [
+            .. Bytes16(Extensible ? 0xFFFE : Tag), .. Bytes16(Channels), .. Bytes32((uint)Rate), .. Bytes32((uint)(Rate * align)),
+            .. Bytes16(align), .. Bytes16(Bits),
+        ];
         return Extensible
             ? [.. plain, .. Bytes16(22), .. Bytes16(ValidBits ?? Bits), .. Bytes32(0), .. Bytes16(Tag), .. SubFormatTail]
             : plain;

@@ -12,7 +12,8 @@ public class WavReaderTests
 
     [Fact]
     public void Reads_24_bit_wav() =>
-        Assert.Equal([-1f, 0.5f, -1 / 8388608f], Readers.ReadAll(new WavBytes { Bits = 24 }.Build([0, 0, 0x80, 0, 0, 0x40, 0xFF, 0xFF, 0xFF])));
+        Assert.Equal(
+            [-1f, 0.5f, -1 / 8388608f], Readers.ReadAll(new WavBytes { Bits = 24 }.Build([0, 0, 0x80, 0, 0, 0x40, 0xFF, 0xFF, 0xFF])));
 
     [Fact]
     public void Reads_32_bit_wav() =>
@@ -29,16 +30,21 @@ public class WavReaderTests
 
     [Fact]
     public void Reads_64_bit_float_wav() =>
-        Assert.Equal([0.1f, -1f], Readers.ReadAll(new WavBytes { Tag = 3, Bits = 64 }.Build([.. BitConverter.GetBytes(0.1), .. BitConverter.GetBytes(-1.0)])));
+        Assert.Equal([0.1f, -1f], Readers.ReadAll(
+            new WavBytes { Tag = 3, Bits = 64 }.Build([.. BitConverter.GetBytes(0.1), .. BitConverter.GetBytes(-1.0)])));
 
     // G.711's own corner values: smallest and largest steps of each sign, on the scale of 16 bits.
     [Fact]
     public void Reads_a_law_wav() =>
-        Assert.Equal([8f, -8f, 32256f, -32256f, 264f], Readers.ReadAll(new WavBytes { Tag = 6, Bits = 8 }.Build([0xD5, 0x55, 0xAA, 0x2A, 0xC5])).Select(v => v * 32768));
+        Assert.Equal(
+            [8f, -8f, 32256f, -32256f, 264f],
+            Readers.ReadAll(new WavBytes { Tag = 6, Bits = 8 }.Build([0xD5, 0x55, 0xAA, 0x2A, 0xC5])).Select(v => v * 32768));
 
     [Fact]
     public void Reads_mu_law_wav() =>
-        Assert.Equal([0f, 0f, 32124f, -32124f, 8f], Readers.ReadAll(new WavBytes { Tag = 7, Bits = 8 }.Build([0xFF, 0x7F, 0x80, 0x00, 0xFE])).Select(v => v * 32768));
+        Assert.Equal(
+            [0f, 0f, 32124f, -32124f, 8f],
+            Readers.ReadAll(new WavBytes { Tag = 7, Bits = 8 }.Build([0xFF, 0x7F, 0x80, 0x00, 0xFE])).Select(v => v * 32768));
 
     [Theory]
     [InlineData(1, 24, 20)]
@@ -115,7 +121,9 @@ public class WavReaderTests
     {
         using var reader = Readers.Open(new WavBytes { Channels = 2, Rate = 44100, Bits = 24 }.Build(new byte[44100 * 6]));
 
-        Assert.Equal(("WAV, 24-bit PCM", 44100, 2, 44100L, TimeSpan.FromSeconds(1)), (reader.Format, reader.SampleRate, reader.Channels, reader.TotalFrames, reader.Duration));
+        Assert.Equal(
+            ("WAV, 24-bit PCM", 44100, 2, 44100L, TimeSpan.FromSeconds(1)),
+            (reader.Format, reader.SampleRate, reader.Channels, reader.TotalFrames, reader.Duration));
         Assert.Throws<ArgumentException>(() => reader.Read(new float[1]));
     }
 
@@ -146,7 +154,8 @@ public class WavReaderTests
     public void Refuses_what_is_no_audio_in_one_clear_line()
     {
         Assert.Equal("'test': the file is empty; expected audio. Record, copy or download it again.", Readers.MessageOf([]));
-        Assert.Contains("is text (it begins \"<!DOCTYPE html>\")", Readers.MessageOf("<!DOCTYPE html>"u8.ToArray()), StringComparison.Ordinal);
+        Assert.Contains(
+            "is text (it begins \"<!DOCTYPE html>\")", Readers.MessageOf("<!DOCTYPE html>"u8.ToArray()), StringComparison.Ordinal);
         Assert.Contains("unknown audio format (it begins 0001020304)", Readers.MessageOf([0, 1, 2, 3, 4]), StringComparison.Ordinal);
     }
 
@@ -199,11 +208,15 @@ public class WavReaderTests
     [InlineData(0x31, "WAV format 0x0031 (GSM 6.10) is not read here")]
     [InlineData(0x1234, "WAV format 0x1234 is not read here")]
     public void Refuses_codes_that_it_does_not_know_by_name(int tag, string expected) =>
-        Assert.Contains(expected, Assert.Throws<AudioFormatException>(() => new WavReader(new MemoryStream(new WavBytes { Tag = tag, Bits = 4 }.Build(new byte[8])), "test")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected, Assert.Throws<AudioFormatException>(() => new WavReader(
+                new MemoryStream(new WavBytes { Tag = tag, Bits = 4 }.Build(new byte[8])), "test")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Refuses_samples_before_their_format() =>
-        Assert.Contains("comes before any format chunk", Readers.MessageOf([.. "RIFF"u8, 40, 0, 0, 0, .. "WAVE"u8, .. WavBytes.Chunk("data", new byte[8])]), StringComparison.Ordinal);
+        Assert.Contains(
+            "comes before any format chunk",
+            Readers.MessageOf([.. "RIFF"u8, 40, 0, 0, 0, .. "WAVE"u8, .. WavBytes.Chunk("data", new byte[8])]), StringComparison.Ordinal);
 
     [Fact]
     public void A_header_s_huge_chunk_costs_no_memory()
@@ -218,8 +231,12 @@ public class WavReaderTests
     [Fact]
     public void Names_what_cannot_be_opened()
     {
-        Assert.Contains("'/no/such/file.wav': no such file", Assert.Throws<AudioFormatException>(() => AudioReader.Open("/no/such/file.wav")).Message, StringComparison.Ordinal);
-        Assert.Contains("this is a folder", Assert.Throws<AudioFormatException>(() => AudioReader.Open(Path.GetTempPath())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'/no/such/file.wav': no such file", Assert.Throws<AudioFormatException>(() => AudioReader.Open("/no/such/file.wav")).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "this is a folder", Assert.Throws<AudioFormatException>(() => AudioReader.Open(Path.GetTempPath())).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

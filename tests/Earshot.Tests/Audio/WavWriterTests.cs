@@ -85,14 +85,16 @@ public sealed class WavWriterTests : IDisposable
     public void A_stream_that_cannot_seek_is_read_to_its_end()
     {
         using var memory = new MemoryStream();
-        using (var forward = new System.IO.Compression.BrotliStream(memory, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
+        using (var forward = new System.IO.Compression.BrotliStream(
+            memory, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
         {
             var writer = new WavWriter(forward, 16000);
             writer.Write([0.5f, -0.5f]);
             writer.Complete();
         }
         memory.Position = 0;
-        using var reader = AudioReader.Open(new System.IO.Compression.BrotliStream(memory, System.IO.Compression.CompressionMode.Decompress), "packed");
+        using var reader = AudioReader.Open(
+            new System.IO.Compression.BrotliStream(memory, System.IO.Compression.CompressionMode.Decompress), "packed");
 
         Assert.Equal([0.5f, -0.5f], Readers.ReadAll(reader));
     }

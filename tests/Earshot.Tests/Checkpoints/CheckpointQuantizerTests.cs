@@ -2,6 +2,7 @@ using Earshot.Checkpoints;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
+using Earshot.Models;
 using Earshot.Tests.Models;
 using Earshot.Transcription;
 
@@ -23,20 +24,23 @@ public sealed class CheckpointQuantizerTests : IDisposable
     }
 
     [Theory]
-    [InlineData(WeightFormat.Int8, 0.52)]
-    [InlineData(WeightFormat.Int4Group32, 0.29)]
-    [InlineData(WeightFormat.Int4Group128, 0.27)]
-    [InlineData(WeightFormat.Nf4, 0.29)]
-    public void Saved_weights_are_smaller_and_close(WeightFormat format, double most)
+    [InlineData("int8", 0.52)]
+    [InlineData("int4", 0.29)]
+    [InlineData("int4-g128", 0.27)]
+    [InlineData("nf4", 0.29)]
+    public void Saved_weights_are_smaller_and_close(string saved, double most)
     {
+        var format = WeightFormat.Parse(saved);
         var target = Path.Combine(_folder.Path, "quantized");
         var result = CheckpointQuantizer.Run(Source, target, new QuantizationOptions { Format = format });
-        Assert.Equal(format, CheckpointQuantizer.FormatOf(target));
-        using var original = WhisperCheckpoint.Open(Source);
-        using var quantized = WhisperCheckpoint.Open(target);
-        // nf4 has the mean and range of its scales for each row, which tells in rows as short as these. Of the matrices alone: positions and convolutions, which stay as they are, are much of a small model.
+        Assert.Equal(format, SavedFormat.Of(target));
+        using var original = WhisperFolder.Open(Source);
+        using var quantized = WhisperFolder.Open(target);
+        // nf4 has the mean and range of its scales for each row, which tells in rows as short as these. Of the matrices alone: positions
+        // and convolutions, which stay as they are, are much of a small model.
         long matrices = original.Weights.Names.Select(name => original.Weights.Find(name)!)
-            .Where(tensor => tensor.Shape.Rank == 2 && !tensor.Name.Contains("embed_positions", StringComparison.Ordinal)).Sum(tensor => tensor.ByteLength);
+            .Where(tensor => tensor.Shape.Rank == 2 && !tensor.Name.Contains("embed_positions", StringComparison.Ordinal))
+            .Sum(tensor => tensor.ByteLength);
         Assert.InRange((double)(result.BytesAfter - result.BytesBefore + matrices) / matrices, 0.25, most);
         Assert.Equal(original.Weights.Names.Order(StringComparer.Ordinal), quantized.Weights.Names.Order(StringComparer.Ordinal));
         foreach (var name in new[] { "model.encoder.layers.0.fc1.weight", "model.decoder.embed_tokens.weight" })
@@ -46,11 +50,13 @@ public sealed class CheckpointQuantizerTests : IDisposable
             for (int row = 0; row < expected.Length; row += columns)
             {
                 double error = 0, allowed = 0;
-                foreach (var (values, saved) in expected.AsSpan(row, columns).ToArray().Chunk(group).Zip(actual.AsSpan(row, columns).ToArray().Chunk(group)))
+                foreach (var (values, stored) in expected.AsSpan(row, columns).ToArray().Chunk(group)
+                    .Zip(actual.AsSpan(row, columns).ToArray().Chunk(group)))
                 {
                     double bound = (Bound(format) * values.Max(MathF.Abs)) + Smallest;
-                    if (format == WeightFormat.Int8 && values.Zip(saved).Any(pair => MathF.Abs(pair.First - pair.Second) > bound)) Assert.Fail($"{name}, row {row / columns}: further off than {bound}");
-                    error += values.Zip(saved, (value, other) => ((double)value - other) * ((double)value - other)).Sum();
+                    if (format == WeightFormat.Int8 && values.Zip(stored).Any(pair => MathF.Abs(pair.First - pair.Second) > bound))
+                        Assert.Fail($"{name}, row {row / columns}: further off than {bound}");
+                    error += values.Zip(stored, (value, other) => ((double)value - other) * ((double)value - other)).Sum();
                     allowed += values.Length * bound * bound;
                 }
                 // A searched scale may cut off a value, but a row's squared error is never that of more than half a step everywhere.
@@ -62,35 +68,40 @@ public sealed class CheckpointQuantizerTests : IDisposable
     // Seven of half a step of the smallest float16 scales.
     const float Smallest = 7f / (1 << 25);
 
-    static int? GroupSize(WeightFormat format) => format switch { WeightFormat.Int4Group32 => 32, WeightFormat.Int4Group128 => 128, WeightFormat.Nf4 => 64, _ => null };
+    static int? GroupSize(WeightFormat format) => format.Group == 0 ? null : format.Group;
 
     // Half a step of the largest magnitude; int4's scale is a float16 (2⁻¹¹ relative, of 7 steps); nf4's widest step is
     // 1 − 0.696, and its scale is itself quantised.
-    static float Bound(WeightFormat format) => format switch
+    static float Bound(WeightFormat format) => format.Name switch
     {
-        WeightFormat.Int8 => 0.5f / 127 * 1.001f,
-        WeightFormat.Nf4 => (1 - 0.6962f) / 2 + 0.03f,
+        "int8" => 0.5f / 127 * 1.001f,
+        "nf4" => (1 - 0.6962f) / 2 + 0.03f,
         _ => (0.5f / 7) + (1f / 2048),
     };
 
     [Fact]
     public async Task A_saved_quantised_model_says_what_quantising_at_load_says()
     {
-        const WeightFormat format = WeightFormat.Int8;
+        var format = WeightFormat.Int8;
         var target = Path.Combine(_folder.Path, "quantized");
         CheckpointQuantizer.Run(Source, target, new QuantizationOptions { Format = format });
         var saved = await TranscribeAsync(target, new TranscriberOptions());
         // At load everything is quantised but what is not a linear layer's, as in the file; convolutions stay in the preferred format.
-        var loaded = await TranscribeAsync(Source, new TranscriberOptions { Weights = format, WeightsFor = name => name.Contains("conv", StringComparison.Ordinal) ? CpuDevice.PreferredWeights() : null });
+        var loaded = await TranscribeAsync(Source, new TranscriberOptions
+        {
+            Weights = format,
+            WeightsFor = name => name.Contains("conv", StringComparison.Ordinal) ? CpuDevice.PreferredWeights() : null,
+        });
         Assert.Equal(loaded, saved);
     }
 
     [Theory]
-    [InlineData(WeightFormat.Int8)]
-    [InlineData(WeightFormat.Int4Group32)]
-    [InlineData(WeightFormat.Int4Group128)]
-    public void Quantising_what_was_read_gives_the_saved_codes_again(WeightFormat format)
+    [InlineData("int8")]
+    [InlineData("int4")]
+    [InlineData("int4-g128")]
+    public void Quantising_what_was_read_gives_the_saved_codes_again(string name)
     {
+        var format = WeightFormat.Parse(name);
         var random = new Random(11);
         var row = new QuantizedRow(format, 384);
         var values = new float[384];
@@ -110,7 +121,7 @@ public sealed class CheckpointQuantizerTests : IDisposable
     {
         var target = Path.Combine(_folder.Path, "quantized");
         CheckpointQuantizer.Run(Source, target, new QuantizationOptions { Format = WeightFormat.Int8 });
-        using var checkpoint = WhisperCheckpoint.Open(target);
+        using var checkpoint = WhisperFolder.Open(target);
         var tensor = checkpoint.Weights.Find("model.encoder.layers.0.fc1.weight")!;
         var all = tensor.ToFloats();
         var part = new float[1000];
@@ -122,8 +133,10 @@ public sealed class CheckpointQuantizerTests : IDisposable
     public void Chosen_matrices_are_kept()
     {
         var target = Path.Combine(_folder.Path, "quantized");
-        CheckpointQuantizer.Run(Source, target, new QuantizationOptions { Format = WeightFormat.Int8, Keep = name => name.Contains("encoder", StringComparison.Ordinal) });
-        using var checkpoint = WhisperCheckpoint.Open(target);
+        CheckpointQuantizer.Run(
+            Source, target,
+            new QuantizationOptions { Format = WeightFormat.Int8, Keep = name => name.Contains("encoder", StringComparison.Ordinal) });
+        using var checkpoint = WhisperFolder.Open(target);
         Assert.Equal(DType.F16, checkpoint.Weights.Find("model.encoder.layers.0.fc1.weight")!.Type);
         Assert.Equal(DType.F32, checkpoint.Weights.Find("model.decoder.layers.0.fc1.weight")!.Type);
     }
@@ -135,25 +148,31 @@ public sealed class CheckpointQuantizerTests : IDisposable
         Assert.Throws<CheckpointException>(() => CheckpointQuantizer.Run(Source, _folder.Path, options));
         var target = Path.Combine(_folder.Path, "quantized");
         CheckpointQuantizer.Run(Source, target, options);
-        Assert.Contains("quantised already, as int8", Assert.Throws<CheckpointException>(() => CheckpointQuantizer.Run(target, target + "2", options)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "quantised already, as int8",
+            Assert.Throws<CheckpointException>(() => CheckpointQuantizer.Run(target, target + "2", options)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(["quantized"], Directory.EnumerateFileSystemEntries(_folder.Path).Select(Path.GetFileName));
     }
 
     [Theory]
-    [InlineData(WeightFormat.Int4Group32)]
-    [InlineData(WeightFormat.Nf4)]
-    public void An_int8_model_goes_on_to_four_bits_and_what_is_kept_stays_int8(WeightFormat format)
+    [InlineData("int4")]
+    [InlineData("nf4")]
+    public void An_int8_model_goes_on_to_four_bits_and_what_is_kept_stays_int8(string name)
     {
+        var format = WeightFormat.Parse(name);
         const string changed = "model.decoder.layers.0.fc1.weight", kept = "model.decoder.layers.0.fc2.weight";
         var source = TestModels.WhisperBase;
         var target = Path.Combine(_folder.Path, "quantized");
         var result = CheckpointQuantizer.Run(source, target, new QuantizationOptions { Format = format, Keep = name => name != changed });
         Assert.Equal((WeightFormat.Int8, 1), (result.From, result.Quantized));
-        using var original = WhisperCheckpoint.Open(source);
-        using var saved = WhisperCheckpoint.Open(target);
-        QuantizedTensors before = Assert.IsType<QuantizedTensors>(original.Weights), after = Assert.IsType<QuantizedTensors>(saved.Weights);
+        using var original = WhisperFolder.Open(source);
+        using var saved = WhisperFolder.Open(target);
+        QuantizedTensors before = original.Weights.Quantized!, after = saved.Weights.Quantized!;
         Assert.Equal(before.Names.Order(StringComparer.Ordinal), after.Names.Order(StringComparer.Ordinal));
-        Assert.Equal((format, WeightFormat.Int8, null), (after.FormatOf(changed), after.FormatOf(kept), after.FormatOf("model.encoder.conv1.weight")));
+        Assert.Equal(
+            (format, WeightFormat.Int8, null),
+            (after.FormatOf(changed), after.FormatOf(kept), after.FormatOf("model.encoder.conv1.weight")));
         Assert.Equal(Row(before, kept, WeightFormat.Int8).Codes, Row(after, kept, WeightFormat.Int8).Codes);
         var expected = new QuantizedRow(format, before.Find(changed)!.Shape[1]);
         var values = new float[expected.Columns];
@@ -162,7 +181,9 @@ public sealed class CheckpointQuantizerTests : IDisposable
         var actual = Row(after, changed, format);
         Assert.Equal(expected.Codes, actual.Codes);
         Assert.Equal(expected.Scales, actual.Scales);
-        Assert.Contains("start from the original checkpoint", Assert.Throws<CheckpointException>(() => CheckpointQuantizer.Run(target, target + "2", new QuantizationOptions { Format = WeightFormat.Int8 })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "start from the original checkpoint", Assert.Throws<CheckpointException>(() => CheckpointQuantizer.Run(
+                target, target + "2", new QuantizationOptions { Format = WeightFormat.Int8 })).Message, StringComparison.Ordinal);
     }
 
     static QuantizedRow Row(QuantizedTensors tensors, string name, WeightFormat format)
@@ -177,7 +198,9 @@ public sealed class CheckpointQuantizerTests : IDisposable
     {
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
-        Assert.Throws<OperationCanceledException>(() => CheckpointQuantizer.Run(Source, Path.Combine(_folder.Path, "q"), new QuantizationOptions { Format = WeightFormat.Nf4 }, cancellationToken: cancelled.Token));
+        Assert.Throws<OperationCanceledException>(() => CheckpointQuantizer.Run(
+            Source, Path.Combine(_folder.Path, "q"), new QuantizationOptions { Format = WeightFormat.Nf4 },
+            cancellationToken: cancelled.Token));
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
     }
 
@@ -186,7 +209,11 @@ public sealed class CheckpointQuantizerTests : IDisposable
     {
         using var transcriber = await Transcriber.LoadAsync(model, options);
         var tokens = new List<int>();
-        var greedy = new TranscriptionOptions { BeamSize = 1, Temperatures = [0], NoSpeechThreshold = null, MaxNewTokens = 40 };
+        var greedy = new TranscriptionOptions
+        {
+            Decoding = new() { BeamSize = 1, MaxNewTokens = 40 },
+            Fallback = new() { Temperatures = [0], NoSpeechThreshold = null },
+        };
         await foreach (var segment in transcriber.TranscribeAsync(TestRecordings.Jfk, greedy)) tokens.AddRange(segment.Tokens);
         Assert.NotEmpty(tokens);
         return tokens;

@@ -1,4 +1,5 @@
 using System.Text;
+using Earshot.Tests.Models;
 
 namespace Earshot.Checkpoints;
 
@@ -32,7 +33,8 @@ public sealed class ForeignWeightsTests : IDisposable
     {
         if (config is not null) _folder.Write("config.json", config);
         Write("model.bin", CTranslate2("WhisperSpec"));
-        Assert.Contains("'model.bin' only: a model for CTranslate2 (faster-whisper; its kind is WhisperSpec)", Message(), StringComparison.Ordinal);
+        Assert.Contains(
+            "'model.bin' only: a model for CTranslate2 (faster-whisper; its kind is WhisperSpec)", Message(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -61,9 +63,12 @@ public sealed class ForeignWeightsTests : IDisposable
         Write("ggml-base.bin", [.. "lmgg"u8, .. new byte[60]]);
         using var hub = new ModelHub(new HubOptions { CacheFolder = _folder.File("cache"), Offline = true });
         var error = Assert.Throws<CheckpointException>(() => hub.Resolve(_folder.File("ggml-base.bin")));
-        Assert.Contains("is a file, expected a model's folder; the file is a model for whisper.cpp", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is a file, expected a model's folder; the file is a model for whisper.cpp", error.Message, StringComparison.Ordinal);
         Write("model.safetensors", [.. BitConverter.GetBytes(16L), .. "{\"__metadata__\":{}"u8]);
-        Assert.Contains("Give the folder that holds them", Assert.Throws<CheckpointException>(() => hub.Resolve(_folder.File("model.safetensors"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Give the folder that holds them",
+            Assert.Throws<CheckpointException>(() => hub.Resolve(_folder.File("model.safetensors"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -80,9 +85,13 @@ public sealed class ForeignWeightsTests : IDisposable
         }
     }
 
-    static byte[] CTranslate2(string name) => [.. BitConverter.GetBytes(6u), .. BitConverter.GetBytes((ushort)(name.Length + 1)), .. Encoding.ASCII.GetBytes(name), 0, .. BitConverter.GetBytes(3u), .. new byte[50]];
+    static byte[] CTranslate2(string name) =>
+    [
+        .. BitConverter.GetBytes(6u), .. BitConverter.GetBytes((ushort)(name.Length + 1)), .. Encoding.ASCII.GetBytes(name), 0,
+        .. BitConverter.GetBytes(3u), .. new byte[50],
+    ];
 
     void Write(string name, byte[] content) => File.WriteAllBytes(_folder.File(name), content);
 
-    string Message() => Assert.Throws<CheckpointException>(() => WhisperCheckpoint.Open(_folder.Path)).Message;
+    string Message() => Assert.Throws<CheckpointException>(() => WhisperFolder.Open(_folder.Path)).Message;
 }

@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
 using Earshot.Compute;
-using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
+using Earshot.Models;
+using Earshot.Tests.Models;
 
 namespace Earshot.Checkpoints;
 
@@ -47,12 +48,13 @@ public sealed class PanelledTensorTests : IDisposable
     public void A_model_in_rows_is_written_anew_in_panels_with_the_same_values()
     {
         var source = TestModels.WhisperBase;
-        using var boxed = WhisperCheckpoint.Open(source);
+        using var boxed = WhisperFolder.Open(source);
         Assert.IsAssignableFrom<IInt8Panels>(boxed.Weights.Find("model.decoder.embed_tokens.weight"));
-        var again = Assert.Throws<CheckpointException>(() => CheckpointQuantizer.Run(source, Path.Combine(_folder.Path, "again"), new QuantizationOptions { Format = WeightFormat.Int8 }));
+        var again = Assert.Throws<CheckpointException>(() =>
+            CheckpointQuantizer.Run(source, Path.Combine(_folder.Path, "again"), new QuantizationOptions { Format = WeightFormat.Int8 }));
         Assert.Contains("quantised already", again.Message, StringComparison.Ordinal);
 
-        using var rows = WhisperCheckpoint.Open(TestData.Require("models/whisper-base"));
+        using var rows = WhisperFolder.Open(TestData.Require("models/whisper-base"));
         foreach (var name in rows.Weights.Names)
         {
             if (name.Contains("decoder.layers.3", StringComparison.Ordinal) || name.Contains("embed", StringComparison.Ordinal))
@@ -65,9 +67,13 @@ public sealed class PanelledTensorTests : IDisposable
     public void Matrices_that_are_kept_stay_in_panels()
     {
         var target = Path.Combine(_folder.Path, "mixed");
-        CheckpointQuantizer.Run(TestModels.WhisperBase, target, new QuantizationOptions { Format = WeightFormat.Int4Group32, Keep = name => !name.Contains("layers.0.fc2", StringComparison.Ordinal) });
-        using var mixed = WhisperCheckpoint.Open(target);
-        var tensors = Assert.IsType<QuantizedTensors>(mixed.Weights);
+        CheckpointQuantizer.Run(TestModels.WhisperBase, target, new QuantizationOptions
+        {
+            Format = WeightFormat.Int4Group32,
+            Keep = name => !name.Contains("layers.0.fc2", StringComparison.Ordinal),
+        });
+        using var mixed = WhisperFolder.Open(target);
+        var tensors = Assert.IsType<QuantizedTensors>(mixed.Weights.Quantized);
         Assert.Equal(WeightFormat.Int4Group32, tensors.FormatOf("model.encoder.layers.0.fc2.weight"));
         Assert.Equal(WeightFormat.Int8, tensors.FormatOf("model.encoder.layers.1.fc2.weight"));
         Assert.IsAssignableFrom<IInt8Panels>(tensors.Find("model.encoder.layers.1.fc2.weight"));
@@ -78,15 +84,21 @@ public sealed class PanelledTensorTests : IDisposable
     {
         var values = Values();
         Refused("missing beside", Panels(values));
-        Refused("expected U8 of (panels, steps, 32, 4)", Panels(values), Scales(values) with { Shape = new Shape(Rows - 20), WriteBytes = stream => stream.Write(new byte[4 * (Rows - 20)]) });
+        Refused(
+            "expected U8 of (panels, steps, 32, 4)", Panels(values),
+            Scales(values) with { Shape = new Shape(Rows - 20), WriteBytes = stream => stream.Write(new byte[4 * (Rows - 20)]) });
         Refused("one float32 for each row", Panels(values), Scales(values) with { Type = DType.I32 });
         Refused("expected U8 of (panels, steps, 32, 4)", Panels(values) with { Shape = new Shape(2, 32, 32, 8) }, Scales(values));
         Refused("expected U8 of (panels, steps, 32, 4)", Panels(values) with { Shape = new Shape(2, 64 * 128) }, Scales(values));
-        Refused("there twice", Panels(values), Scales(values), new TensorToWrite("w.weight.codes", DType.I8, new Shape(Rows, Columns), stream => stream.Write(new byte[Rows * Columns])));
+        Refused("there twice", Panels(values), Scales(values), new TensorToWrite(
+            "w.weight.codes", DType.I8, new Shape(Rows, Columns), stream => stream.Write(new byte[Rows * Columns])));
         // In front of it lies what takes its place at a page.
-        Refused("expected a multiple of 4096", Panels(values) with { FileAlignment = 1 }, Scales(values), new TensorToWrite("a", DType.F32, new Shape(1), stream => stream.Write(new byte[4])));
+        Refused("expected a multiple of 4096", Panels(values) with { FileAlignment = 1 }, Scales(values), new TensorToWrite(
+            "a", DType.F32, new Shape(1), stream => stream.Write(new byte[4])));
         using var versioned = Write("2", Panels(values), Scales(values));
-        Assert.Contains("layout '2'; this version of Earshot reads '1'", Assert.Throws<CheckpointException>(() => new QuantizedTensors(versioned, WeightFormat.Int8)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "layout '2'; this version of Earshot reads '1'",
+            Assert.Throws<CheckpointException>(() => new QuantizedTensors(versioned, WeightFormat.Int8)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -107,7 +119,9 @@ public sealed class PanelledTensorTests : IDisposable
             },
         });
         var stored = (IInt8Panels)new QuantizedTensors(file, WeightFormat.Int8).Find("w.weight")!;
-        Assert.Contains("in row 17; scales are finite", Assert.Throws<CheckpointException>(() => stored.ReadScales(new float[Rows])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "in row 17; scales are finite", Assert.Throws<CheckpointException>(() => stored.ReadScales(new float[Rows])).Message,
+            StringComparison.Ordinal);
         Assert.Throws<CheckpointException>(() => ((StoredTensor)stored).ToFloats());
     }
 
@@ -132,7 +146,9 @@ public sealed class PanelledTensorTests : IDisposable
     void Refused(string because, params TensorToWrite[] tensors)
     {
         using var file = Write(tensors);
-        Assert.Contains(because, Assert.Throws<CheckpointException>(() => new QuantizedTensors(file, WeightFormat.Int8)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            because, Assert.Throws<CheckpointException>(() => new QuantizedTensors(file, WeightFormat.Int8)).Message,
+            StringComparison.Ordinal);
     }
 
     SafetensorsFile Write(params TensorToWrite[] tensors) => Write(WeightScheme.LayoutVersion, tensors);
@@ -146,6 +162,7 @@ public sealed class PanelledTensorTests : IDisposable
 
     sealed class Plain(float[] values) : StoredTensor("w.weight", DType.F32, new Shape(Rows, Columns))
     {
-        public override void Read(long offset, Span<byte> destination) => MemoryMarshal.AsBytes<float>(values).Slice((int)offset, destination.Length).CopyTo(destination);
+        public override void Read(long offset, Span<byte> destination) =>
+            MemoryMarshal.AsBytes<float>(values).Slice((int)offset, destination.Length).CopyTo(destination);
     }
 }

@@ -17,7 +17,11 @@ public sealed class SafetensorsTests : IDisposable
         float[] floats = [1.5f, -2, 3, 4, 5, 6];
         var path = _folder.File("model.safetensors");
         SafetensorsWriter.Write(path,
-            [Tensor("bytes", DType.U8, [3], [7, 8, 9]), Tensor("ü.weight", DType.F32, [2, 3], MemoryMarshal.AsBytes(floats.AsSpan()).ToArray()), Tensor("none", DType.I64, [0, 4], [])],
+            [
+                Tensor("bytes", DType.U8, [3], [7, 8, 9]),
+                Tensor("ü.weight", DType.F32, [2, 3], MemoryMarshal.AsBytes(floats.AsSpan()).ToArray()),
+                Tensor("none", DType.I64, [0, 4], []),
+            ],
             new Dictionary<string, string> { ["format"] = "pt" });
         using var file = SafetensorsFile.Open(path);
         Assert.Equal("pt", file.Metadata["format"]);
@@ -39,7 +43,9 @@ public sealed class SafetensorsTests : IDisposable
     public void Places_tensors_so_that_elements_are_aligned()
     {
         var path = _folder.File("model.safetensors");
-        SafetensorsWriter.Write(path, [Tensor("a", DType.U8, [3], new byte[3]), Tensor("b", DType.F32, [1], new byte[4]), Tensor("c", DType.F64, [1], new byte[8])]);
+        SafetensorsWriter.Write(
+            path,
+            [Tensor("a", DType.U8, [3], new byte[3]), Tensor("b", DType.F32, [1], new byte[4]), Tensor("c", DType.F64, [1], new byte[8])]);
         using var file = SafetensorsFile.Open(path);
         foreach (var name in file.Names)
         {
@@ -55,8 +61,10 @@ public sealed class SafetensorsTests : IDisposable
         var path = _folder.File("model.safetensors");
         var error = Assert.Throws<CheckpointException>(() => SafetensorsWriter.Write(path, [Tensor("short", DType.F32, [2], new byte[7])]));
         Assert.Contains("'short' of type F32 and shape (2) takes 8 bytes; its callback wrote 7", error.Message, StringComparison.Ordinal);
-        Assert.Throws<CheckpointException>(() => SafetensorsWriter.Write(path, [Tensor("a", DType.U8, [0], []), Tensor("a", DType.U8, [0], [])]));
-        Assert.Throws<OperationCanceledException>(() => SafetensorsWriter.Write(path, [Tensor("a", DType.U8, [0], [])], null, new CancellationToken(true)));
+        Assert.Throws<CheckpointException>(
+            () => SafetensorsWriter.Write(path, [Tensor("a", DType.U8, [0], []), Tensor("a", DType.U8, [0], [])]));
+        Assert.Throws<OperationCanceledException>(
+            () => SafetensorsWriter.Write(path, [Tensor("a", DType.U8, [0], [])], null, new CancellationToken(true)));
         Assert.Throws<CheckpointException>(() => SafetensorsWriter.Write(_folder.File("absent/model.safetensors"), []));
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
     }
@@ -71,8 +79,12 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,1]}}", 1, "takes 2 bytes, but its offsets give it 1")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 2, "end at byte 1 of the data, which is 2 bytes")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "leaves a hole")]
-    [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "overlaps")]
-    [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "'a' appears twice")]
+    [InlineData(
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2,
+        "overlaps")]
+    [InlineData(
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1,
+        "'a' appears twice")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "'dtype' twice")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[9],\"data_offsets\":[0,9]}}", 1, "bytes 0 to 9 of data that is 1 bytes long")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,0]}}", 1, "bytes 1 to 0")]
@@ -108,8 +120,12 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void Refuses_files_that_are_absent_empty_or_folders()
     {
-        Assert.Contains("There is no file", Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(_folder.File("absent"))).Message, StringComparison.Ordinal);
-        Assert.Contains("0 bytes long", Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(_folder.Write("empty", ""))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "There is no file", Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(_folder.File("absent"))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "0 bytes long", Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(_folder.Write("empty", ""))).Message,
+            StringComparison.Ordinal);
         Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(_folder.Path));
     }
 
@@ -141,19 +157,24 @@ public sealed class SafetensorsTests : IDisposable
     {
         SafetensorsWriter.Write(_folder.File("m-1.safetensors"), [Tensor("a", DType.U8, [1], [1])]);
         WriteIndex(index);
-        Assert.Contains(reason, Assert.Throws<CheckpointException>(() => SafetensorsCheckpoint.Open(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            reason, Assert.Throws<CheckpointException>(() => SafetensorsCheckpoint.Open(_folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Never_opens_pickles_and_says_how_to_convert()
     {
-        Assert.Contains("neither", Assert.Throws<CheckpointException>(() => SafetensorsCheckpoint.Open(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "neither", Assert.Throws<CheckpointException>(() => SafetensorsCheckpoint.Open(_folder.Path)).Message,
+            StringComparison.Ordinal);
         // Protocol 2, and a stop.
         File.WriteAllBytes(_folder.File("pytorch_model.bin"), [0x80, 2, (byte)'.']);
         var message = Assert.Throws<CheckpointException>(() => SafetensorsCheckpoint.Open(_folder.Path)).Message;
         Assert.Contains("pickle", message, StringComparison.Ordinal);
         Assert.Contains("safe_serialization=True", message, StringComparison.Ordinal);
-        Assert.Contains("no folder", Assert.Throws<CheckpointException>(() => SafetensorsCheckpoint.Open(_folder.File("absent"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no folder", Assert.Throws<CheckpointException>(() => SafetensorsCheckpoint.Open(_folder.File("absent"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -183,7 +204,8 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void Integers_are_always_finite_and_infinity_is_not()
     {
-        SafetensorsWriter.Write(_folder.File("m"), [Tensor("i", DType.I32, [1], [0xFF, 0xFF, 0xFF, 0xFF]), Tensor("h", DType.F16, [2], [0, 0, 0, 0xFC])]);
+        SafetensorsWriter.Write(
+            _folder.File("m"), [Tensor("i", DType.I32, [1], [0xFF, 0xFF, 0xFF, 0xFF]), Tensor("h", DType.F16, [2], [0, 0, 0, 0xFC])]);
         using var file = SafetensorsFile.Open(_folder.File("m"));
         Assert.Null(TensorScan.FindNonFinite(file.Find("i")!));
         Assert.Equal(new NonFiniteValue(1, double.NegativeInfinity), TensorScan.FindNonFinite(file.Find("h")!));
@@ -193,7 +215,9 @@ public sealed class SafetensorsTests : IDisposable
     public void Damaged_files_give_checkpoint_errors_only()
     {
         var path = _folder.File("model.safetensors");
-        SafetensorsWriter.Write(path, [Tensor("a", DType.F32, [2, 2], new byte[16]), Tensor("b", DType.U8, [5], new byte[5])], new Dictionary<string, string> { ["k"] = "v" });
+        SafetensorsWriter.Write(
+            path, [Tensor("a", DType.F32, [2, 2], new byte[16]), Tensor("b", DType.U8, [5], new byte[5])],
+            new Dictionary<string, string> { ["k"] = "v" });
         var original = File.ReadAllBytes(path);
         var random = new Random(1);
         int refused = 0;
@@ -213,7 +237,8 @@ public sealed class SafetensorsTests : IDisposable
         Assert.InRange(refused, 1000, 2999);
     }
 
-    static TensorToWrite Tensor(string name, DType type, int[] shape, byte[] bytes) => new(name, type, new Shape(shape), stream => stream.Write(bytes));
+    static TensorToWrite Tensor(string name, DType type, int[] shape, byte[] bytes) =>
+        new(name, type, new Shape(shape), stream => stream.Write(bytes));
 
     static byte[] Bytes(StoredTensor tensor)
     {

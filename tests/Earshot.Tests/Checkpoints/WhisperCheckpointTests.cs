@@ -1,5 +1,7 @@
 using Earshot.Compute;
+using Earshot.Compute.Parts;
 using Earshot.Compute.Quantization;
+using Earshot.Tests.Models;
 using Earshot.Tokenizers;
 
 namespace Earshot.Checkpoints;
@@ -9,7 +11,7 @@ public class WhisperCheckpointTests
     [Fact]
     public void Opens_a_whole_model_folder()
     {
-        using var model = WhisperCheckpoint.Open(TestModels.WhisperBase);
+        using var model = WhisperFolder.Open(TestModels.WhisperBase);
         Assert.Equal(512, model.Config.DModel);
         Assert.Equal(6, model.Config.DecoderLayers);
         Assert.Equal(8, model.Config.EncoderAttentionHeads);
@@ -20,7 +22,7 @@ public class WhisperCheckpointTests
         Assert.Equal([220, 50257], model.Generation.BeginSuppressTokens);
         Assert.Equal(model.Tokenizer.NoTimestamps, model.Generation.NoTimestampsTokenId);
         Assert.Equal(model.Tokenizer.StartOfPrevious, model.Generation.PrevSotTokenId);
-        Assert.Equal(3000, model.Preprocessor.FramesPerChunk);
+        Assert.Equal(3000, model.Model.Parts.Encoder!.Shape.MostFrames);
         Assert.Equal(245, model.Weights.Names.Count);
         var embedding = model.Weights.Find("model.decoder.embed_tokens.weight")!;
         Assert.IsAssignableFrom<IQuantizedRows>(embedding);
@@ -32,7 +34,7 @@ public class WhisperCheckpointTests
     [Fact]
     public void All_weights_of_the_real_model_are_finite()
     {
-        using var model = WhisperCheckpoint.Open(TestModels.WhisperBase);
+        using var model = WhisperFolder.Open(TestModels.WhisperBase);
         foreach (var name in model.Weights.Names) Assert.Null(TensorScan.FindNonFinite(model.Weights.Find(name)!));
     }
 
@@ -45,7 +47,7 @@ public class WhisperCheckpointTests
     {
         using var folder = new TemporaryFolder();
         WriteSmallModel(folder);
-        using (var model = WhisperCheckpoint.Open(folder.Path)) Assert.Equal(["a"], model.Weights.Names);
+        using (var model = WhisperFolder.Open(folder.Path)) Assert.Equal(["a"], model.Weights.Names);
         var original = File.ReadAllBytes(folder.File(name));
         var random = new Random(11);
         int refused = 0;
@@ -54,7 +56,7 @@ public class WhisperCheckpointTests
             File.WriteAllBytes(folder.File(name), Mutation.Of(original, random));
             try
             {
-                WhisperCheckpoint.Open(folder.Path).Dispose();
+                WhisperFolder.Open(folder.Path).Dispose();
             }
             catch (Exception e) when (e is CheckpointException or ModelException)
             {
@@ -70,7 +72,8 @@ public class WhisperCheckpointTests
         using var folder = new TemporaryFolder();
         WriteSmallModel(folder);
         folder.Write("config.json", File.ReadAllText(folder.File("config.json")).Replace("1868", "1867", StringComparison.Ordinal));
-        Assert.Contains("has 1868 tokens", Assert.Throws<CheckpointException>(() => WhisperCheckpoint.Open(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has 1868 tokens", Assert.Throws<CheckpointException>(() => WhisperFolder.Open(folder.Path)).Message, StringComparison.Ordinal);
     }
 
     static void WriteSmallModel(TemporaryFolder folder)
@@ -83,9 +86,12 @@ public class WhisperCheckpointTests
             {"alignment_heads": [[1, 0]], "suppress_tokens": [1, 2], "forced_decoder_ids": [[1, null]], "lang_to_id": {"<|en|>": 262},
              "eos_token_id": 260, "is_multilingual": false, "max_length": 448}
             """);
-        folder.Write("preprocessor_config.json", """{"feature_size": 80, "hop_length": 160, "n_fft": 400, "chunk_length": 30, "sampling_rate": 16000}""");
+        folder.Write(
+            "preprocessor_config.json",
+            """{"feature_size": 80, "hop_length": 160, "n_fft": 400, "chunk_length": 30, "sampling_rate": 16000}""");
         folder.Write("tokenizer.json", TinyTokenizer.TokenizerJson());
-        SafetensorsWriter.Write(folder.File("m-1.safetensors"), [new TensorToWrite("a", DType.U8, new Shape(1), stream => stream.WriteByte(1))]);
+        SafetensorsWriter.Write(
+            folder.File("m-1.safetensors"), [new TensorToWrite("a", DType.U8, new Shape(1), stream => stream.WriteByte(1))]);
         folder.Write("model.safetensors.index.json", """{"metadata": {"total_size": 1}, "weight_map": {"a": "m-1.safetensors"}}""");
     }
 }

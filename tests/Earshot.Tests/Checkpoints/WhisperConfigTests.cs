@@ -1,3 +1,8 @@
+using Earshot.Compute.Parts;
+using Earshot.Models;
+using Earshot.Recognition;
+using Earshot.Tests.Models;
+
 namespace Earshot.Checkpoints;
 
 public sealed class WhisperConfigTests : IDisposable
@@ -21,11 +26,11 @@ public sealed class WhisperConfigTests : IDisposable
         Assert.Equal(448, config.MaxTargetPositions);
         Assert.True(config.TieWordEmbeddings);
         Assert.True(config.IsMultilingual);
-        var generation = GenerationConfig.Load(_folder.Path, config);
+        var generation = WhisperGenerationConfig.Load(_folder.Path, config);
         Assert.Null(generation.SuppressTokens);
         Assert.Equal(50, generation.MaxInitialTimestampIndex);
-        Assert.True(generation.IsMultilingual);
-        Assert.Equal(480000, PreprocessorConfig.Load(_folder.Path, config).SamplesPerChunk);
+        Assert.Null(generation.IsMultilingual);
+        Assert.Equal(480000, PreprocessorConfig.Load(new ModelFolder(_folder.Path), 80, 3000).SamplesPerChunk);
     }
 
     [Theory]
@@ -37,7 +42,8 @@ public sealed class WhisperConfigTests : IDisposable
     [InlineData("vocab_size", "51865", "null", "'vocab_size' should be an integer from 1 to 4194304; got nothing")]
     public void A_value_that_cannot_be_is_refused_with_file_key_expected_and_got(string key, string value, string bad, string reason)
     {
-        var path = _folder.Write("config.json", $"{{{Minimal.Replace($"\"{key}\": {value}", $"\"{key}\": {bad}", StringComparison.Ordinal)}}}");
+        var path = _folder.Write(
+            "config.json", $"{{{Minimal.Replace($"\"{key}\": {value}", $"\"{key}\": {bad}", StringComparison.Ordinal)}}}");
         var error = Assert.Throws<CheckpointException>(() => WhisperConfig.Load(_folder.Path));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
@@ -46,20 +52,22 @@ public sealed class WhisperConfigTests : IDisposable
     [Fact]
     public void A_missing_file_is_named_with_what_it_is_for()
     {
-        var error = Assert.Throws<CheckpointException>(() => WhisperCheckpoint.Open(_folder.Path));
+        var error = Assert.Throws<CheckpointException>(() => WhisperFolder.Open(_folder.Path));
         Assert.Contains("config.json', the file that tells the model's kind", error.Message, StringComparison.Ordinal);
         _folder.Write("config.json", $"{{{Minimal}}}");
-        Assert.Contains("has no tokenizer", Assert.Throws<CheckpointException>(() => WhisperCheckpoint.Open(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has no tokenizer", Assert.Throws<CheckpointException>(() => ModelFamilies.Open(_folder.Path).RequireTokenizer()).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Another_architecture_is_refused_with_what_is_supported()
     {
-        _folder.Write("config.json", """{"model_type": "wav2vec2"}""");
-        var error = Assert.Throws<ModelException>(() => ModelArchitecture.Detect(_folder.Path));
-        Assert.Contains("'wav2vec2'; supported: whisper", error.Message, StringComparison.Ordinal);
+        _folder.Write("config.json", """{"model_type": "bert"}""");
+        var error = Assert.Throws<ModelException>(() => ModelFamilies.Open(_folder.Path));
+        Assert.Contains("'bert'; supported: ", error.Message, StringComparison.Ordinal);
         _folder.Write("config.json", "{}");
-        Assert.Throws<CheckpointException>(() => ModelArchitecture.Detect(_folder.Path));
+        Assert.Throws<CheckpointException>(() => ModelFamilies.Open(_folder.Path));
     }
 
     [Theory]
@@ -75,7 +83,32 @@ public sealed class WhisperConfigTests : IDisposable
         _folder.Write("config.json", $"{{{Minimal}}}");
         _folder.Write("generation_config.json", json);
         var config = WhisperConfig.Load(_folder.Path);
-        Assert.Contains(reason, Assert.Throws<CheckpointException>(() => GenerationConfig.Load(_folder.Path, config)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            reason, Assert.Throws<CheckpointException>(() => WhisperGenerationConfig.Load(_folder.Path, config)).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(448, 224)]
+    [InlineData(225, 224)]
+    [InlineData(101, 100)]
+    [InlineData(1, 1)]
+    public void A_configured_length_limits_what_is_written(int maxLength, int expected)
+    {
+        _folder.Write("config.json", $"{{{Minimal}}}");
+        _folder.Write("generation_config.json", $$"""{"max_length": {{maxLength}}}""");
+        Assert.Equal(expected, WhisperGenerationConfig.Load(_folder.Path, WhisperConfig.Load(_folder.Path)).MostNewTokens(448));
+    }
+
+    [Fact]
+    public void The_latest_first_timestamp_is_the_callers_or_the_configured_one()
+    {
+        _folder.Write("config.json", $"{{{Minimal}}}");
+        _folder.Write("generation_config.json", """{"max_initial_timestamp_index": 10}""");
+        var generation = WhisperGenerationConfig.Load(_folder.Path, WhisperConfig.Load(_folder.Path));
+        Assert.Equal(10, TimestampRules.IndexOf(null, generation));
+        Assert.Equal(50, TimestampRules.IndexOf(TimeSpan.FromSeconds(1), generation));
+        Assert.Null(TimestampRules.IndexOf(Timeout.InfiniteTimeSpan, generation));
     }
 
     [Fact]
@@ -83,10 +116,11 @@ public sealed class WhisperConfigTests : IDisposable
     {
         _folder.Write("config.json", $"{{{Minimal}}}");
         _folder.Write("generation_config.json", """
-            {"alignment_heads": [[2, 1]], "forced_decoder_ids": [[1, null], [2, 50359]], "eos_token_id": [50257, 50256], "suppress_tokens": [-1],
-             "lang_to_id": {"<|en|>": 50259}, "task_to_id": {"transcribe": 50359, "translate": 50358}, "max_length": 9999}
+            {"alignment_heads": [[2, 1]], "forced_decoder_ids": [[1, null], [2, 50359]], "eos_token_id": [50257, 50256],
+             "suppress_tokens": [-1], "lang_to_id": {"<|en|>": 50259}, "task_to_id": {"transcribe": 50359, "translate": 50358},
+             "max_length": 9999}
             """);
-        var generation = GenerationConfig.Load(_folder.Path, WhisperConfig.Load(_folder.Path));
+        var generation = WhisperGenerationConfig.Load(_folder.Path, WhisperConfig.Load(_folder.Path));
         Assert.Equal([new AlignmentHead(2, 1)], generation.AlignmentHeads);
         Assert.Equal([new ForcedDecoderId(1, null), new ForcedDecoderId(2, 50359)], generation.ForcedDecoderIds);
         Assert.Equal(50257, generation.EosTokenId);
@@ -100,7 +134,7 @@ public sealed class WhisperConfigTests : IDisposable
     {
         _folder.Write("config.json", $"{{{Minimal}}}");
         _folder.Write("preprocessor_config.json", """{"feature_size": 128}""");
-        var error = Assert.Throws<CheckpointException>(() => PreprocessorConfig.Load(_folder.Path, WhisperConfig.Load(_folder.Path)));
+        var error = Assert.Throws<CheckpointException>(() => ModelFamilies.Open(_folder.Path));
         Assert.Contains("should be 80, as 'num_mel_bins' in config.json says; got 128", error.Message, StringComparison.Ordinal);
     }
 
@@ -112,7 +146,8 @@ public sealed class WhisperConfigTests : IDisposable
     [InlineData(1280, 32, 20, 51865, "whisper-large-v1", 9)]
     [InlineData(1280, 32, 20, 51865, "mine", 320)]
     [InlineData(1280, 2, 20, 51866, "distil-large-v3", 20)]
-    public void Alignment_heads_are_the_published_ones_or_the_last_half(int size, int layers, int heads, int vocabSize, string? name, int count)
+    public void Alignment_heads_are_the_published_ones_or_the_last_half(
+        int size, int layers, int heads, int vocabSize, string? name, int count)
     {
         var config = new WhisperConfig
         {
@@ -125,7 +160,7 @@ public sealed class WhisperConfigTests : IDisposable
             DecoderFfnDim = 1,
             VocabSize = vocabSize,
         };
-        var found = AlignmentHeads.For(config, name);
+        var found = WhisperAlignmentHeads.For(config, name);
         Assert.Equal(count, found.Count);
         Assert.All(found, h => Assert.True(h.Layer < layers && h.Head < heads));
     }
@@ -135,6 +170,6 @@ public sealed class WhisperConfigTests : IDisposable
     {
         var folder = TestModels.WhisperBase;
         var config = WhisperConfig.Load(folder);
-        Assert.Equal(GenerationConfig.Load(folder, config).AlignmentHeads, AlignmentHeads.For(config));
+        Assert.Equal(WhisperGenerationConfig.Load(folder, config).AlignmentHeads, WhisperAlignmentHeads.For(config));
     }
 }

@@ -1,5 +1,6 @@
+using Earshot.Compute.Runtimes;
 using Earshot.Decoding;
-using Earshot.Models;
+using Earshot.Recognition;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -8,7 +9,8 @@ namespace Earshot.Tests.Decoding;
 public class DecodingTaskTests
 {
     static readonly Tokenizers.WhisperTokenizer s_tokenizer = SmallTokenizer.English;
-    static readonly DecodingOptions s_plain = new() { WithoutTimestamps = true, SuppressTokens = [], MaxNewTokens = 24 };
+    static readonly DecodingOptions s_plain =
+        new() { BeamSize = 1, BestOf = 1, WithoutTimestamps = true, SuppressTokens = [], MaxNewTokens = 24 };
 
     [Fact]
     public void Greedy_writes_the_likeliest_tokens_and_sums_their_probabilities()
@@ -55,12 +57,14 @@ public class DecodingTaskTests
     {
         using var runtime = new ScriptedRuntime(s_tokenizer, LanguageModels.Script(s_tokenizer, _ => [65]));
         using var audio = runtime.Encode(new float[20], 20);
-        var task = new DecodingTask(runtime, s_tokenizer);
+        var task = DecodingCalls.Task(runtime, s_tokenizer);
         task.Run(audio, s_plain with { Prompt = new[] { 70, 71 }, Hotwords = "x" });
         task.Run(audio, s_plain with { Prompt = new[] { 70, 71 }, Hotwords = "x", Prefix = "y" });
         task.Run(audio, s_plain with { Prompt = Enumerable.Repeat(72, 1000).ToArray(), WithoutTimestamps = false });
-        Assert.Equal([s_tokenizer.StartOfPrevious, ' ', 'x', 70, 71, s_tokenizer.StartOfTranscript, s_tokenizer.NoTimestamps], runtime.Prompts[0]);
-        Assert.Equal([s_tokenizer.StartOfPrevious, 70, 71, s_tokenizer.StartOfTranscript, s_tokenizer.NoTimestamps, ' ', 'y'], runtime.Prompts[1]);
+        Assert.Equal(
+            [s_tokenizer.StartOfPrevious, ' ', 'x', 70, 71, s_tokenizer.StartOfTranscript, s_tokenizer.NoTimestamps], runtime.Prompts[0]);
+        Assert.Equal(
+            [s_tokenizer.StartOfPrevious, 70, 71, s_tokenizer.StartOfTranscript, s_tokenizer.NoTimestamps, ' ', 'y'], runtime.Prompts[1]);
         Assert.Equal(1 + 223 + 1, runtime.Prompts[2].Length);
         Assert.Equal(s_tokenizer.StartOfTranscript, runtime.Prompts[2][^1]);
     }
@@ -71,9 +75,10 @@ public class DecodingTaskTests
         var tokenizer = SmallTokenizer.Multilingual;
         using var runtime = new ScriptedRuntime(tokenizer, LanguageModels.Script(tokenizer, _ => [65]));
         using var audio = runtime.Encode(new float[20], 20);
-        var task = new DecodingTask(runtime, tokenizer);
+        var task = DecodingCalls.Task(runtime, tokenizer);
         task.Run(audio, s_plain with { Language = "de", Task = SpeechTask.Translate });
-        Assert.Equal([tokenizer.StartOfTranscript, tokenizer.LanguageToken("de"), tokenizer.Translate, tokenizer.NoTimestamps], runtime.Prompts[0]);
+        Assert.Equal(
+            [tokenizer.StartOfTranscript, tokenizer.LanguageToken("de"), tokenizer.Translate, tokenizer.NoTimestamps], runtime.Prompts[0]);
         Assert.Contains("language", Assert.Throws<ModelException>(() => task.Run(audio, s_plain)).Message);
     }
 
@@ -94,7 +99,7 @@ public class DecodingTaskTests
         var model = LanguageModels.Hashed(seed);
         using var runtime = new ScriptedRuntime(s_tokenizer, model);
         using var audio = runtime.Encode(new float[20], 20);
-        var greedy = new DecodingTask(runtime, s_tokenizer).Run(audio, s_plain with { WithoutTimestamps = false });
+        var greedy = DecodingCalls.Task(runtime, s_tokenizer).Run(audio, s_plain with { WithoutTimestamps = false });
         var hypotheses = new HypothesisRows(1, 449);
         hypotheses.Reset();
         var beam = new BeamSearchDecoder(1, 1, s_tokenizer.EndOfText);
@@ -174,7 +179,7 @@ public class DecodingTaskTests
         using var runtime = new ScriptedRuntime(s_tokenizer, model);
         using var audio = runtime.Encode(new float[20], 20);
         using var decoder = runtime.CreateDecoder(audio, 5);
-        var result = new DecodingTask(runtime, s_tokenizer).Run(decoder, s_plain with { Temperature = 1, BestOf = 5, Seed = 1 });
+        var result = DecodingCalls.Task(runtime, s_tokenizer).Run(decoder, s_plain with { Temperature = 1, BestOf = 5, Seed = 1 });
         Assert.Equal(result.Tokens.Count, result.TokenLogprobs.Count);
         // The probabilities of the tokens chosen are those that teacher forcing gives.
         var tokens = new List<int> { s_tokenizer.StartOfTranscript, s_tokenizer.NoTimestamps };
@@ -182,7 +187,8 @@ public class DecodingTaskTests
         for (int i = 0; i < result.Tokens.Count; i++)
         {
             model([], tokens.ToArray(), logits);
-            foreach (var filter in LogitFilter.For(s_plain, s_tokenizer, runtime.Generation)) filter.Apply(logits, tokens.Skip(2).ToArray());
+            foreach (var filter in WhisperLogitFilters.For(s_plain, s_tokenizer, runtime.Generation))
+                filter.Apply(logits, tokens.Skip(2).ToArray());
             Assert.Equal(logits[result.Tokens[i]] - Logits.LogSumExp(logits), result.TokenLogprobs[i], 1e-5f);
             tokens.Add(result.Tokens[i]);
         }
@@ -206,7 +212,7 @@ public class DecodingTaskTests
         hypotheses.Reset();
         var beam = new BeamSearchDecoder(5, 1, s_tokenizer.EndOfText);
         var logits = new float[5 * s_tokenizer.VocabSize];
-        var filters = LogitFilter.For(new DecodingOptions(), s_tokenizer, new() { AlignmentHeads = [] });
+        var filters = WhisperLogitFilters.For(new DecodingOptions { BeamSize = 1, BestOf = 1 }, s_tokenizer, new() { AlignmentHeads = [] });
         beam.Advance(logits.AsSpan(0, s_tokenizer.VocabSize), hypotheses);
         beam.Advance(logits, hypotheses);
         Assert.Equal(0, Allocations.Least(() =>
@@ -255,7 +261,7 @@ public class DecodingTaskTests
         });
         using var audio = runtime.Encode(new float[20], 20);
         using var decoder = runtime.CreateDecoder(audio, 1);
-        var detection = LanguageDetector.Detect(decoder, tokenizer);
+        var detection = DecodingCalls.Detect(decoder, tokenizer);
         Assert.Equal("de", detection.Language);
         Assert.Equal(0.75, detection.Probability, 1e-4);
         Assert.Equal(99, detection.Probabilities.Count);
@@ -268,22 +274,22 @@ public class DecodingTaskTests
         using var runtime = new ScriptedRuntime(s_tokenizer, LanguageModels.Hashed(1));
         using var audio = runtime.Encode(new float[20], 20);
         using var decoder = runtime.CreateDecoder(audio, 1);
-        Assert.Contains("English-only", Assert.Throws<ModelException>(() => LanguageDetector.Detect(decoder, s_tokenizer)).Message);
+        Assert.Contains("English-only", Assert.Throws<ModelException>(() => DecodingCalls.Detect(decoder, s_tokenizer)).Message);
     }
 
     static DecodingResult Run(LanguageModel model, DecodingOptions options)
     {
         using var runtime = new ScriptedRuntime(s_tokenizer, model);
         using var audio = runtime.Encode(new float[20], 20);
-        return new DecodingTask(runtime, s_tokenizer).Run(audio, options);
+        return DecodingCalls.Task(runtime, s_tokenizer).Run(audio, options);
     }
 
     static Hypothesis Drive(ScriptedRuntime runtime, EncodedAudio audio, TokenDecoder search, HypothesisRows hypotheses, int steps)
     {
         using var decoder = runtime.CreateDecoder(audio, search.Rows);
         var logits = new float[search.Rows * s_tokenizer.VocabSize];
-        var filters = LogitFilter.For(s_plain with { WithoutTimestamps = false }, s_tokenizer, runtime.Generation);
-        decoder.Start([s_tokenizer.StartOfTranscript], [0], logits.AsSpan(0, s_tokenizer.VocabSize));
+        var filters = WhisperLogitFilters.For(s_plain with { WithoutTimestamps = false }, s_tokenizer, runtime.Generation);
+        decoder.Start([s_tokenizer.StartOfTranscript], [0], logits.AsMemory(0, s_tokenizer.VocabSize));
         for (int step = 0; step < steps; step++)
         {
             foreach (var filter in filters) filter.Apply(logits, hypotheses.Tokens(0));

@@ -1,9 +1,11 @@
 using System.Text;
 using System.Text.Json;
 using Earshot.Compute.Cpu;
+using Earshot.Compute.Quantization;
+using Earshot.Compute.Runtimes;
 using Earshot.Decoding;
 using Earshot.Features;
-using Earshot.Models;
+using Earshot.Recognition;
 using Earshot.Tests.Models;
 
 namespace Earshot.Tests.Decoding;
@@ -34,9 +36,10 @@ public sealed class GoldenDecodingTests
         var greedy = WhisperGoldens.Clip("greedy.json", clip);
         using var encoded = clip == "jfk.wav" ? null : WhisperBase.Encode(WhisperBase.Samples(clip));
         var audio = encoded ?? WhisperBase.Jfk;
-        var options = new DecodingOptions { Language = greedy.GetProperty("language").GetString() };
+        var options = new DecodingOptions { BeamSize = 1, BestOf = 1, Language = greedy.GetProperty("language").GetString() };
         Greedy(greedy, audio, options);
-        if (WhisperGoldens.FindClip("translate.json", clip) is { } translated) Greedy(translated, audio, options with { Task = SpeechTask.Translate });
+        if (WhisperGoldens.FindClip("translate.json", clip) is { } translated)
+            Greedy(translated, audio, options with { Task = SpeechTask.Translate });
         if (WhisperGoldens.FindClip("beam5.json", clip) is { } beams) Beams(beams, audio, options with { BeamSize = 5 });
         if (WhisperGoldens.FindClip("languages.json", clip) is { } languages) Languages(languages.GetProperty("up_to_30s"), audio);
     }
@@ -62,9 +65,11 @@ public sealed class GoldenDecodingTests
         int same = tokens.Zip(result.Tokens).TakeWhile(pair => pair.First == pair.Second).Count();
         if (same == tokens.Length && same == result.Tokens.Count) return true;
         bool narrowRule = expected.TryGetProperty("min_rule_margin", out var rule) && rule.GetDouble() < WhisperGoldens.NarrowMargin;
-        bool narrow = expected.GetProperty("min_margin").GetDouble() < WhisperGoldens.NarrowMargin && same >= expected.GetProperty("min_margin_at").GetInt32();
+        bool narrow = expected.GetProperty("min_margin").GetDouble() < WhisperGoldens.NarrowMargin
+            && same >= expected.GetProperty("min_margin_at").GetInt32();
         TestContext.Current.TestOutputHelper?.WriteLine($"Another token at {same}, as a narrow choice allows: {result.Text}");
-        Assert.True(narrow || narrowRule, $"The tokens differ from place {same} on.\n{expected.GetProperty("text").GetString()}\n{Timed(result)}");
+        Assert.True(
+            narrow || narrowRule, $"The tokens differ from place {same} on.\n{expected.GetProperty("text").GetString()}\n{Timed(result)}");
         return false;
     }
 
@@ -75,9 +80,11 @@ public sealed class GoldenDecodingTests
             var expected = golden.GetProperty(timestamps ? "timestamps" : "no_timestamps");
             var result = Decode(audio, options with { WithoutTimestamps = !timestamps });
             bool clear = expected.GetProperty("score_gap_to_second").GetDouble() >= WhisperGoldens.NarrowMargin;
-            int[][] best = [.. expected.GetProperty("candidates").EnumerateArray().Take(clear ? 1 : 2).Select(candidate => WhisperGoldens.Tokens(candidate))];
+            int[][] best = [.. expected.GetProperty("candidates").EnumerateArray().Take(clear ? 1 : 2)
+                .Select(candidate => WhisperGoldens.Tokens(candidate))];
             Assert.Contains([.. result.Tokens], best);
-            double score = expected.GetProperty("candidates")[Array.FindIndex(best, tokens => tokens.SequenceEqual(result.Tokens))].GetProperty("sum_logprob").GetDouble();
+            double score = expected.GetProperty("candidates")[Array.FindIndex(best, tokens => tokens.SequenceEqual(result.Tokens))]
+                .GetProperty("sum_logprob").GetDouble();
             Assert.Equal(score / (result.Tokens.Count + 1), result.AvgLogprob, WhisperGoldens.AvgLogprobTolerance);
         }
     }
@@ -85,7 +92,7 @@ public sealed class GoldenDecodingTests
     static void Languages(JsonElement expected, EncodedAudio audio)
     {
         using var decoder = WhisperBase.Exact.CreateDecoder(audio, 1);
-        LanguageTests.Check(expected, LanguageDetector.Detect(decoder, WhisperBase.Tokenizer));
+        LanguageTests.Check(expected, DecodingCalls.Detect(decoder, WhisperBase.Tokenizer));
     }
 
     [Theory]
@@ -97,11 +104,12 @@ public sealed class GoldenDecodingTests
     {
         var golden = WhisperGoldens.Whole("nospeech.json").GetProperty("inputs").GetProperty(input);
         using var audio = WhisperBase.Encode(NonSpeech.Of(input));
-        Greedy(golden, audio, new DecodingOptions { Language = "en" });
+        Greedy(golden, audio, new DecodingOptions { BeamSize = 1, BestOf = 1, Language = "en" });
         using var decoder = WhisperBase.Exact.CreateDecoder(audio, 1);
-        var language = LanguageDetector.Detect(decoder, WhisperBase.Tokenizer);
+        var language = DecodingCalls.Detect(decoder, WhisperBase.Tokenizer);
         Assert.Equal(golden.GetProperty("language").GetProperty("best").GetString(), language.Language);
-        Assert.Equal(golden.GetProperty("language").GetProperty("p").GetDouble(), language.Probability, WhisperGoldens.ProbabilityTolerance);
+        Assert.Equal(
+            golden.GetProperty("language").GetProperty("p").GetDouble(), language.Probability, WhisperGoldens.ProbabilityTolerance);
     }
 
     [Fact]
@@ -112,9 +120,11 @@ public sealed class GoldenDecodingTests
         {
             var expected = WhisperGoldens.Clip("greedy.json", clip);
             using var audio = runtime.Encode(WhisperBase.Features(WhisperBase.Samples(clip)), LogMelSpectrogram.WindowFrames);
-            var options = new DecodingOptions { Language = expected.GetProperty("language").GetString() };
-            var task = new DecodingTask(runtime, WhisperBase.Tokenizer);
-            Assert.Equal(WhisperGoldens.Tokens(expected.GetProperty("no_timestamps")), task.Run(audio, options with { WithoutTimestamps = true }).Tokens);
+            var options = new DecodingOptions { BeamSize = 1, BestOf = 1, Language = expected.GetProperty("language").GetString() };
+            var task = DecodingCalls.Task(runtime);
+            Assert.Equal(
+                WhisperGoldens.Tokens(expected.GetProperty("no_timestamps")),
+                task.Run(audio, options with { WithoutTimestamps = true }).Tokens);
             Assert.Equal(WhisperGoldens.Tokens(expected.GetProperty("timestamps")), task.Run(audio, options).Tokens);
         }
     }
@@ -122,11 +132,12 @@ public sealed class GoldenDecodingTests
     [Fact]
     public void A_draft_of_the_same_model_changes_nothing()
     {
-        var options = new DecodingOptions { Language = "en" };
+        var options = new DecodingOptions { BeamSize = 1, BestOf = 1, Language = "en" };
         var alone = Decode(WhisperBase.Jfk, options);
         using var main = WhisperBase.Exact.CreateDecoder(WhisperBase.Jfk, 1);
         using var draft = WhisperBase.Exact.CreateDecoder(WhisperBase.Jfk, 1);
-        var speculative = new SpeculativeDecoder(WhisperBase.Exact, WhisperBase.Exact, WhisperBase.Tokenizer);
+        var speculative = new SpeculativeDecoder(
+            WhisperBase.Exact.RequireDecoder(), WhisperBase.Exact.RequireDecoder(), WhisperBase.Tokenizer, WhisperBase.Rules);
         Assert.Equal(alone.Tokens, speculative.Run(main, draft, options).Tokens);
         Assert.Equal(speculative.Guessed, speculative.Accepted);
     }
@@ -134,16 +145,19 @@ public sealed class GoldenDecodingTests
     [Fact]
     public void Seeded_samples_repeat_themselves()
     {
-        var sampled = new DecodingOptions { Language = "en", Temperature = 0.6f, BestOf = 3, Seed = 4 };
+        var sampled = new DecodingOptions { BeamSize = 1, Language = "en", Temperature = 0.6f, BestOf = 3, Seed = 4 };
         Assert.Equal(Decode(WhisperBase.Jfk, sampled).Tokens, Decode(WhisperBase.Jfk, sampled).Tokens);
     }
 
-    static DecodingResult Decode(EncodedAudio audio, DecodingOptions options) => new DecodingTask(WhisperBase.Exact, WhisperBase.Tokenizer).Run(audio, options);
+    static DecodingResult Decode(EncodedAudio audio, DecodingOptions options) => DecodingCalls.Task(WhisperBase.Exact).Run(audio, options);
 
     static string Timed(DecodingResult result) =>
-        WhisperBase.Tokenizer.DecodeWithTimestamps([.. result.Tokens]).Replace("<|", "<", StringComparison.Ordinal).Replace("|>", ">", StringComparison.Ordinal);
+        WhisperBase.Tokenizer.DecodeWithTimestamps([.. result.Tokens])
+            .Replace("<|", "<", StringComparison.Ordinal)
+            .Replace("|>", ">", StringComparison.Ordinal);
 
-    // .NET's deflate is not zlib's: at the same level it finds a few bytes more or less, five at most over all recordings; the rest is the golden's rounding.
+    // .NET's deflate is not zlib's: at the same level it finds a few bytes more or less, five at most over all recordings; the rest is the
+    // golden's rounding.
     static void CompressesAlike(double expected, DecodingResult result)
     {
         int bytes = Encoding.UTF8.GetByteCount(result.Text);

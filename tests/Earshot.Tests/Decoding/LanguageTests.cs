@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Earshot.Decoding;
+using Earshot.Recognition;
 using Earshot.Tests.Models;
 
 namespace Earshot.Tests.Decoding;
@@ -16,7 +16,7 @@ public class LanguageTests
         var expected = WhisperGoldens.Clip("languages.json", clip).GetProperty("first_3s");
         using var audio = WhisperBase.Encode(WhisperBase.Samples(clip)[..48_000]);
         using var decoder = WhisperBase.Exact.CreateDecoder(audio, 1);
-        Check(expected, LanguageDetector.Detect(decoder, WhisperBase.Tokenizer));
+        Check(expected, DecodingCalls.Detect(decoder, WhisperBase.Tokenizer));
     }
 
     internal static void Check(JsonElement expected, LanguageDetection actual)
@@ -26,7 +26,11 @@ public class LanguageTests
         double[] probabilities = [.. expected.GetProperty("probabilities").EnumerateArray().Select(value => value.GetDouble())];
         Assert.Equal(99, probabilities.Length);
         Assert.Equal(99, actual.Probabilities.Count);
-        string[] codes = [.. WhisperGoldens.Whole("languages.json").GetProperty("codes").EnumerateArray().Select(code => code.GetString()!)];
-        for (int i = 0; i < probabilities.Length; i++) Assert.Equal(probabilities[i], actual.Probabilities[codes[i]], WhisperGoldens.ProbabilityTolerance);
+        string[] codes =
+        [
+            .. WhisperGoldens.Whole("languages.json").GetProperty("codes").EnumerateArray().Select(code => code.GetString()!)
+        ];
+        for (int i = 0; i < probabilities.Length; i++)
+            Assert.Equal(probabilities[i], actual.Probabilities[codes[i]], WhisperGoldens.ProbabilityTolerance);
     }
 }

@@ -1,5 +1,6 @@
-using Earshot.Checkpoints;
 using Earshot.Decoding;
+using Earshot.Models;
+using Earshot.Recognition;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -29,9 +30,15 @@ public class LogitFilterTests
     [Fact]
     public void Special_tokens_are_suppressed_beside_the_list_that_is_given()
     {
-        var generation = new GenerationConfig { AlignmentHeads = [], SuppressTokens = [7] };
-        var filters = LogitFilter.For(new DecodingOptions { WithoutTimestamps = true, SuppressBlank = false, SuppressTokens = [9] }, s_tokenizer, generation);
-        int[] expected = [9, s_tokenizer.StartOfTranscript, s_tokenizer.Translate, s_tokenizer.Transcribe, s_tokenizer.StartOfLm, s_tokenizer.StartOfPrevious, s_tokenizer.NoSpeech];
+        var generation = new WhisperGenerationConfig { AlignmentHeads = [], SuppressTokens = [7] };
+        var filters = WhisperLogitFilters.For(
+            new DecodingOptions { BeamSize = 1, BestOf = 1, WithoutTimestamps = true, SuppressBlank = false, SuppressTokens = [9] },
+            s_tokenizer, generation);
+        int[] expected =
+        [
+            9, s_tokenizer.StartOfTranscript, s_tokenizer.Translate, s_tokenizer.Transcribe, s_tokenizer.StartOfLm,
+            s_tokenizer.StartOfPrevious, s_tokenizer.NoSpeech,
+        ];
         Assert.Equal(expected.Order(), Forbidden(Assert.Single(filters), []));
     }
 
@@ -115,8 +122,15 @@ public class LogitFilterTests
         {
             using var runtime = new ScriptedRuntime(s_tokenizer, LanguageModels.Hashed(seeds.Item1, scale: (seeds.Item2 % 8) + 1));
             using var audio = runtime.Encode(new float[20], 20);
-            var options = new DecodingOptions { Temperature = seeds.Item2 % 3 == 0 ? 0 : 1, Seed = seeds.Item2, MaxNewTokens = 40 };
-            CheckTimestamps(new DecodingTask(runtime, s_tokenizer).Run(audio, options).Tokens);
+            var options = new DecodingOptions
+            {
+                BeamSize = 1,
+                BestOf = 1,
+                Temperature = seeds.Item2 % 3 == 0 ? 0 : 1,
+                Seed = seeds.Item2,
+                MaxNewTokens = 40,
+            };
+            CheckTimestamps(DecodingCalls.Task(runtime, s_tokenizer).Run(audio, options).Tokens);
         }).QuickCheckThrowOnFailure();
 
     static void CheckTimestamps(IReadOnlyList<int> tokens)

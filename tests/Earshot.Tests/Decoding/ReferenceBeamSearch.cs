@@ -1,4 +1,5 @@
 using Earshot.Decoding;
+using Earshot.Recognition;
 using Earshot.Tokenizers;
 
 namespace Earshot.Tests.Decoding;
@@ -11,7 +12,7 @@ internal static class ReferenceBeamSearch
         var running = new List<(int[] Tokens, double Score)> { ([], 0) };
         var finished = new List<(int[] Tokens, double Score)>();
         int wanted = (int)MathF.Round(options.BeamSize * options.Patience);
-        var filters = LogitFilter.For(options, tokenizer, new() { AlignmentHeads = [] });
+        var filters = WhisperLogitFilters.For(options, tokenizer, new() { AlignmentHeads = [] });
         for (int step = 0; step < options.MaxNewTokens && finished.Count < wanted && running.Count > 0; step++)
         {
             var candidates = new List<(int[] Tokens, int Next, double Score)>();

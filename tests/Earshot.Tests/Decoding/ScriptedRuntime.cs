@@ -1,4 +1,5 @@
-using Earshot.Checkpoints;
+using Earshot.Compute.Parts;
+using Earshot.Compute.Runtimes;
 using Earshot.Models;
 using Earshot.Tokenizers;
 
@@ -11,32 +12,28 @@ internal delegate void LanguageModel(float[] window, ReadOnlySpan<int> tokens, S
 /// A runtime whose "model" is a function of the tokens: deterministic, and as strict about the contract as a real one.
 /// Concurrency and calls are counted.
 /// </summary>
-internal sealed class ScriptedRuntime : WhisperRuntime
+internal sealed class ScriptedRuntime : ModelRuntime
 {
     readonly LanguageModel _model;
     int _openDecoders, _openWindows;
 
     public ScriptedRuntime(WhisperTokenizer tokenizer, LanguageModel model, int encoderLayers = 4, int decoderLayers = 4)
+        : this(tokenizer, model, Describe(tokenizer, encoderLayers, decoderLayers)) { }
+
+    ScriptedRuntime(WhisperTokenizer tokenizer, LanguageModel model, SpeechModel speech) : base(speech.Parts)
     {
-        _model = model;
-        Config = new WhisperConfig
-        {
-            DModel = 4,
-            EncoderLayers = encoderLayers,
-            EncoderAttentionHeads = 1,
-            EncoderFfnDim = 4,
-            DecoderLayers = decoderLayers,
-            DecoderAttentionHeads = 1,
-            DecoderFfnDim = 4,
-            VocabSize = tokenizer.VocabSize,
-            NumMelBins = 1,
-        };
-        Generation = new GenerationConfig { AlignmentHeads = [new AlignmentHead(0, 0)] };
+        (_model, Model) = (model, speech with { Tokenizer = tokenizer });
+        Encoder = new ScriptedEncoder(this);
+        Decoder = new ScriptedDecoder(this);
     }
 
-    public override WhisperConfig Config { get; }
+    public SpeechModel Model { get; }
 
-    public override GenerationConfig Generation { get; }
+    public WhisperGenerationConfig Generation => ((WhisperPrompt)Model.Prompt!).Generation;
+
+    public override EncoderRuntime Encoder { get; }
+
+    public override DecoderRuntime Decoder { get; }
 
     /// <summary>(tokens, 1, positions) attention for the tokens of a window; null for a plain diagonal.</summary>
     public Func<float[], int[], int, float[]>? Attention { get; init; }
@@ -53,20 +50,44 @@ internal sealed class ScriptedRuntime : WhisperRuntime
 
     public List<int[]> Prompts { get; } = [];
 
-    public override EncodedAudio Encode(ReadOnlySpan<float> features, int frames, CancellationToken cancellationToken = default)
+    static SpeechModel Describe(WhisperTokenizer tokenizer, int encoderLayers, int decoderLayers)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        Assert.Equal(frames * Config.NumMelBins, features.Length);
-        Assert.Equal(0, frames % 2);
-        Interlocked.Increment(ref _openWindows);
-        lock (Prompts) Encodings++;
-        return new Window(this, features.ToArray());
+        var config = new WhisperConfig
+        {
+            DModel = 4,
+            EncoderLayers = encoderLayers,
+            EncoderAttentionHeads = 1,
+            EncoderFfnDim = 4,
+            DecoderLayers = decoderLayers,
+            DecoderAttentionHeads = 1,
+            DecoderFfnDim = 4,
+            VocabSize = tokenizer.VocabSize,
+            NumMelBins = 1,
+        };
+        return WhisperFamily.Describe(config, new WhisperGenerationConfig { AlignmentHeads = [new AlignmentHead(0, 0)] }, "scripted");
     }
 
-    public override WhisperDecoder CreateDecoder(EncodedAudio audio, int rows, CancellationToken cancellationToken = default)
+    sealed class ScriptedEncoder(ScriptedRuntime owner) : EncoderRuntime(owner.Parts)
     {
-        lock (Prompts) MostOpenDecoders = Math.Max(MostOpenDecoders, ++_openDecoders);
-        return new Decoder(this, (Window)audio, rows);
+        protected override ValueTask<EncodedAudio> RunAsync(ReadOnlyMemory<float> features, int frames, CancellationToken cancellationToken)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Interlocked.Increment(ref owner._openWindows);
+            lock (owner.Prompts) owner.Encodings++;
+            return new(new Window(owner, features.ToArray()));
+        }
+
+        protected override ValueTask<float[]> RunToArrayAsync(
+            ReadOnlyMemory<float> features, int frames, CancellationToken cancellationToken) => new(features.ToArray());
+    }
+
+    sealed class ScriptedDecoder(ScriptedRuntime owner) : DecoderRuntime(owner.Parts.Decoder!)
+    {
+        protected override ValueTask<Generation> StartAsync(EncodedAudio? memory, int rows, CancellationToken cancellationToken)
+        {
+            lock (owner.Prompts) owner.MostOpenDecoders = Math.Max(owner.MostOpenDecoders, ++owner._openDecoders);
+            return new(new ScriptedGeneration(owner, (Window)memory!, rows));
+        }
     }
 
     sealed class Window(ScriptedRuntime owner, float[] features) : EncodedAudio
@@ -82,57 +103,9 @@ internal sealed class ScriptedRuntime : WhisperRuntime
         }
     }
 
-    sealed class Decoder(ScriptedRuntime owner, Window window, int rows) : WhisperDecoder
+    sealed class ScriptedGeneration(ScriptedRuntime owner, Window window, int rows) : Generation(owner.Decoder.Shape, rows)
     {
         readonly List<int>[] _tokens = [.. Enumerable.Range(0, rows).Select(_ => new List<int>())];
-        int _length;
-
-        public override int Rows => rows;
-
-        public override int VocabSize => owner.Config.VocabSize;
-
-        public override int Length => _length;
-
-        public override void Start(ReadOnlySpan<int> prompt, ReadOnlySpan<int> positions, Span<float> logits, CancellationToken cancellationToken = default)
-        {
-            lock (owner.Prompts) owner.Prompts.Add(prompt.ToArray());
-            foreach (var row in _tokens)
-            {
-                row.Clear();
-                row.AddRange(prompt);
-            }
-            _length = prompt.Length;
-            Check();
-            for (int i = 0; i < positions.Length; i++) Predict(prompt[..(positions[i] + 1)], logits.Slice(i * VocabSize, VocabSize));
-        }
-
-        public override void Step(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken = default)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            Interlocked.Increment(ref owner.Steps);
-            for (int i = 0; i < tokens.Length; i++)
-            {
-                _tokens[i].RemoveRange(_length, _tokens[i].Count - _length);
-                _tokens[i].Add(tokens[i]);
-            }
-            _length++;
-            Check();
-            for (int i = 0; i < tokens.Length; i++) Predict(_tokens[i].ToArray(), logits.Slice(i * VocabSize, VocabSize));
-        }
-
-        public override void Extend(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken = default)
-        {
-            Interlocked.Increment(ref owner.Steps);
-            _tokens[0].RemoveRange(_length, _tokens[0].Count - _length);
-            foreach (int token in tokens)
-            {
-                _tokens[0].Add(token);
-                Predict(_tokens[0].ToArray(), logits[..VocabSize]);
-                logits = logits[VocabSize..];
-            }
-            _length += tokens.Length;
-            Check();
-        }
 
         public override void Reorder(ReadOnlySpan<int> parents)
         {
@@ -144,17 +117,53 @@ internal sealed class ScriptedRuntime : WhisperRuntime
             }
         }
 
-        public override void Truncate(int length)
+        protected override ValueTask RunPromptAsync(
+            IReadOnlyList<PromptPart> prompt, ReadOnlyMemory<int> wanted, Memory<float> logits, CancellationToken cancellationToken)
         {
-            Assert.InRange(length, 0, _length);
-            _length = length;
+            int[] tokens = [.. prompt.SelectMany(part => part.Tokens.ToArray())];
+            lock (owner.Prompts) owner.Prompts.Add(tokens);
+            foreach (var row in _tokens)
+            {
+                row.Clear();
+                row.AddRange(tokens);
+            }
+            for (int i = 0; i < wanted.Length; i++)
+                Predict(tokens.AsSpan(0, wanted.Span[i] + 1), logits.Span.Slice(i * VocabSize, VocabSize));
+            return default;
         }
 
-        public override float[] Align(ReadOnlySpan<int> tokens, Span<float> logits, CancellationToken cancellationToken = default)
+        protected override ValueTask RunStepAsync(ReadOnlyMemory<int> tokens, Memory<float> logits, CancellationToken cancellationToken)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Interlocked.Increment(ref owner.Steps);
+            for (int i = 0; i < tokens.Length; i++)
+            {
+                CutTo(_tokens[i], Length - 1);
+                _tokens[i].Add(tokens.Span[i]);
+            }
+            for (int i = 0; i < tokens.Length; i++) Predict(_tokens[i].ToArray(), logits.Span.Slice(i * VocabSize, VocabSize));
+            return default;
+        }
+
+        protected override ValueTask RunExtensionAsync(
+            ReadOnlyMemory<int> tokens, int first, Memory<float> logits, CancellationToken cancellationToken)
+        {
+            Interlocked.Increment(ref owner.Steps);
+            CutTo(_tokens[0], first);
+            for (int i = 0; i < tokens.Length; i++)
+            {
+                _tokens[0].Add(tokens.Span[i]);
+                Predict(_tokens[0].ToArray(), logits.Span.Slice(i * VocabSize, VocabSize));
+            }
+            return default;
+        }
+
+        protected override ValueTask<float[]> RunAlignmentAsync(
+            ReadOnlyMemory<int> tokens, Memory<float> logits, CancellationToken cancellationToken)
         {
             var given = tokens.ToArray();
-            for (int i = 0; i < given.Length; i++) Predict(given.AsSpan(0, i + 1), logits.Slice(i * VocabSize, VocabSize));
-            return owner.Attention is { } attention ? attention(window.Features, given, window.Positions) : Diagonal(given.Length);
+            for (int i = 0; i < given.Length; i++) Predict(given.AsSpan(0, i + 1), logits.Span.Slice(i * VocabSize, VocabSize));
+            return new(owner.Attention is { } attention ? attention(window.Features, given, window.Positions) : Diagonal(given.Length));
         }
 
         protected override void Dispose(bool disposing)
@@ -162,6 +171,8 @@ internal sealed class ScriptedRuntime : WhisperRuntime
             lock (owner.Prompts) owner._openDecoders--;
             base.Dispose(disposing);
         }
+
+        static void CutTo(List<int> tokens, int length) => tokens.RemoveRange(length, tokens.Count - length);
 
         float[] Diagonal(int tokens)
         {
@@ -178,8 +189,6 @@ internal sealed class ScriptedRuntime : WhisperRuntime
             Assert.Equal(VocabSize, logits.Length);
             owner._model(window.Features, tokens, logits);
         }
-
-        void Check() => Assert.InRange(_length, 1, owner.Config.MaxTargetPositions);
     }
 }
 
@@ -195,12 +204,15 @@ internal static class LanguageModels
     };
 
     /// <summary>Writes a script, token by token after the prompt's last special token, with the given certainty.</summary>
-    public static LanguageModel Script(WhisperTokenizer tokenizer, Func<float[], IReadOnlyList<int>> script, float certainty = 20) => (window, tokens, logits) =>
+    public static LanguageModel Script(WhisperTokenizer tokenizer, Func<float[], IReadOnlyList<int>> script, float certainty = 20) =>
+        (window, tokens, logits) =>
     {
         logits.Fill(-certainty / 2);
         var (written, begins) = Written(tokenizer, tokens);
         // Without timestamps the words alone are written.
-        var planned = tokens.Contains(tokenizer.NoTimestamps) ? [.. script(window).Where(token => token < tokenizer.TimestampBegin)] : script(window);
+        var planned = tokens.Contains(tokenizer.NoTimestamps)
+            ? [.. script(window).Where(token => token < tokenizer.TimestampBegin)]
+            : script(window);
         int next = written < planned.Count ? planned[written] : tokenizer.EndOfText;
         logits[next] = certainty;
         if (begins) logits[tokenizer.NoSpeech] = 0;

@@ -1,4 +1,5 @@
 using Earshot.Decoding;
+using Earshot.Recognition;
 
 namespace Earshot.Tests.Decoding;
 
@@ -28,7 +29,10 @@ public class SpeculativeDecoderTests
                 else main(window, tokens, logits);
                 if ((ulong)tokens.Length % 7 == seed % 7) logits[s_tokenizer.EndOfText] = seed % 2 == 0 ? 9 : -9;
             };
-            Compare(main, draft, new DecodingOptions { WithoutTimestamps = withoutTimestamps, Prompt = new[] { 65, 66 } }, lookahead);
+            Compare(
+                main, draft,
+                new DecodingOptions { BeamSize = 1, BestOf = 1, WithoutTimestamps = withoutTimestamps, Prompt = new[] { 65, 66 } },
+                lookahead);
         }
     }
 
@@ -40,9 +44,18 @@ public class SpeculativeDecoderTests
             logits.Clear();
             logits[65 + (tokens.Length % 7)] = 1;
         };
-        Compare(endless, endless, new DecodingOptions { WithoutTimestamps = true, MaxNewTokens = 448, Prefix = new string('z', 300), Prompt = new int[300] }, 5);
-        Compare(endless, endless, new DecodingOptions { WithoutTimestamps = true, MaxNewTokens = 8 }, 5);
-        Compare(endless, endless, new DecodingOptions { WithoutTimestamps = true, MaxNewTokens = 1 }, 5);
+        Compare(
+            endless, endless, new DecodingOptions
+            {
+                BeamSize = 1,
+                BestOf = 1,
+                WithoutTimestamps = true,
+                MaxNewTokens = 448,
+                Prefix = new string('z', 300),
+                Prompt = new int[300],
+            }, 5);
+        Compare(endless, endless, new DecodingOptions { BeamSize = 1, BestOf = 1, WithoutTimestamps = true, MaxNewTokens = 8 }, 5);
+        Compare(endless, endless, new DecodingOptions { BeamSize = 1, BestOf = 1, WithoutTimestamps = true, MaxNewTokens = 1 }, 5);
     }
 
     [Fact]
@@ -50,7 +63,7 @@ public class SpeculativeDecoderTests
     {
         var script = Enumerable.Range(0, 20).Select(SmallTokenizer.Word).ToArray();
         var model = LanguageModels.Script(s_tokenizer, _ => script);
-        var (speculative, steps) = Compare(model, model, new DecodingOptions { WithoutTimestamps = true }, 4);
+        var (speculative, steps) = Compare(model, model, new DecodingOptions { BeamSize = 1, BestOf = 1, WithoutTimestamps = true }, 4);
         Assert.Equal(speculative.Guessed, speculative.Accepted);
         Assert.InRange(steps, 4, 5); // 20 tokens, five at a time
     }
@@ -60,7 +73,9 @@ public class SpeculativeDecoderTests
     {
         using var main = new ScriptedRuntime(s_tokenizer, LanguageModels.Hashed(1));
         using var draft = new ScriptedRuntime(SmallTokenizer.Multilingual, LanguageModels.Hashed(1));
-        Assert.Contains("vocabulary", Assert.Throws<ModelException>(() => new SpeculativeDecoder(main, draft, s_tokenizer)).Message);
+        Assert.Contains(
+            "vocabulary",
+            Assert.Throws<ModelException>(() => new SpeculativeDecoder(main.Decoder, draft.Decoder, s_tokenizer, main.Generation)).Message);
     }
 
     static (SpeculativeDecoder Decoder, int Steps) Compare(LanguageModel main, LanguageModel draft, DecodingOptions options, int lookahead)
@@ -69,11 +84,11 @@ public class SpeculativeDecoderTests
         using var draftRuntime = new ScriptedRuntime(s_tokenizer, draft);
         using var audio = mainRuntime.Encode(new float[20], 20);
         using var draftAudio = draftRuntime.Encode(new float[20], 20);
-        var alone = new DecodingTask(mainRuntime, s_tokenizer).Run(audio, options);
+        var alone = DecodingCalls.Task(mainRuntime, s_tokenizer).Run(audio, options);
         mainRuntime.Steps = 0;
         using var mainDecoder = mainRuntime.CreateDecoder(audio, 1);
         using var draftDecoder = draftRuntime.CreateDecoder(draftAudio, 1);
-        var speculative = new SpeculativeDecoder(mainRuntime, draftRuntime, s_tokenizer, lookahead);
+        var speculative = new SpeculativeDecoder(mainRuntime.Decoder, draftRuntime.Decoder, s_tokenizer, mainRuntime.Generation, lookahead);
         var result = speculative.Run(mainDecoder, draftDecoder, options);
         Assert.Equal(alone.Tokens, result.Tokens);
         Assert.Equal(alone.TokenLogprobs, result.TokenLogprobs);

@@ -75,11 +75,11 @@ public class TemperatureFallbackTests
     static (DecodingResult, List<float>) Run(TemperatureFallback fallback, params (float Temperature, DecodingResult Result)[] results)
     {
         var tried = new List<float>();
-        var result = fallback.Run(temperature =>
+        var result = RuntimeCalls.Wait(fallback.RunAsync(temperature =>
         {
             tried.Add(temperature);
-            return results.Single(r => r.Temperature == temperature).Result with { Temperature = temperature };
-        });
+            return new(results.Single(r => r.Temperature == temperature).Result with { Temperature = temperature });
+        }));
         return (result, tried);
     }
 

@@ -55,7 +55,8 @@ public class LogMelSpectrogramTests
     [InlineData(7900)]
     public void A_loud_tone_over_faint_noise_equals_a_plain_transform(int frequency)
     {
-        var samples = Noise(100 * 160, seed: 1).Select((v, n) => (1e-4f * v) + (float)Math.Sin(2 * Math.PI * frequency * n / 16000)).ToArray();
+        var samples =
+            Noise(100 * 160, seed: 1).Select((v, n) => (1e-4f * v) + (float)Math.Sin(2 * Math.PI * frequency * n / 16000)).ToArray();
         var frames = new float[100 * 80];
 
         new LogMelSpectrogram(80).Compute(samples, frames, 100);

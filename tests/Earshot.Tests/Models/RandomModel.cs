@@ -1,6 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Earshot.Checkpoints;
+using Earshot.Compute;
+using Earshot.Models;
 
 namespace Earshot.Tests.Models;
 
@@ -36,14 +38,20 @@ internal static class RandomModel
         var folder = Path.Combine(parent, "random");
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "config.json"), $$"""
-            {"model_type": "whisper", "d_model": {{Size}}, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": {{2 * Size}}, "num_mel_bins": 80,
-             "decoder_layers": 2, "decoder_attention_heads": 2, "decoder_ffn_dim": {{2 * Size}}, "vocab_size": {{Config.VocabSize}}, "activation_function": "gelu"}
+            {"model_type": "whisper", "d_model": {{Size}}, "encoder_layers": 2, "encoder_attention_heads": 2,
+             "encoder_ffn_dim": {{2 * Size}}, "num_mel_bins": 80,
+             "decoder_layers": 2, "decoder_attention_heads": 2, "decoder_ffn_dim": {{2 * Size}},
+             "vocab_size": {{Config.VocabSize}}, "activation_function": "gelu"}
             """);
-        File.WriteAllText(Path.Combine(folder, "generation_config.json"), """{"alignment_heads": [[1, 0], [0, 1]], "is_multilingual": false, "max_length": 448}""");
-        File.WriteAllText(Path.Combine(folder, "preprocessor_config.json"), """{"feature_size": 80, "hop_length": 160, "n_fft": 400, "chunk_length": 30, "sampling_rate": 16000}""");
+        File.WriteAllText(
+            Path.Combine(folder, "generation_config.json"),
+            """{"alignment_heads": [[1, 0], [0, 1]], "is_multilingual": false, "max_length": 448}""");
+        File.WriteAllText(
+            Path.Combine(folder, "preprocessor_config.json"),
+            """{"feature_size": 80, "hop_length": 160, "n_fft": 400, "chunk_length": 30, "sampling_rate": 16000}""");
         File.WriteAllText(Path.Combine(folder, "vocab.json"), JsonSerializer.Serialize(Vocabulary(), s_asWritten));
         File.WriteAllText(Path.Combine(folder, "merges.txt"), "#version: 0.2\n");
-        var weights = new RandomWeights(Config);
+        var weights = RandomTensors.For(WhisperFamily.OfShape(Config).Parts);
         SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), weights.Names.Select(name =>
         {
             var tensor = weights.Find(name)!;
@@ -61,7 +69,8 @@ internal static class RandomModel
     static Dictionary<string, int> Vocabulary()
     {
         char standIn = '\u0100';
-        var tokens = Enumerable.Range(0, 256).ToDictionary(b => (b is (> 32 and < 127) or (> 160 and not 173) ? (char)b : standIn++).ToString());
+        var tokens = Enumerable.Range(0, 256)
+            .ToDictionary(b => (b is (> 32 and < 127) or (> 160 and not 173) ? (char)b : standIn++).ToString());
         tokens.Add("<|endoftext|>", 256);
         return tokens;
     }

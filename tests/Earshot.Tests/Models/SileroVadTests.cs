@@ -37,7 +37,8 @@ public class SileroVadTests
     {
         using var weights = SafetensorsFile.Open(TestModels.SileroVad);
         var probabilities = Probabilities(weights, Samples(clip), 4096);
-        using var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.RepositoryRoot, "tests/goldens/silero-vad-probabilities.json")));
+        using var golden = JsonDocument.Parse(
+            File.ReadAllText(Path.Combine(TestData.RepositoryRoot, "tests/goldens/silero-vad-probabilities.json")));
         float[] other = [.. golden.RootElement.GetProperty(clip).EnumerateArray().Select(value => value.GetSingle())];
         Assert.Equal(other.Length, probabilities.Count);
         int agree = other.Zip(probabilities).Count(pair => pair.First >= 0.5f == pair.Second >= 0.5f);

@@ -1,4 +1,4 @@
-using Earshot.Models;
+using Earshot.Compute.Runtimes;
 
 namespace Earshot.Tests.Models;
 
@@ -12,14 +12,14 @@ public class StepAllocationTests
     }
 
     [Fact]
-    public async Task A_step_of_mapped_weights_allocates_nothing() => CheckSteps((await WhisperBase.ShippedAsync()).Runtime);
+    public async Task A_step_of_mapped_weights_allocates_nothing() => CheckSteps((await WhisperBase.ShippedAsync()).Recognizer.Runtime);
 
-    static void CheckSteps(WhisperRuntime runtime)
+    static void CheckSteps(ModelRuntime runtime)
     {
-        var config = runtime.Config;
-        using var audio = runtime.Encode(new float[400 * config.NumMelBins], 400);
+        int inputs = runtime.Parts.Encoder!.Shape.InputSize, vocabulary = runtime.Parts.Decoder!.Shape.VocabSize;
+        using var audio = runtime.Encode(new float[400 * inputs], 400);
         using var decoder = runtime.CreateDecoder(audio, 5);
-        var logits = new float[5 * config.VocabSize];
+        var logits = new float[5 * vocabulary];
         int[] tokens = [1, 2, 3, 4, 5], parents = [1, 0, 3, 2, 4];
         decoder.Start([50258, 50259, 50359], [2], logits);
         for (int i = 0; i < 30; i++) Step();

@@ -1,6 +1,7 @@
 using Earshot.Audio;
 using Earshot.Checkpoints;
 using Earshot.Compute.Cpu;
+using Earshot.Compute.Runtimes;
 using Earshot.Features;
 using Earshot.Models;
 using Earshot.Tokenizers;
@@ -8,18 +9,24 @@ using Earshot.Transcription;
 
 namespace Earshot.Tests.Models;
 
-/// <summary>The model in the box, opened once for all tests, at the first that needs it. Windows of audio are what these tests cost.</summary>
+/// <summary>
+/// The model in the box, opened once for all tests, at the first that needs it. Windows of audio are what these tests cost.
+/// </summary>
 internal static class WhisperBase
 {
-    static readonly Lazy<CpuWhisperRuntime> s_exact = new(() => Open(new CpuOptions()));
-    static readonly Lazy<WhisperTokenizer> s_tokenizer = new(() => WhisperTokenizer.Load(TestModels.WhisperBase, 51865));
+    static readonly Lazy<CpuModelRuntime> s_exact = new(() => Open(new CpuOptions()));
+    static readonly Lazy<SpeechModel> s_model = new(() => ModelFamilies.Open(TestModels.WhisperBase));
     static readonly Lazy<EncodedAudio> s_jfk = new(() => Exact.Encode(Features(Samples("jfk.wav")), LogMelSpectrogram.WindowFrames));
     static readonly Lazy<Task<Transcriber>> s_shipped = new(() => LoadAsync(new TranscriberOptions()));
 
     /// <summary>Computes in float32 with the checkpoint's values, as the reference outputs were made.</summary>
-    public static CpuWhisperRuntime Exact => s_exact.Value;
+    public static CpuModelRuntime Exact => s_exact.Value;
 
-    public static WhisperTokenizer Tokenizer => s_tokenizer.Value;
+    public static SpeechModel Model => s_model.Value;
+
+    public static WhisperTokenizer Tokenizer => (WhisperTokenizer)Model.RequireTokenizer();
+
+    public static WhisperGenerationConfig Rules => ((WhisperPrompt)Model.Prompt!).Generation;
 
     /// <summary>The encoded window of jfk.wav, in float32.</summary>
     public static EncodedAudio Jfk => s_jfk.Value;
@@ -33,7 +40,7 @@ internal static class WhisperBase
         var shipped = await ShippedAsync();
         using var device = new CpuDevice(new CpuOptions { Threads = 1 });
         using var weights = SafetensorsFile.Open(TestModels.SileroVad);
-        var transcriber = new WhisperTranscriber(shipped.Runtime, shipped.Tokenizer, () => new SileroSpeechDetector(new SileroVad(weights, device)));
+        var transcriber = new RecordingTranscriber(shipped.Recognizer, () => new SileroSpeechDetector(new SileroVad(weights, device)));
         return await transcriber.TranscribeToEndAsync(new MemorySamples(samples), options);
     }
 
@@ -41,10 +48,10 @@ internal static class WhisperBase
     public static Task<Transcriber> LoadAsync(TranscriberOptions options) =>
         Transcriber.LoadAsync(TestModels.WhisperBase, options with { SpeechDetectorFile = TestModels.SileroVad });
 
-    public static CpuWhisperRuntime Open(CpuOptions options)
+    public static CpuModelRuntime Open(CpuOptions options, RuntimeLimits? limits = null)
     {
-        var checkpoint = WhisperCheckpoint.Open(TestModels.WhisperBase);
-        return new CpuWhisperRuntime(checkpoint.Weights, checkpoint.Config, checkpoint.Generation, new CpuDevice(options), new RuntimeLimits { Windows = 6, Rows = 16 });
+        var weights = new ModelFolder(TestModels.WhisperBase).OpenWeights();
+        return new CpuModelRuntime(Model.Parts, weights, new CpuDevice(options), limits ?? new RuntimeLimits { Windows = 6, Rows = 16 });
     }
 
     /// <summary>A recording's samples.</summary>
@@ -54,7 +61,8 @@ internal static class WhisperBase
     public static float[] Features(float[] samples)
     {
         var features = new float[LogMelSpectrogram.WindowFrames * 80];
-        new LogMelSpectrogram(80).Compute(samples.AsSpan(0, Math.Min(samples.Length, LogMelSpectrogram.WindowSamples)), features, LogMelSpectrogram.WindowFrames);
+        new LogMelSpectrogram(80).Compute(
+            samples.AsSpan(0, Math.Min(samples.Length, LogMelSpectrogram.WindowSamples)), features, LogMelSpectrogram.WindowFrames);
         return features;
     }
 

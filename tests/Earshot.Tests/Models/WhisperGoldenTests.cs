@@ -35,7 +35,8 @@ public class WhisperGoldenTests
         var golden = WhisperGoldens.Whole("jfk.json");
         float[] last = Floats(golden.GetProperty("encoder_row_1499_first8"));
         Compare(last, encoded.AsSpan(1499 * 512, last.Length), EncoderTolerance);
-        double mean = encoded.Average(value => (double)value), deviation = Math.Sqrt(encoded.Average(value => (value - mean) * (value - mean)));
+        double mean = encoded.Average(value => (double)value),
+            deviation = Math.Sqrt(encoded.Average(value => (value - mean) * (value - mean)));
         Assert.Equal(golden.GetProperty("encoder_mean").GetDouble(), mean, 1e-4);
         Assert.Equal(golden.GetProperty("encoder_std").GetDouble(), deviation, 1e-3);
 
@@ -58,7 +59,8 @@ public class WhisperGoldenTests
             Compare(Floats(golden.GetProperty("top20_logits")[position]), [.. ids.Select(id => row[id])], LogitTolerance);
             // No other token comes near: its logit is at most the twentieth's.
             float least = ids.Min(id => row[id]);
-            Assert.All(row.Index().Where(logit => !ids.Contains(logit.Index)), logit => Assert.True(logit.Item <= least + 2 * LogitTolerance));
+            Assert.All(
+                row.Index().Where(logit => !ids.Contains(logit.Index)), logit => Assert.True(logit.Item <= least + 2 * LogitTolerance));
         }
 
         var (expected, shape) = NpyFile.Read(WhisperGoldens.Array("jfk.logits_first8.npy"));
@@ -75,7 +77,7 @@ public class WhisperGoldenTests
         var expected = new float[whole.VocabSize];
         whole.Start(tokens, [tokens.Length - 1], expected);
         var logits = new float[3 * whole.VocabSize];
-        stepped.Start(tokens.AsSpan(0, 4), [3], logits);
+        stepped.Start(tokens[..4], [3], logits);
         stepped.Step([11, 400, 50], logits);
         stepped.Reorder([1, 1, 0]);
         stepped.Step([370, 370, 7], logits);

@@ -2,7 +2,9 @@ using Earshot.Compute;
 
 namespace Earshot.Tests.Speakers;
 
-/// <summary>The segmentation model in plain loops and double precision: slow, and easy to check against the papers. Channels first.</summary>
+/// <summary>
+/// The segmentation model in plain loops and double precision: slow, and easy to check against the papers. Channels first.
+/// </summary>
 internal sealed class PlainSegmentation(ITensorStore tensors)
 {
     /// <summary>Log-probabilities (frames, 7).</summary>
@@ -13,7 +15,9 @@ internal sealed class PlainSegmentation(ITensorStore tensors)
         x = Leaky(Normalize(Pool([.. x.Select(channel => channel.Select(Math.Abs).ToArray())]), "sincnet.norm1d.0"));
         for (int i = 1; i <= 2; i++)
         {
-            x = Convolve(x, [.. Read($"sincnet.conv1d.{i}.weight").Select(value => (double)value)], Read($"sincnet.conv1d.{i}.bias"), x.Length, 5, 1);
+            x = Convolve(
+                x, [.. Read($"sincnet.conv1d.{i}.weight").Select(value => (double)value)], Read($"sincnet.conv1d.{i}.bias"), x.Length, 5,
+                1);
             x = Leaky(Normalize(Pool(x), $"sincnet.norm1d.{i}"));
         }
         double[][] frames = [.. Enumerable.Range(0, x[0].Length).Select(t => x.Select(channel => channel[t]).ToArray())];
@@ -23,7 +27,8 @@ internal sealed class PlainSegmentation(ITensorStore tensors)
             frames = [.. forward.Zip(back.Reverse(), (f, b) => f.Concat(b).ToArray())];
         }
         for (int i = 0; i < 2; i++) frames = Leaky(Linear(frames, $"linear.{i}"));
-        return [.. Linear(frames, "classifier").Select(row => row.Select(value => value - row.Max() - Math.Log(row.Sum(other => Math.Exp(other - row.Max())))).ToArray())];
+        return [.. Linear(frames, "classifier")
+            .Select(row => row.Select(value => value - row.Max() - Math.Log(row.Sum(other => Math.Exp(other - row.Max())))).ToArray())];
     }
 
     // Hertz and a sinc with its window, from the specification's formulas: band-pass as the difference of two low-passes.
@@ -38,7 +43,8 @@ internal sealed class PlainSegmentation(ITensorStore tensors)
             {
                 double n = 2 * Math.PI * (i - 125) / 16000, window = 0.54 - 0.46 * Math.Cos(2 * Math.PI * i / 250);
                 filters[f * 251 + i] = i == 125 ? 1 : (Math.Sin(high * n) - Math.Sin(low * n)) / (n / 2) * window / (2 * (high - low));
-                filters[(40 + f) * 251 + i] = i == 125 ? 0 : (Math.Cos(low * n) - Math.Cos(high * n)) / (n / 2) * window / (2 * (high - low));
+                filters[(40 + f) * 251 + i] =
+                    i == 125 ? 0 : (Math.Cos(low * n) - Math.Cos(high * n)) / (n / 2) * window / (2 * (high - low));
             }
         }
         return filters;
@@ -68,7 +74,8 @@ internal sealed class PlainSegmentation(ITensorStore tensors)
         })];
     }
 
-    static double[][] Pool(double[][] x) => [.. x.Select(channel => Enumerable.Range(0, channel.Length / 3).Select(t => Math.Max(channel[3 * t], Math.Max(channel[3 * t + 1], channel[3 * t + 2]))).ToArray())];
+    static double[][] Pool(double[][] x) => [.. x.Select(channel => Enumerable.Range(0, channel.Length / 3)
+        .Select(t => Math.Max(channel[3 * t], Math.Max(channel[3 * t + 1], channel[3 * t + 2]))).ToArray())];
 
     static double[][] Leaky(double[][] x) => [.. x.Select(row => row.Select(value => value > 0 ? value : 0.01 * value).ToArray())];
 
@@ -80,7 +87,8 @@ internal sealed class PlainSegmentation(ITensorStore tensors)
 
     double[][] Lstm(double[][] x, string way)
     {
-        float[] wi = Read($"lstm.weight_ih_{way}"), wh = Read($"lstm.weight_hh_{way}"), bi = Read($"lstm.bias_ih_{way}"), bh = Read($"lstm.bias_hh_{way}");
+        float[] wi = Read($"lstm.weight_ih_{way}"), wh = Read($"lstm.weight_hh_{way}"), bi = Read($"lstm.bias_ih_{way}"),
+            bh = Read($"lstm.bias_hh_{way}");
         var (hidden, cell, result) = (new double[128], new double[128], new double[x.Length][]);
         var gates = new double[512];
         for (int t = 0; t < x.Length; t++)

@@ -8,7 +8,8 @@ internal static class Recordings
 {
     /// <summary>The samples of a 16-bit WAV file with the plainest header.</summary>
     public static float[] Read(string clip) =>
-        [.. MemoryMarshal.Cast<byte, short>(File.ReadAllBytes(TestRecordings.Path(clip)).AsSpan(44)).ToArray().Select(sample => sample / 32768f)];
+        [.. MemoryMarshal.Cast<byte, short>(File.ReadAllBytes(TestRecordings.Path(clip)).AsSpan(44)).ToArray()
+            .Select(sample => sample / 32768f)];
 
     public static float[] Jfk(int offset, int samples) => Read("jfk.wav")[offset..(offset + samples)];
 
@@ -32,8 +33,10 @@ internal static class Recordings
             double error = Math.Abs((double)expected[i] - actual[i]);
             worst = error <= worst ? worst : double.IsNaN(error) ? double.PositiveInfinity : error;
         }
-        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: largest error {worst:g3}, allowed {tolerance:g3}"));
-        Assert.True(worst <= tolerance, string.Create(CultureInfo.InvariantCulture, $"{what}: largest error {worst:g4}, allowed {tolerance:g4}"));
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"{what}: largest error {worst:g3}, allowed {tolerance:g3}"));
+        Assert.True(
+            worst <= tolerance, string.Create(CultureInfo.InvariantCulture, $"{what}: largest error {worst:g4}, allowed {tolerance:g4}"));
     }
 
     /// <summary>(rows, columns) as (columns, rows).</summary>

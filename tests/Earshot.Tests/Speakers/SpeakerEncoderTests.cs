@@ -51,11 +51,13 @@ public sealed class SpeakerEncoderTests
         {
             double[] x = [.. samples.AsSpan(frame * 160, 400).ToArray().Select(value => (double)value)];
             double mean = x.Average();
-            double[] y = [.. x.Select((value, i) => (value - mean - 0.97 * (x[Math.Max(0, i - 1)] - mean)) * Math.Pow(0.5 - 0.5 * Math.Cos(2 * Math.PI * i / 399), 0.85))];
+            double[] y = [.. x.Select((value, i) =>
+                (value - mean - 0.97 * (x[Math.Max(0, i - 1)] - mean)) * Math.Pow(0.5 - 0.5 * Math.Cos(2 * Math.PI * i / 399), 0.85))];
             double[] power = [.. Enumerable.Range(0, 257).Select(k =>
             {
                 double re = 0, im = 0;
-                for (int i = 0; i < 400; i++) (re, im) = (re + y[i] * Math.Cos(2 * Math.PI * i * k / 512), im - y[i] * Math.Sin(2 * Math.PI * i * k / 512));
+                for (int i = 0; i < 400; i++)
+                    (re, im) = (re + y[i] * Math.Cos(2 * Math.PI * i * k / 512), im - y[i] * Math.Sin(2 * Math.PI * i * k / 512));
                 return re * re + im * im;
             })];
             double Mel(double hertz) => 1127 * Math.Log(1 + hertz / 700);
@@ -96,7 +98,9 @@ public sealed class SpeakerEncoderTests
         }
         var statistics = CamPlusModel.Statistics(x, w / "xvector");
         Check("stats", CpuBackend.Read(statistics).ToArray());
-        Recordings.Near(Recordings.Golden("campplus/embeddings3.npy").AsSpan(0, 192), CpuBackend.Read(CamPlusModel.Project(statistics, w / "xvector", config)), 1e-3, "embedding");
+        Recordings.Near(
+            Recordings.Golden("campplus/embeddings3.npy").AsSpan(0, 192),
+            CpuBackend.Read(CamPlusModel.Project(statistics, w / "xvector", config)), 1e-3, "embedding");
         device.Unload(w);
 
         static void Check(string stage, float[] actual)
@@ -117,7 +121,8 @@ public sealed class SpeakerEncoderTests
         foreach (var clip in clips.RootElement.GetProperty("twenty").EnumerateArray())
         {
             int offset = clip.GetProperty("offset").GetInt32();
-            features.Add(encoder.ComputeFeatures(Recordings.Read(clip.GetProperty("file").GetString()!).AsSpan(offset, clip.GetProperty("samples").GetInt32())));
+            features.Add(encoder.ComputeFeatures(
+                Recordings.Read(clip.GetProperty("file").GetString()!).AsSpan(offset, clip.GetProperty("samples").GetInt32())));
         }
         var embeddings = await encoder.EmbedFeaturesAsync(features, TestContext.Current.CancellationToken);
         for (int i = 0; i < 20; i++)
@@ -134,7 +139,8 @@ public sealed class SpeakerEncoderTests
     public void Very_short_speech_matches_the_reference(int count)
     {
         using var clips = JsonDocument.Parse(File.ReadAllText(TestData.Require("goldens/campplus/clips.json")));
-        var values = clips.RootElement.EnumerateObject().Single(property => property.Name.StartsWith("first six values", StringComparison.Ordinal)).Value;
+        var values = clips.RootElement.EnumerateObject()
+            .Single(property => property.Name.StartsWith("first six values", StringComparison.Ordinal)).Value;
         float[] expected = [.. values.GetProperty($"{count}").EnumerateArray().Select(value => value.GetSingle())];
         using var device = new CpuDevice();
         Recordings.Near(expected, Raw(device, Recordings.Read(First).AsSpan(8000, count).ToArray()).AsSpan(0, 6), 2e-3, "first values");
@@ -148,13 +154,17 @@ public sealed class SpeakerEncoderTests
         using var encoder = SpeakerEncoder.OpenBundled(device);
         using var other = SpeakerEncoder.OpenBundled(single);
         (int Offset, int Samples)[] pieces = [(0, 20_000), (30_000, 12_000), (50_000, 20_000), (80_000, 20_000), (100_000, 720)];
-        ReadOnlyMemory<float>[] features = [.. pieces.Select(piece => (ReadOnlyMemory<float>)encoder.ComputeFeatures(Recordings.Jfk(piece.Offset, piece.Samples)))];
+        ReadOnlyMemory<float>[] features =
+        [
+            .. pieces.Select(piece => (ReadOnlyMemory<float>)encoder.ComputeFeatures(Recordings.Jfk(piece.Offset, piece.Samples)))
+        ];
         var together = encoder.EmbedFeatures(features);
         Assert.Equal(together, other.EmbedFeatures(features));
         for (int i = 0; i < pieces.Length; i++)
         {
             Assert.Equal(together[i], encoder.EmbedFeatures([features[i]])[0]);
-            Assert.Equal(together[i], await other.EmbedAsync(Recordings.Jfk(pieces[i].Offset, pieces[i].Samples), TestContext.Current.CancellationToken));
+            Assert.Equal(together[i], await other.EmbedAsync(
+                Recordings.Jfk(pieces[i].Offset, pieces[i].Samples), TestContext.Current.CancellationToken));
         }
     }
 
@@ -164,7 +174,9 @@ public sealed class SpeakerEncoderTests
         using var device = new CpuDevice();
         using var encoder = SpeakerEncoder.OpenBundled(device);
         float[] features = [.. Enumerable.Range(0, 10 * 80).Select(i => (float)(i / 80))];
-        Assert.Equal([0, 1, 2, 8, 9], encoder.SelectFrames(features, [1, 0, 0, 1]).Where((_, i) => i % 80 == 0)); // ⌊t · 4 / 10⌋ is 0 0 0 1 1 2 2 2 3 3
+        Assert.Equal(
+            [0, 1, 2, 8, 9],
+            encoder.SelectFrames(features, [1, 0, 0, 1]).Where((_, i) => i % 80 == 0)); // ⌊t · 4 / 10⌋ is 0 0 0 1 1 2 2 2 3 3
     }
 
     [Fact]
@@ -172,7 +184,8 @@ public sealed class SpeakerEncoderTests
     {
         using var device = new CpuDevice();
         using var encoder = SpeakerEncoder.OpenBundled(device);
-        Assert.Contains("expected 3 to", Assert.Throws<ArgumentException>(() => encoder.Embed(new float[719])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected 3 to", Assert.Throws<ArgumentException>(() => encoder.Embed(new float[719])).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => encoder.EmbedFeatures([new float[81]]));
         Assert.ThrowsAny<OperationCanceledException>(() => encoder.Embed(new float[720], new CancellationToken(true)));
         Assert.Empty(encoder.EmbedFeatures([]));
@@ -203,7 +216,9 @@ public sealed class SpeakerEncoderTests
         using var checkpoint = SafetensorsCheckpoint.Open(s_folder);
         const string name = "head.bn1.running_var";
         float[] values = [.. Enumerable.Range(0, 32).Select(i => i == 9 ? variance : 1)];
-        Assert.Contains($"'{name}'", Assert.Throws<CheckpointException>(() => Run(new TamperedStore(checkpoint).With(name, new Shape(32), values))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'{name}'", Assert.Throws<CheckpointException>(
+                () => Run(new TamperedStore(checkpoint).With(name, new Shape(32), values))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -223,7 +238,8 @@ public sealed class SpeakerEncoderTests
         try
         {
             File.WriteAllText(Path.Combine(folder, "config.json"), text.Replace(setting, other, StringComparison.Ordinal));
-            Assert.Contains($"'{key}'", Assert.Throws<CheckpointException>(() => CamPlusConfig.Load(folder)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                $"'{key}'", Assert.Throws<CheckpointException>(() => CamPlusConfig.Load(folder)).Message, StringComparison.Ordinal);
         }
         finally
         {
@@ -250,7 +266,8 @@ public sealed class SpeakerEncoderTests
         var w = new Scope(CamPlusModel.Prepare(checkpoint, config));
         var features = new KaldiFbank().Compute(samples);
         KaldiFbank.SubtractMeans(features, 80);
-        var embedding = CpuBackend.Read(CamPlusModel.Embed(backend.Input(features, new Shape(1, features.Length / 80, 80)), w, config)).ToArray();
+        var embedding = CpuBackend.Read(CamPlusModel.Embed(backend.Input(features, new Shape(1, features.Length / 80, 80)), w, config))
+            .ToArray();
         device.Unload(w);
         return embedding;
     }

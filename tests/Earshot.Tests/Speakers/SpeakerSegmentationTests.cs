@@ -14,7 +14,8 @@ public sealed class SpeakerSegmentationTests
     public void Sinc_filters_match_the_reference()
     {
         using var checkpoint = SafetensorsCheckpoint.Open(s_folder);
-        var filters = PyannoteSegmentationModel.Prepare(checkpoint, PyannoteSegmentationConfig.Load(s_folder)).Find("sincnet.conv1d.0.filterbank.weight")!;
+        var filters = PyannoteSegmentationModel.Prepare(
+            checkpoint, PyannoteSegmentationConfig.Load(s_folder)).Find("sincnet.conv1d.0.filterbank.weight")!;
         Assert.Equal(new Shape(80, 1, 251), filters.Shape);
         var golden = NpyFile.Read(Path.Combine(TestData.RepositoryRoot, "tests/goldens/pyannote-sinc-filters.npy")).Values;
         Recordings.Near(golden, filters.ToFloats(), 1e-5, "filters");
@@ -41,7 +42,10 @@ public sealed class SpeakerSegmentationTests
         var samples = Recordings.Jfk(0, segmentation.WindowSamples);
         var active = new byte[589 * 3];
         segmentation.Powerset.Decode(Segment(segmentation, samples, 1), active);
-        int[] frames = [.. Enumerable.Range(0, 3).Select(speaker => Enumerable.Range(0, 589).Count(f => active[f * 3 + speaker] == 1)).Order()];
+        int[] frames =
+        [
+            .. Enumerable.Range(0, 3).Select(speaker => Enumerable.Range(0, 589).Count(f => active[f * 3 + speaker] == 1)).Order()
+        ];
         Assert.True(frames[2] > 300 && frames[0] + frames[1] < 30, string.Join(", ", frames));
     }
 
@@ -58,13 +62,20 @@ public sealed class SpeakerSegmentationTests
         // With the reference's own filters, which it computes in float32: faint channels are normalised to the size of the others, and
         // 3e-6 of a filter become 2e-3 there.
         var filters = Recordings.Golden("pyannote-segmentation/filters.npy");
-        var filtered = PyannoteSegmentationModel.Filter(input, new Scope(new TamperedStore(PyannoteSegmentationModel.Prepare(checkpoint, config)).With("sincnet.conv1d.0.filterbank.weight", new Shape(80, 1, 251), filters)), config);
+        var filtered = PyannoteSegmentationModel.Filter(
+            input, new Scope(new TamperedStore(PyannoteSegmentationModel.Prepare(checkpoint, config))
+                .With("sincnet.conv1d.0.filterbank.weight", new Shape(80, 1, 251), filters)), config);
         Assert.Equal(new Shape(1, 5325, 80), filtered.Shape);
-        Recordings.Near(Recordings.Golden("pyannote-segmentation/stage0_first400.npy"), Recordings.Transposed(CpuBackend.Read(filtered)[..(400 * 80)], 80), 1e-3, "stage 0");
+        Recordings.Near(
+            Recordings.Golden("pyannote-segmentation/stage0_first400.npy"),
+            Recordings.Transposed(CpuBackend.Read(filtered)[..(400 * 80)], 80), 1e-3, "stage 0");
         var frames = PyannoteSegmentationModel.Encode(input, w, config);
-        Recordings.Near(Recordings.Golden("pyannote-segmentation/sincnet.npy"), Recordings.Transposed(CpuBackend.Read(frames), 60), 1e-3, "sincnet");
+        Recordings.Near(
+            Recordings.Golden("pyannote-segmentation/sincnet.npy"), Recordings.Transposed(CpuBackend.Read(frames), 60), 1e-3, "sincnet");
         var first = frames.Lstm(w / "lstm", 0, config.LstmHiddenSize, bidirectional: true);
-        Recordings.Near(Recordings.Golden("pyannote-segmentation/lstm_layer0_first50.npy"), CpuBackend.Read(first)[..(50 * 256)], 1e-3, "first LSTM layer");
+        Recordings.Near(
+            Recordings.Golden("pyannote-segmentation/lstm_layer0_first50.npy"), CpuBackend.Read(first)[..(50 * 256)], 1e-3,
+            "first LSTM layer");
         var remembered = PyannoteSegmentationModel.Remember(frames, w, config);
         Recordings.Near(Recordings.Golden("pyannote-segmentation/lstm.npy"), CpuBackend.Read(remembered), 1e-3, "LSTM");
         var decided = CpuBackend.Read(PyannoteSegmentationModel.Decide(remembered, w, config, 7)).ToArray();
@@ -82,7 +93,8 @@ public sealed class SpeakerSegmentationTests
         var golden = Recordings.Golden($"pyannote-segmentation/{name}.multilabel.npy");
         var samples = Recordings.Read("two-speakers.wav").AsSpan(0, name == "short3.1" ? 49_600 : 480_000);
         var windows = new float[count * 160_000];
-        for (int w = 0; w < count; w++) samples[(w * step)..Math.Min(samples.Length, w * step + 160_000)].CopyTo(windows.AsSpan(w * 160_000));
+        for (int w = 0; w < count; w++)
+            samples[(w * step)..Math.Min(samples.Length, w * step + 160_000)].CopyTo(windows.AsSpan(w * 160_000));
         using var device = new CpuDevice();
         using var segmentation = SpeakerSegmentation.OpenBundled(device);
         CheckDecisions(golden, Segment(segmentation, windows, count));
@@ -113,18 +125,34 @@ public sealed class SpeakerSegmentationTests
     {
         using var device = new CpuDevice();
         using var segmentation = SpeakerSegmentation.OpenBundled(device);
-        Assert.Contains("991", Assert.Throws<ArgumentException>(() => segmentation.Segment(new float[990], 1, [])).Message, StringComparison.Ordinal);
-        Assert.Contains("expected 14", Assert.Throws<ArgumentException>(() => segmentation.Segment(new float[2 * 991], 2, new float[13])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "991", Assert.Throws<ArgumentException>(() => segmentation.Segment(new float[990], 1, [])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected 14", Assert.Throws<ArgumentException>(() => segmentation.Segment(new float[2 * 991], 2, new float[13])).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => segmentation.Segment(new float[2000], 3, new float[21]));
         segmentation.Segment([], 0, []);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => segmentation.SegmentAsync(new float[991], 1, new float[7], new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => segmentation.SegmentAsync(new float[991], 1, new float[7], new CancellationToken(true)));
     }
 
     [Fact]
     public void Frames_have_the_reference_s_count_and_times()
     {
         var config = PyannoteSegmentationConfig.Load(s_folder);
-        foreach (var (samples, frames) in new[] { (990, 0), (991, 1), (1260, 1), (1261, 2), (1531, 3), (16000, 56), (49600, 181), (80000, 293), (160000, 589), (480000, 1775) })
+        foreach (var (samples, frames) in new[]
+        {
+            (990, 0),
+            (991, 1),
+            (1260, 1),
+            (1261, 2),
+            (1531, 3),
+            (16000, 56),
+            (49600, 181),
+            (80000, 293),
+            (160000, 589),
+            (480000, 1775),
+        })
         {
             Assert.Equal(frames, config.Frames(samples));
         }
@@ -156,7 +184,9 @@ public sealed class SpeakerSegmentationTests
         using var checkpoint = SafetensorsCheckpoint.Open(s_folder);
         const string name = "sincnet.conv1d.0.filterbank.window_";
         var hann = Enumerable.Range(0, 125).Select(i => (float)(0.5 - 0.5 * Math.Cos(2 * Math.PI * i / 250))).ToArray();
-        Assert.Contains($"'{name}'", Assert.Throws<CheckpointException>(() => Run(new TamperedStore(checkpoint).With(name, new Shape(125), hann))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'{name}'", Assert.Throws<CheckpointException>(
+                () => Run(new TamperedStore(checkpoint).With(name, new Shape(125), hann))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -179,7 +209,9 @@ public sealed class SpeakerSegmentationTests
         try
         {
             File.WriteAllText(Path.Combine(folder, "config.json"), text.Replace(setting, other, StringComparison.Ordinal));
-            Assert.Contains($"'{key}'", Assert.Throws<CheckpointException>(() => PyannoteSegmentationConfig.Load(folder)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                $"'{key}'", Assert.Throws<CheckpointException>(() => PyannoteSegmentationConfig.Load(folder)).Message,
+                StringComparison.Ordinal);
         }
         finally
         {

@@ -35,7 +35,8 @@ internal sealed class TamperedStore(ITensorStore source) : ITensorStore
 
     sealed class Replaced(string name, Shape shape, float[] values) : StoredTensor(name, DType.F32, shape)
     {
-        public override void Read(long offset, Span<byte> destination) => MemoryMarshal.AsBytes<float>(values).Slice((int)offset, destination.Length).CopyTo(destination);
+        public override void Read(long offset, Span<byte> destination) =>
+            MemoryMarshal.AsBytes<float>(values).Slice((int)offset, destination.Length).CopyTo(destination);
     }
 
     /// <summary>A model that leaves no tensor of its checkpoint aside.</summary>
@@ -51,7 +52,11 @@ internal sealed class TamperedStore(ITensorStore source) : ITensorStore
     public static void AssertNamed(string folder, string name, Action<TamperedStore> run)
     {
         using var checkpoint = SafetensorsCheckpoint.Open(folder);
-        foreach (var store in new[] { new TamperedStore(checkpoint).Without(name), new TamperedStore(checkpoint).With(name, new Shape(3), 1, 2, 3) })
+        foreach (var store in new[]
+        {
+            new TamperedStore(checkpoint).Without(name),
+            new TamperedStore(checkpoint).With(name, new Shape(3), 1, 2, 3),
+        })
         {
             Assert.Contains($"'{name}'", Assert.Throws<CheckpointException>(() => run(store)).Message, StringComparison.Ordinal);
         }

@@ -17,7 +17,8 @@ public class BytePairEncodingProperties
     {
         var tokenizer = s_tokenizer.Value;
         // Half a surrogate pair has no UTF-8 form; the encoder takes it as U+FFFD.
-        Prop.ForAll<string>(text => text is null || tokenizer.Decode(tokenizer.Encode(text)) == Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)))
+        Prop.ForAll<string>(
+            text => text is null || tokenizer.Decode(tokenizer.Encode(text)) == Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
     }
 
@@ -29,7 +30,8 @@ public class BytePairEncodingProperties
         for (int round = 0; round < 2000; round++)
         {
             // Single bytes and their like are the first tokens: many of these sequences are broken UTF-8.
-            var ids = Enumerable.Range(0, random.Next(12)).Select(_ => random.Next(random.Next(2) == 0 ? 256 : tokenizer.EndOfText)).ToArray();
+            var ids =
+                Enumerable.Range(0, random.Next(12)).Select(_ => random.Next(random.Next(2) == 0 ? 256 : tokenizer.EndOfText)).ToArray();
             var text = tokenizer.Decode(ids);
             var stream = new StreamingTextDecoder(tokenizer);
             Assert.Equal(text, string.Concat(ids.Select(stream.Append)) + stream.Flush());
@@ -46,7 +48,9 @@ public class BytePairEncodingProperties
     public void Merging_through_the_queue_gives_what_merging_step_by_step_gives()
     {
         var tokenizer = s_tokenizer.Value;
-        var ranks = Enumerable.Range(0, tokenizer.EndOfText).GroupBy(id => Encoding.Latin1.GetString(tokenizer.TokenBytes(id))).ToDictionary(g => g.Key, g => g.First());
+        var ranks = Enumerable.Range(0, tokenizer.EndOfText)
+            .GroupBy(id => Encoding.Latin1.GetString(tokenizer.TokenBytes(id)))
+            .ToDictionary(g => g.Key, g => g.First());
         var random = new Random(3);
         for (int round = 0; round < 2000; round++)
         {
@@ -64,7 +68,8 @@ public class BytePairEncodingProperties
         for (int id = 0; id < tokenizer.EndOfText; id++)
         {
             var text = Encoding.UTF8.GetString(tokenizer.TokenBytes(id));
-            if (text.Length == 0 || text.Contains('\uFFFD', StringComparison.Ordinal) || PreTokenizer.PieceLength(text) != text.Length) continue;
+            if (text.Length == 0 || text.Contains('\uFFFD', StringComparison.Ordinal) || PreTokenizer.PieceLength(text) != text.Length)
+                continue;
             Assert.Equal([id], tokenizer.Encode(text));
             pieces++;
         }
@@ -74,7 +79,8 @@ public class BytePairEncodingProperties
     [Fact]
     public void Pieces_are_those_of_the_reference_expression_where_no_surrogates_occur()
     {
-        var expression = new Regex(@"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", RegexOptions.CultureInvariant);
+        var expression = new Regex(
+            @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", RegexOptions.CultureInvariant);
         var random = new Random(4);
         for (int round = 0; round < 5000; round++)
         {

@@ -19,7 +19,8 @@ static class RankFiles
         {
             var bytes = tokenizer.TokenBytes(id);
             // The token without bytes is a lone '='.
-            text.Append(bytes.IsEmpty ? "=" : Convert.ToBase64String(bytes)).Append(' ').Append(id.ToString(CultureInfo.InvariantCulture)).Append('\n');
+            text.Append(bytes.IsEmpty ? "=" : Convert.ToBase64String(bytes)).Append(' ').Append(id.ToString(CultureInfo.InvariantCulture))
+                .Append('\n');
         }
         var path = Path.Combine(Directory.CreateTempSubdirectory("earshot-test-").FullName, "multilingual.tiktoken");
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);

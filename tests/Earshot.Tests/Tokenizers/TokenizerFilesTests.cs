@@ -40,7 +40,8 @@ public sealed class TokenizerFilesTests : IDisposable
         var json = TinyTokenizer.TokenizerJson();
         Assert.Contains(part, json, StringComparison.Ordinal);
         _folder.Write("tokenizer.json", json.Replace(part, replacement, StringComparison.Ordinal));
-        Assert.Contains(reason, Assert.Throws<CheckpointException>(() => WhisperTokenizer.Load(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            reason, Assert.Throws<CheckpointException>(() => WhisperTokenizer.Load(_folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -52,15 +53,20 @@ public sealed class TokenizerFilesTests : IDisposable
     public void Ranks_that_break_the_format_are_refused(string content, string reason)
     {
         var path = _folder.Write("multilingual.tiktoken", content);
-        Assert.Contains(reason, Assert.Throws<CheckpointException>(() => WhisperTokenizer.LoadTiktoken(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            reason, Assert.Throws<CheckpointException>(() => WhisperTokenizer.LoadTiktoken(path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_vocabulary_of_another_model_is_refused()
     {
         var path = _folder.Write("multilingual.tiktoken", TinyTokenizer.Ranks);
-        Assert.Contains("leaves 50097 languages", Assert.Throws<CheckpointException>(() => WhisperTokenizer.LoadTiktoken(path, 51866)).Message, StringComparison.Ordinal);
-        Assert.Contains("has no tokenizer", Assert.Throws<CheckpointException>(() => WhisperTokenizer.Load(_folder.Path, 51864)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "leaves 50097 languages", Assert.Throws<CheckpointException>(() => WhisperTokenizer.LoadTiktoken(path, 51866)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "has no tokenizer", Assert.Throws<CheckpointException>(() => WhisperTokenizer.Load(_folder.Path, 51864)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -106,7 +112,8 @@ public sealed class TokenizerFilesTests : IDisposable
             try
             {
                 var tokenizer = WhisperTokenizer.Load(_folder.Path);
-                Assert.Equal("x hello", Encoding.UTF8.GetString(tokenizer.Encode("x hello").SelectMany(t => tokenizer.TokenBytes(t).ToArray()).ToArray()));
+                Assert.Equal("x hello", Encoding.UTF8.GetString(
+                    tokenizer.Encode("x hello").SelectMany(t => tokenizer.TokenBytes(t).ToArray()).ToArray()));
             }
             catch (CheckpointException)
             {

@@ -10,10 +10,13 @@ public sealed class VocabularyFileTests
         var original = WhisperTokenizer.Load(TestData.Require("models/whisper-base"), 51865);
         var boxed = VocabularyFile.Read(s_boxed, 51865);
         Assert.Equal(original.VocabSize, boxed.VocabSize);
-        for (int id = 0; id < original.VocabSize; id++) Assert.True(original.TokenBytes(id).SequenceEqual(boxed.TokenBytes(id)), $"token {id}");
+        for (int id = 0; id < original.VocabSize; id++)
+            Assert.True(original.TokenBytes(id).SequenceEqual(boxed.TokenBytes(id)), $"token {id}");
         Assert.Equal(original.Languages, boxed.Languages);
         Assert.Equal(original.NonSpeechTokens, boxed.NonSpeechTokens);
-        foreach (var text in (string[])["And so, my fellow Americans", " Straßenbahn über Ärger", "日本語のテキスト", "🎧🎤 done\n\n  twice  ", " don't 1234567 ...", ""])
+        foreach (var text in (string[])[
+            "And so, my fellow Americans", " Straßenbahn über Ärger", "日本語のテキスト", "🎧🎤 done\n\n  twice  ", " don't 1234567 ...", "",
+        ])
             Assert.Equal(original.Encode(text), boxed.Encode(text));
     }
 
@@ -34,14 +37,16 @@ public sealed class VocabularyFileTests
         using var stream = new MemoryStream();
         VocabularyFile.Write(stream, ranks);
         var read = VocabularyFile.Parse(stream.ToArray(), "memory", null);
-        foreach (var text in (string[])["a quick brown fox", "ÄÖÜ", "\0\u0001", "    four"]) Assert.Equal(ranks.Encode(text), read.Encode(text));
+        foreach (var text in (string[])["a quick brown fox", "ÄÖÜ", "\0\u0001", "    four"])
+            Assert.Equal(ranks.Encode(text), read.Encode(text));
     }
 
     [Fact]
     public void A_file_cut_anywhere_is_refused()
     {
         var content = File.ReadAllBytes(s_boxed);
-        for (int length = 0; length < content.Length; length += length < 64 ? 1 : 9973) Assert.Throws<CheckpointException>(() => VocabularyFile.Parse(content[..length], "cut", 51865));
+        for (int length = 0; length < content.Length; length += length < 64 ? 1 : 9973)
+            Assert.Throws<CheckpointException>(() => VocabularyFile.Parse(content[..length], "cut", 51865));
     }
 
     [Fact]

@@ -29,7 +29,8 @@ public class WhisperLanguagesTests
     [InlineData("-")]
     public void An_unknown_language_without_near_ones_is_refused(string text)
     {
-        Assert.DoesNotContain("Did you mean", Assert.Throws<ModelException>(() => WhisperLanguages.Parse(text)).Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "Did you mean", Assert.Throws<ModelException>(() => WhisperLanguages.Parse(text)).Message, StringComparison.Ordinal);
         Assert.Null(WhisperLanguages.NameOf(text));
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Earshot.Checkpoints;
+using Earshot.Models;
 using Earshot.Tests.Models;
 
 namespace Earshot.Tokenizers;
@@ -8,7 +9,8 @@ namespace Earshot.Tokenizers;
 public class WhisperTokenizerTests
 {
     static readonly Lazy<WhisperTokenizer> s_base = new(() => WhisperTokenizer.Load(TestModels.WhisperBase));
-    static readonly Lazy<WhisperTokenizer> s_ranksEn = new(() => WhisperTokenizer.LoadTiktoken(TestData.Require("tokenizers/whisper/gpt2.tiktoken")));
+    static readonly Lazy<WhisperTokenizer> s_ranksEn = new(
+        () => WhisperTokenizer.LoadTiktoken(TestData.Require("tokenizers/whisper/gpt2.tiktoken")));
     static readonly Lazy<WhisperTokenizer> s_ranks = new(() => WhisperTokenizer.LoadTiktoken(RankFiles.Multilingual, 51865));
     static readonly Lazy<WhisperTokenizer> s_ranksV3 = new(() => WhisperTokenizer.LoadTiktoken(RankFiles.Multilingual, 51866));
 
@@ -38,7 +40,8 @@ public class WhisperTokenizerTests
     [Theory]
     [InlineData(51865, 99, 50358, 50363, 50364)]
     [InlineData(51866, 100, 50359, 50364, 50365)]
-    public void Special_tokens_of_the_multilingual_vocabularies_follow_the_number_of_languages(int vocabSize, int languages, int translate, int noTimestamps, int timestampBegin)
+    public void Special_tokens_of_the_multilingual_vocabularies_follow_the_number_of_languages(
+        int vocabSize, int languages, int translate, int noTimestamps, int timestampBegin)
     {
         var tokenizer = vocabSize == 51865 ? s_base.Value : s_ranksV3.Value;
         Assert.True(tokenizer.IsMultilingual);
@@ -85,9 +88,11 @@ public class WhisperTokenizerTests
         // The model in the box has its tokenizer in one file.
         var source = TestData.Require("models/whisper-base");
         using var folder = new TemporaryFolder();
-        foreach (var name in (string[])["vocab.json", "merges.txt", "added_tokens.json"]) File.Copy(Path.Combine(source, name), folder.File(name));
+        foreach (var name in (string[])["vocab.json", "merges.txt", "added_tokens.json"])
+            File.Copy(Path.Combine(source, name), folder.File(name));
         var tokenizer = WhisperTokenizer.Load(folder.Path);
-        foreach (string text in (string[])["Hello, world!", "日本語 🦊", "it's 12 o'clock"]) Assert.Equal(s_base.Value.Encode(text), tokenizer.Encode(text));
+        foreach (string text in (string[])["Hello, world!", "日本語 🦊", "it's 12 o'clock"])
+            Assert.Equal(s_base.Value.Encode(text), tokenizer.Encode(text));
         Assert.Equal(s_base.Value.TimestampBegin, tokenizer.TimestampBegin);
         Assert.Equal(s_base.Value.VocabSize, tokenizer.VocabSize);
         Assert.Equal(s_base.Value.Languages, tokenizer.Languages);
@@ -141,14 +146,16 @@ public class WhisperTokenizerTests
         var (plain, timed) = (clip.GetProperty("no_timestamps"), clip.GetProperty("timestamps"));
         Assert.Equal(plain.GetProperty("text").GetString(), s_base.Value.Decode(Tokens(plain, "tokens")).Trim());
         var text = s_base.Value.DecodeWithTimestamps(Tokens(timed, "tokens"));
-        Assert.Equal(timed.GetProperty("text").GetString(), text.Replace("<|", "<", StringComparison.Ordinal).Replace("|>", ">", StringComparison.Ordinal));
+        Assert.Equal(
+            timed.GetProperty("text").GetString(),
+            text.Replace("<|", "<", StringComparison.Ordinal).Replace("|>", ">", StringComparison.Ordinal));
     }
 
     [Fact]
     public void Non_speech_tokens_and_the_special_ones_are_the_published_suppress_list()
     {
         var folder = TestModels.WhisperBase;
-        var published = GenerationConfig.Load(folder, WhisperConfig.Load(folder)).SuppressTokens;
+        var published = WhisperGenerationConfig.Load(folder, WhisperConfig.Load(folder)).SuppressTokens;
         var t = s_base.Value;
         int[] special = [t.StartOfTranscript, t.Translate, t.Transcribe, t.StartOfLm, t.StartOfPrevious, t.NoSpeech];
         Assert.Equal(published, t.NonSpeechTokens.Concat(special).Order());

@@ -1,3 +1,4 @@
+using Earshot.Recognition;
 using Earshot.Tests.Decoding;
 using Earshot.Transcription;
 
@@ -7,7 +8,8 @@ namespace Earshot.Tests.Transcription;
 public class AudioEndTests
 {
     static readonly Tokenizers.WhisperTokenizer s_tokenizer = SmallTokenizer.English;
-    static readonly TranscriptionOptions s_options = new() { BeamSize = 1, MaxInitialTimestamp = null };
+    static readonly TranscriptionOptions s_options =
+        new() { Decoding = new() { BeamSize = 1, MaxInitialTimestamp = Timeout.InfiniteTimeSpan } };
 
     [Theory]
     [InlineData(false, 1)]
@@ -17,9 +19,16 @@ public class AudioEndTests
     {
         // The model believes that it heard two sentences more, and the last one beyond the end.
         var recording = new ScriptedRecording(s_tokenizer, 9.0725, new Utterance(1, [0]));
-        using var runtime = recording.Runtime(LanguageModels.Script(s_tokenizer, _ => [At(8), SmallTokenizer.Word(0), At(9), At(9), SmallTokenizer.Word(1), At(9.1), At(9.1), SmallTokenizer.Word(2), At(9.14)]));
-        var options = s_options with { BatchSize = batchSize, WithoutTimestamps = false, Vad = vad || batchSize > 1 ? new VadOptions() : null };
-        var transcript = await recording.Transcriber(runtime, () => new AlwaysSpeech()).TranscribeToEndAsync(recording, options);
+        using var runtime = recording.Runtime(LanguageModels.Script(s_tokenizer, _ => [
+            At(8), SmallTokenizer.Word(0), At(9), At(9), SmallTokenizer.Word(1), At(9.1), At(9.1), SmallTokenizer.Word(2), At(9.14),
+        ]));
+        var options = s_options with
+        {
+            BatchSize = batchSize,
+            Vad = vad || batchSize > 1 ? new VadOptions() : null,
+            Decoding = s_options.Decoding with { WithoutTimestamps = false },
+        };
+        var transcript = await ScriptedRecording.Transcriber(runtime, () => new AlwaysSpeech()).TranscribeToEndAsync(recording, options);
         Assert.Equal([" alpha", " bravo", " charlie"], transcript.Segments.Select(segment => segment.Text));
         Assert.Equal([8, 9, 9.052], transcript.Segments.Select(segment => segment.Start.TotalSeconds));
         Assert.Equal([9, 9.052, 9.072], transcript.Segments.Select(segment => segment.End.TotalSeconds));
@@ -64,7 +73,8 @@ public class AudioEndTests
     public void No_format_rounds_beyond_the_end(TranscriptFormat format, string expected)
     {
         var word = new Word(" end", TimeSpan.FromMilliseconds(9049), TimeSpan.FromMilliseconds(9069), 0.5f);
-        var transcript = new Transcript { Segments = [new Segment { Text = " end", Start = word.Start, End = word.End, Words = [word] }], Info = new() };
+        var transcript =
+            new Transcript { Segments = [new Segment { Text = " end", Start = word.Start, End = word.End, Words = [word] }], Info = new() };
         Assert.Equal(expected, TranscriptWriter.ToText(transcript, format, new TranscriptWriterOptions { Recording = "talk" }));
     }
 
@@ -90,7 +100,8 @@ public class AudioEndTests
     static SegmentDraft Segment(double start, double end, params (double Start, double End)[] words)
     {
         var segment = new SegmentDraft { Start = start, End = end, Range = .., Tokens = [] };
-        segment.Words.AddRange(words.Select(word => new WordDraft { Text = " x", TokenCount = 1, Start = word.Start, End = word.End, Probability = 1 }));
+        segment.Words.AddRange(
+            words.Select(word => new WordDraft { Text = " x", TokenCount = 1, Start = word.Start, End = word.End, Probability = 1 }));
         return segment;
     }
 

@@ -7,7 +7,11 @@ public class BatchedTranscriptionTests
 {
     static readonly Tokenizers.WhisperTokenizer s_tokenizer = SmallTokenizer.English;
 
-    static readonly TranscriptionOptions s_options = new() { BeamSize = 1, MaxInitialTimestamp = null, WithoutTimestamps = false, Vad = VadOptions.Batched with { SpeechPad = TimeSpan.Zero } };
+    static readonly TranscriptionOptions s_options = new()
+    {
+        Vad = VadOptions.Batched with { SpeechPad = TimeSpan.Zero },
+        Decoding = new() { BeamSize = 1, MaxInitialTimestamp = Timeout.InfiniteTimeSpan, WithoutTimestamps = false },
+    };
 
     [Theory]
     [InlineData(2)]
@@ -25,7 +29,7 @@ public class BatchedTranscriptionTests
             model(window, tokens, logits);
         });
         var progress = new List<TranscriptionProgress>();
-        var transcript = await recording.Transcriber(runtime, () => new ScriptedDetector(utterances))
+        var transcript = await ScriptedRecording.Transcriber(runtime, () => new ScriptedDetector(utterances))
             .TranscribeToEndAsync(recording, s_options with { BatchSize = batchSize }, new SequentialTranscriptionTests.Recorder(progress));
         // A window gathers what fits 30 s: 18 or 19 utterances of about 1.5 s each.
         Assert.InRange(runtime.Encodings, 3, 4);
@@ -45,7 +49,11 @@ public class BatchedTranscriptionTests
     [InlineData(4, false, false)]
     [InlineData(1, true, true)]
     public void A_batch_decodes_text_alone_unless_told(int batchSize, bool? withoutTimestamps, bool expected) =>
-        Assert.Equal(expected, new TranscriptionOptions { BatchSize = batchSize, WithoutTimestamps = withoutTimestamps }.ForWindows().WithoutTimestamps);
+        Assert.Equal(expected, new TranscriptionOptions
+        {
+            BatchSize = batchSize,
+            Decoding = new() { WithoutTimestamps = withoutTimestamps },
+        }.DecodesTextAlone);
 
     [Fact]
     public async Task Times_are_those_of_the_recording()
@@ -87,8 +95,14 @@ public class BatchedTranscriptionTests
     {
         var utterances = Enumerable.Range(0, 40).Select(i => new Utterance(i * 20, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])).ToArray();
         var recording = new ScriptedRecording(s_tokenizer, 800, utterances);
-        using var runtime = recording.Runtime((window, _, logits) => logits.Fill(ScriptedRecording.Frame(window, 0) > 20000 ? float.NaN : 0));
-        await Assert.ThrowsAsync<ModelException>(() => All(recording, runtime, utterances, s_options with { BatchSize = 3, MaxNewTokens = 4, Temperatures = [0] }));
+        using var runtime = recording.Runtime(
+            (window, _, logits) => logits.Fill(ScriptedRecording.Frame(window, 0) > 20000 ? float.NaN : 0));
+        await Assert.ThrowsAsync<ModelException>(() => All(recording, runtime, utterances, s_options with
+        {
+            BatchSize = 3,
+            Decoding = s_options.Decoding with { MaxNewTokens = 4 },
+            Fallback = s_options.Fallback with { Temperatures = [0] },
+        }));
         Assert.Equal((0, 0), (runtime.OpenWindows, runtime.OpenDecoders));
     }
 
@@ -98,7 +112,7 @@ public class BatchedTranscriptionTests
         var utterances = Enumerable.Range(0, 40).Select(i => new Utterance(i * 20, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])).ToArray();
         var recording = new ScriptedRecording(s_tokenizer, 800, utterances);
         using var runtime = recording.Runtime(Model());
-        var transcriber = recording.Transcriber(runtime, () => new ScriptedDetector(utterances));
+        var transcriber = ScriptedRecording.Transcriber(runtime, () => new ScriptedDetector(utterances));
         await foreach (var segment in transcriber.TranscribeAsync(recording, s_options with { BatchSize = 3 })) break;
         Assert.Equal((0, 0), (runtime.OpenWindows, runtime.OpenDecoders));
         Assert.InRange(runtime.Encodings, 1, 7);
@@ -109,7 +123,8 @@ public class BatchedTranscriptionTests
     {
         var recording = new ScriptedRecording(s_tokenizer, 10);
         using var runtime = recording.Runtime(Model());
-        var error = Assert.Throws<ArgumentException>(() => recording.Transcriber(runtime).TranscribeAsync(recording, new TranscriptionOptions { BatchSize = 4 }));
+        var error = Assert.Throws<ArgumentException>(
+            () => ScriptedRecording.Transcriber(runtime).TranscribeAsync(recording, new TranscriptionOptions { BatchSize = 4 }));
         Assert.Contains("detector", error.Message);
     }
 
@@ -121,16 +136,24 @@ public class BatchedTranscriptionTests
         {
             int end = frame + 1;
             while (end < window.Length && ScriptedRecording.Frame(window, end) == ScriptedRecording.Frame(window, end - 1) + 1) end++;
-            tokens.AddRange([s_tokenizer.TimestampBegin + (frame / 2), SmallTokenizer.Word((int)(ScriptedRecording.Frame(window, frame) / 500) % 20), s_tokenizer.TimestampBegin + (end / 2)]);
+            tokens.AddRange([
+                s_tokenizer.TimestampBegin + (frame / 2), SmallTokenizer.Word((int)(ScriptedRecording.Frame(window, frame) / 500) % 20),
+                s_tokenizer.TimestampBegin + (end / 2),
+            ]);
             frame = end;
         }
         return tokens;
     });
 
-    static async Task<List<Segment>> All(ScriptedRecording recording, ScriptedRuntime runtime, Utterance[] utterances, TranscriptionOptions options)
+    static async Task<List<Segment>> All(
+        ScriptedRecording recording, ScriptedRuntime runtime, Utterance[] utterances, TranscriptionOptions options)
     {
         var segments = new List<Segment>();
-        await foreach (var segment in recording.Transcriber(runtime, () => new ScriptedDetector(utterances)).TranscribeAsync(recording, options)) segments.Add(segment);
+        await foreach (var segment in ScriptedRecording.Transcriber(runtime, () => new ScriptedDetector(utterances))
+            .TranscribeAsync(recording, options))
+        {
+            segments.Add(segment);
+        }
         return segments;
     }
 

@@ -1,5 +1,5 @@
 using Earshot.Audio;
-using Earshot.Metrics;
+using Earshot.Evaluation.Metrics;
 using Earshot.Transcription;
 
 namespace Earshot.Tests.Transcription;
@@ -16,27 +16,39 @@ public class ChannelTests
 
     [Theory]
     [InlineData(TranscriptFormat.Text, "Channel 0: Hello.\nChannel 1: Hi <you>!\nChannel 0: How are you?\n")]
-    [InlineData(TranscriptFormat.Vtt, "WEBVTT\n\n00:00.000 --> 00:02.000\n<v Channel 0>Hello.\n\n00:01.500 --> 00:02.500\n<v Channel 1>Hi &lt;you>!\n\n00:02.500 --> 00:04.000\n<v Channel 0>How are you?\n\n")]
-    [InlineData(TranscriptFormat.Srt, "1\n00:00:00,000 --> 00:00:02,000\nChannel 0: Hello.\n\n2\n00:00:01,500 --> 00:00:02,500\nChannel 1: Hi <you>!\n\n3\n00:00:02,500 --> 00:00:04,000\nChannel 0: How are you?\n\n")]
-    [InlineData(TranscriptFormat.Tsv, "start\tend\ttext\tchannel\n0\t2000\tHello.\t0\n1500\t2500\tHi <you>!\t1\n2500\t4000\tHow are you?\t0\n")]
-    [InlineData(TranscriptFormat.Csv, "start,end,text,channel\n0,2000,\"Hello.\",0\n1500,2500,\"Hi <you>!\",1\n2500,4000,\"How are you?\",0\n")]
+    [InlineData(
+        TranscriptFormat.Vtt,
+        "WEBVTT\n\n00:00.000 --> 00:02.000\n<v Channel 0>Hello.\n\n00:01.500 --> 00:02.500\n<v Channel 1>Hi &lt;you>!\n\n" +
+        "00:02.500 --> 00:04.000\n<v Channel 0>How are you?\n\n")]
+    [InlineData(
+        TranscriptFormat.Srt,
+        "1\n00:00:00,000 --> 00:00:02,000\nChannel 0: Hello.\n\n2\n00:00:01,500 --> 00:00:02,500\nChannel 1: Hi <you>!\n\n3\n" +
+        "00:00:02,500 --> 00:00:04,000\nChannel 0: How are you?\n\n")]
+    [InlineData(
+        TranscriptFormat.Tsv, "start\tend\ttext\tchannel\n0\t2000\tHello.\t0\n1500\t2500\tHi <you>!\t1\n2500\t4000\tHow are you?\t0\n")]
+    [InlineData(
+        TranscriptFormat.Csv, "start,end,text,channel\n0,2000,\"Hello.\",0\n1500,2500,\"Hi <you>!\",1\n2500,4000,\"How are you?\",0\n")]
     [InlineData(TranscriptFormat.Lrc, "[00:00.00]Channel 0: Hello.\n[00:01.50]Channel 1: Hi <you>!\n[00:02.50]Channel 0: How are you?\n")]
     [InlineData(TranscriptFormat.Ctm, "call 1 0.00 2.00 Hello. 0.90\ncall 2 1.50 1.00 Hi<you>! 0.90\ncall 1 2.50 1.50 Howareyou? 0.90\n")]
     public void Every_format_names_the_channel(TranscriptFormat format, string expected) =>
-        Assert.Equal(expected, TranscriptWriter.ToText(s_call, format, new TranscriptWriterOptions { ByChannel = true, Recording = "call" }));
+        Assert.Equal(
+            expected, TranscriptWriter.ToText(s_call, format, new TranscriptWriterOptions { ByChannel = true, Recording = "call" }));
 
     [Fact]
     public void Json_names_the_channel_of_segments_and_words()
     {
         var text = TranscriptWriter.ToText(s_call, TranscriptFormat.VerboseJson, new TranscriptWriterOptions { ByChannel = true });
         using var json = System.Text.Json.JsonDocument.Parse(text);
-        Assert.Equal([0, 1, 0], json.RootElement.GetProperty("segments").EnumerateArray().Select(segment => segment.GetProperty("channel").GetInt32()));
-        Assert.Equal([0, 1, 0], json.RootElement.GetProperty("words").EnumerateArray().Select(word => word.GetProperty("channel").GetInt32()));
+        Assert.Equal([0, 1, 0], json.RootElement.GetProperty("segments").EnumerateArray()
+            .Select(segment => segment.GetProperty("channel").GetInt32()));
+        Assert.Equal(
+            [0, 1, 0], json.RootElement.GetProperty("words").EnumerateArray().Select(word => word.GetProperty("channel").GetInt32()));
     }
 
     [Fact]
     public void A_cue_holds_words_of_one_channel() => Assert.Equal(
-        "1\n00:00:00,000 --> 00:00:02,000\nChannel 0: Hello.\n\n2\n00:00:01,500 --> 00:00:02,500\nChannel 1: Hi <you>!\n\n3\n00:00:02,500 --> 00:00:04,000\nChannel 0: How are you?\n\n",
+        "1\n00:00:00,000 --> 00:00:02,000\nChannel 0: Hello.\n\n2\n00:00:01,500 --> 00:00:02,500\nChannel 1: Hi <you>!\n\n3\n" +
+        "00:00:02,500 --> 00:00:04,000\nChannel 0: How are you?\n\n",
         TranscriptWriter.ToText(s_call, TranscriptFormat.Srt, new TranscriptWriterOptions { MaxLineWidth = 40, MaxLineCount = 2 }));
 
     [Fact]
@@ -81,13 +93,17 @@ public class ChannelTests
         var second = new float[voice.Length];
         voice.AsSpan(0, Middle).CopyTo(first);
         voice.AsSpan(Middle).CopyTo(second.AsSpan(Middle));
-        using var transcriber = await Transcriber.LoadAsync(TestModels.WhisperBase, cancellationToken: TestContext.Current.CancellationToken);
+        using var transcriber = await Transcriber.LoadAsync(
+            TestModels.WhisperBase, cancellationToken: TestContext.Current.CancellationToken);
         using var stream = new MemoryStream(Wav(first, second));
-        var options = new TranscriptionOptions { EachChannel = true, Vad = new VadOptions(), BeamSize = 1, Language = "en" };
+        var options =
+            new TranscriptionOptions { EachChannel = true, Vad = new VadOptions(), Language = "en", Decoding = new() { BeamSize = 1 } };
         var progress = new LastProgress();
         var segments = new List<Segment>();
-        await foreach (var segment in transcriber.TranscribeAsync(stream, "call", options, progress, TestContext.Current.CancellationToken)) segments.Add(segment);
-        string Said(int channel) => string.Concat(segments.Where(segment => segment.Channel == channel).Select(segment => segment.Text)).ToLowerInvariant();
+        await foreach (var segment in transcriber.TranscribeAsync(stream, "call", options, progress, TestContext.Current.CancellationToken))
+            segments.Add(segment);
+        string Said(int channel) =>
+            string.Concat(segments.Where(segment => segment.Channel == channel).Select(segment => segment.Text)).ToLowerInvariant();
         Assert.Contains("fellow americans", Said(0));
         Assert.DoesNotContain("for your country", Said(0));
         Assert.Contains("you can do for your country", Said(1));
@@ -110,15 +126,25 @@ public class ChannelTests
             var place = (int)(turn.Start.TotalSeconds * 16_000)..(int)Math.Min(End(turn) * 16_000, call.Length);
             call.AsSpan()[place].CopyTo(channels[Array.IndexOf(speakers, turn.Speaker)].AsSpan()[place]);
         }
-        using var transcriber = await Transcriber.LoadAsync(TestModels.WhisperBase, cancellationToken: TestContext.Current.CancellationToken);
+        using var transcriber = await Transcriber.LoadAsync(
+            TestModels.WhisperBase, cancellationToken: TestContext.Current.CancellationToken);
         using var stream = new MemoryStream(Wav(channels));
-        var options = new TranscriptionOptions { EachChannel = true, Vad = new VadOptions(), BeamSize = 1, Language = "en", WordTimestamps = true };
+        var options = new TranscriptionOptions
+        {
+            EachChannel = true,
+            Vad = new VadOptions(),
+            Language = "en",
+            WordTimestamps = true,
+            Decoding = new() { BeamSize = 1 },
+        };
         var words = new List<(int Channel, Word Word)>();
-        await foreach (var segment in transcriber.TranscribeAsync(stream, "call", options, cancellationToken: TestContext.Current.CancellationToken))
+        await foreach (var segment in transcriber.TranscribeAsync(
+            stream, "call", options, cancellationToken: TestContext.Current.CancellationToken))
             words.AddRange(segment.Words!.Select(word => (segment.Channel!.Value, word)));
         Assert.Equal([0, 1], words.Select(word => word.Channel).Distinct().Order());
         int right = words.Count(word => turns.Any(turn =>
-            turn.Speaker == speakers[word.Channel] && Middle(word.Word) >= turn.Start.TotalSeconds - 0.5 && Middle(word.Word) <= End(turn) + 0.5));
+            turn.Speaker == speakers[word.Channel] && Middle(word.Word) >= turn.Start.TotalSeconds - 0.5
+            && Middle(word.Word) <= End(turn) + 0.5));
         Assert.InRange(right, words.Count * 9 / 10, words.Count);
     }
 
@@ -145,7 +171,8 @@ public class ChannelTests
     static IReadOnlyList<int> Channels(params float[][] channels)
     {
         var wav = Wav(channels);
-        using var recording = ChannelRecording.Open(audio => AudioReader.Open(new MemoryStream(wav), "call", audio), new AudioReadOptions());
+        using var recording = ChannelRecording.Open(
+            audio => AudioReader.Open(new MemoryStream(wav), "call", audio), new AudioReadOptions());
         Assert.Equal(channels.Length, recording.Count);
         Assert.Equal(recording.Channels.Count, recording.Streams.Count);
         return recording.Channels;

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Earshot.Features;
+using Earshot.Recognition;
 using Earshot.Tests.Models;
 using Earshot.Transcription;
 
@@ -9,7 +10,7 @@ namespace Earshot.Tests.Transcription;
 public class GoldenTranscriptTests
 {
     // Greedy, as the reference is by default.
-    static readonly TranscriptionOptions s_options = new() { BeamSize = 1 };
+    static readonly TranscriptionOptions s_options = new() { Decoding = new() { BeamSize = 1 } };
 
     [Theory]
     [InlineData("joined-en-8-speakers.flac", true)]
@@ -27,13 +28,17 @@ public class GoldenTranscriptTests
         var transcript = await Transcribe(clip, s_options with
         {
             Language = golden.GetProperty("language").GetString(),
-            Temperatures = [0],
             ConditionOnPreviousText = previousText,
-            CompressionRatioThreshold = null,
-            LogprobThreshold = null,
-            NoSpeechThreshold = null,
+            Fallback = s_options.Fallback with
+            {
+                Temperatures = [0],
+                CompressionRatioThreshold = null,
+                LogprobThreshold = null,
+                NoSpeechThreshold = null,
+            },
         });
-        var expected = golden.GetProperty(previousText ? "with_previous_text" : "without_previous_text").GetProperty("segments").EnumerateArray().ToList();
+        var expected = golden.GetProperty(previousText ? "with_previous_text" : "without_previous_text").GetProperty("segments")
+            .EnumerateArray().ToList();
         foreach (var (segment, found) in expected.Zip(transcript.Segments))
         {
             Assert.Equal(WhisperGoldens.Tokens(segment), found.Tokens);
@@ -61,22 +66,27 @@ public class GoldenTranscriptTests
     static async Task CheckDefaults(string clip)
     {
         var golden = WhisperGoldens.Clip("transcribe.json", clip);
-        var transcript = await Transcribe(clip, s_options with { Language = WhisperGoldens.Clip("greedy.json", clip).GetProperty("language").GetString() });
+        var transcript = await Transcribe(
+            clip, s_options with { Language = WhisperGoldens.Clip("greedy.json", clip).GetProperty("language").GetString() });
         Assert.Equal(golden.GetProperty("text").GetString(), string.Concat(transcript.Segments.Select(segment => segment.Text)));
-        Assert.Equal(golden.GetProperty("temperatures").EnumerateArray().Select(temperature => temperature.GetSingle()), transcript.Segments.Select(segment => segment.Temperature));
+        Assert.Equal(
+            golden.GetProperty("temperatures").EnumerateArray().Select(temperature => temperature.GetSingle()),
+            transcript.Segments.Select(segment => segment.Temperature));
     }
 
     static Task<Transcript> Transcribe(string clip, TranscriptionOptions options)
     {
         var samples = WhisperBase.Samples(clip);
-        return new WhisperTranscriber(WhisperBase.Exact, WhisperBase.Tokenizer, null, () => new WholeRecording(samples).Extract).TranscribeToEndAsync(new MemorySamples(samples), options);
+        return new RecordingTranscriber(
+            new WhisperRecognizer(WhisperBase.Model, WhisperBase.Exact, null, () => new WholeRecording(samples)))
+            .TranscribeToEndAsync(new MemorySamples(samples), options);
     }
 
     /// <summary>
     /// Features whose quietest values lie below the whole recording's loudest, as the reference has them; the transcriber, which
     /// reads a stream, knows only how loud it has been so far.
     /// </summary>
-    sealed class WholeRecording
+    sealed class WholeRecording : FeatureExtractor
     {
         const float Range = 2;
 
@@ -87,11 +97,15 @@ public class GoldenTranscriptTests
         {
             int frames = samples.Length / LogMelSpectrogram.HopLength;
             var features = new float[frames * 80];
-            _spectrogram.Compute(samples.AsSpan(0, frames * LogMelSpectrogram.HopLength), features, frames, after: new float[LogMelSpectrogram.SamplesAfter]);
+            _spectrogram.Compute(
+                samples.AsSpan(0, frames * LogMelSpectrogram.HopLength), features, frames,
+                after: new float[LogMelSpectrogram.SamplesAfter]);
             _loudest = TensorPrimitives.Max<float>(features);
         }
 
-        public void Extract(ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before, ReadOnlySpan<float> after)
+        public override void Compute(
+            ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before = default,
+            ReadOnlySpan<float> after = default)
         {
             _spectrogram.Compute(samples, frames, frameCount, before, after);
             var computed = frames[..(frameCount * 80)];

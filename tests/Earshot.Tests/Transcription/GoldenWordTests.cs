@@ -1,4 +1,5 @@
 using Earshot.Decoding;
+using Earshot.Recognition;
 using Earshot.Tests.Models;
 using Earshot.Transcription;
 
@@ -21,7 +22,8 @@ public class GoldenWordTests
         var attention = decoder.Align(tokens, new float[tokens.Length * decoder.VocabSize]);
         var (expected, shape) = NpyFile.Read(WhisperGoldens.Array("jfk.alignment_matrix.npy"));
         Assert.Equal([text.Length + 1, 550], shape);
-        var matrix = AlignmentMatrix.Compute(attention, tokens.Length, WhisperBase.Jfk.Positions, 550).AsSpan(3 * 550, expected.Length).ToArray();
+        var matrix =
+            AlignmentMatrix.Compute(attention, tokens.Length, WhisperBase.Jfk.Positions, 550).AsSpan(3 * 550, expected.Length).ToArray();
         for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], matrix[i], 5e-3f);
 
         var (path, length) = NpyFile.Read(WhisperGoldens.Array("jfk.alignment_path.npy"));
@@ -52,8 +54,10 @@ public class GoldenWordTests
         using var encoded = clip == "jfk.wav" ? null : WhisperBase.Encode(WhisperBase.Samples(clip));
         var audio = encoded ?? WhisperBase.Jfk;
         using var decoder = WhisperBase.Exact.CreateDecoder(audio, 1);
-        var options = new DecodingOptions { Language = golden.GetProperty("language").GetString() };
-        var words = s_aligner.Align(decoder, WhisperGoldens.Tokens(golden, "text_tokens"), options, audio.Positions, golden.GetProperty("num_frames").GetInt32(), default);
+        var options = new DecodingOptions { BeamSize = 1, BestOf = 1, Language = golden.GetProperty("language").GetString() };
+        var words = RuntimeCalls.Wait(s_aligner.AlignAsync(
+            decoder.Generation, WhisperGoldens.Tokens(golden, "text_tokens"), options,
+            new AlignedAudio(audio.Positions, golden.GetProperty("num_frames").GetInt32()), default));
         var expected = golden.GetProperty("alignment").EnumerateArray().ToList();
         Assert.Equal(expected.Select(word => word.GetProperty("word").GetString()), words.Select(word => word.Text));
         foreach (var (word, found) in expected.Zip(words))
@@ -67,7 +71,8 @@ public class GoldenWordTests
         var merged = words.Where(word => word.Text.Length > 0).ToList();
         expected = [.. golden.GetProperty("merged").EnumerateArray()];
         Assert.Equal(expected.Select(word => word.GetProperty("word").GetString()), merged.Select(word => word.Text));
-        foreach (var (word, found) in expected.Zip(merged)) Times(word.GetProperty("start").GetDouble(), word.GetProperty("end").GetDouble(), found.Start, found.End, found.Text);
+        foreach (var (word, found) in expected.Zip(merged))
+            Times(word.GetProperty("start").GetDouble(), word.GetProperty("end").GetDouble(), found.Start, found.End, found.Text);
     }
 
     [Theory]
@@ -82,17 +87,21 @@ public class GoldenWordTests
         var options = new TranscriptionOptions
         {
             Language = golden.GetProperty("language").GetString(),
-            BeamSize = 1,
-            Temperatures = [0],
             ConditionOnPreviousText = false,
             WordTimestamps = true,
+            Decoding = new() { BeamSize = 1 },
+            Fallback = new() { Temperatures = [0] },
         };
-        var transcript = await new WhisperTranscriber(WhisperBase.Exact, WhisperBase.Tokenizer).TranscribeToEndAsync(new MemorySamples(WhisperBase.Samples(clip)), options);
+        var transcript = await new RecordingTranscriber(new WhisperRecognizer(WhisperBase.Model, WhisperBase.Exact))
+            .TranscribeToEndAsync(new MemorySamples(WhisperBase.Samples(clip)), options);
         var expected = golden.GetProperty("transcribe").EnumerateArray().ToList();
-        Assert.Equal(expected.Select(segment => segment.GetProperty("text").GetString()), transcript.Segments.Select(segment => segment.Text));
+        Assert.Equal(
+            expected.Select(segment => segment.GetProperty("text").GetString()), transcript.Segments.Select(segment => segment.Text));
         foreach (var (segment, found) in expected.Zip(transcript.Segments))
         {
-            Times(segment.GetProperty("start").GetDouble(), segment.GetProperty("end").GetDouble(), found.Start.TotalSeconds, found.End.TotalSeconds, found.Text);
+            Times(
+                segment.GetProperty("start").GetDouble(), segment.GetProperty("end").GetDouble(), found.Start.TotalSeconds,
+                found.End.TotalSeconds, found.Text);
             var words = segment.GetProperty("words").EnumerateArray().ToList();
             Assert.Equal(words.Select(word => word[0].GetString()), found.Words!.Select(word => word.Text));
             foreach (var (word, heard) in words.Zip(found.Words!))
@@ -105,6 +114,8 @@ public class GoldenWordTests
 
     static void Times(double expectedStart, double expectedEnd, double start, double end, string text)
     {
-        Assert.True(Math.Abs(start - expectedStart) <= Step && Math.Abs(end - expectedEnd) <= Step, $"'{text}' is said from {start:0.00} to {end:0.00} s; the reference has {expectedStart:0.00} to {expectedEnd:0.00}");
+        Assert.True(
+            Math.Abs(start - expectedStart) <= Step && Math.Abs(end - expectedEnd) <= Step,
+            $"'{text}' is said from {start:0.00} to {end:0.00} s; the reference has {expectedStart:0.00} to {expectedEnd:0.00}");
     }
 }

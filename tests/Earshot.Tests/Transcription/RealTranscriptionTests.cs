@@ -6,7 +6,8 @@ namespace Earshot.Tests.Transcription;
 /// <summary>The model in the box on real recordings, end to end.</summary>
 public sealed class RealTranscriptionTests
 {
-    static readonly TranscriptionOptions s_greedy = new() { Language = "en", BeamSize = 1, Temperatures = [0] };
+    static readonly TranscriptionOptions s_greedy =
+        new() { Language = "en", Decoding = new() { BeamSize = 1 }, Fallback = new() { Temperatures = [0] } };
 
     [Fact]
     public async Task Words_of_a_known_speech_have_sensible_times()
@@ -40,7 +41,8 @@ public sealed class RealTranscriptionTests
         var text = Normalized(transcript.Text);
         Assert.Equal(3, text.Split("what you can do for your country").Length - 1);
         Assert.Equal(3, text.Split("fellow americans").Length - 1);
-        Assert.True(transcript.Segments.Zip(transcript.Segments.Skip(1)).All(pair => pair.First.End <= pair.Second.Start + TimeSpan.FromSeconds(0.1)));
+        Assert.True(transcript.Segments.Zip(transcript.Segments.Skip(1))
+            .All(pair => pair.First.End <= pair.Second.Start + TimeSpan.FromSeconds(0.1)));
         Assert.Equal(samples.Length / 16_000.0, transcript.Info.Duration.TotalSeconds, 1e-3);
 
         // Batched: cut at pauses, the same words.
@@ -54,7 +56,8 @@ public sealed class RealTranscriptionTests
     [InlineData(2)]
     public async Task Windows_can_be_as_short_as_what_is_said(int batchSize)
     {
-        var transcript = await WhisperBase.TranscribeAsync(WhisperBase.Samples("jfk.wav"), s_greedy with { ShortWindows = true, WordTimestamps = true, BatchSize = batchSize });
+        var transcript = await WhisperBase.TranscribeAsync(
+            WhisperBase.Samples("jfk.wav"), s_greedy with { ShortWindows = true, WordTimestamps = true, BatchSize = batchSize });
         Assert.Contains("ask not what your country can do for you", transcript.Text);
         Assert.InRange(transcript.Segments[^1].End.TotalSeconds, 10, 11.1);
     }
@@ -69,9 +72,15 @@ public sealed class RealTranscriptionTests
     [Fact]
     public async Task Samples_with_a_seed_repeat_themselves()
     {
-        var options = new TranscriptionOptions { Language = "nl", Temperatures = [0.7f], BestOf = 2, Seed = 9, LogprobThreshold = null, CompressionRatioThreshold = null };
+        var options = new TranscriptionOptions
+        {
+            Language = "nl",
+            Decoding = new() { BestOf = 2, Seed = 9 },
+            Fallback = new() { Temperatures = [0.7f], LogprobThreshold = null, CompressionRatioThreshold = null },
+        };
         var samples = WhisperBase.Samples("nathalie-nl_rhasspy_1151.flac");
-        Assert.Equal((await WhisperBase.TranscribeAsync(samples, options)).Text, (await WhisperBase.TranscribeAsync(samples, options)).Text);
+        Assert.Equal(
+            (await WhisperBase.TranscribeAsync(samples, options)).Text, (await WhisperBase.TranscribeAsync(samples, options)).Text);
     }
 
     static string Normalized(string text) => string.Concat(text.ToLowerInvariant().Where(c => char.IsLetterOrDigit(c) || c == ' '));

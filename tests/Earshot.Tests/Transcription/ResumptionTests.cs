@@ -7,7 +7,8 @@ namespace Earshot.Tests.Transcription;
 public class ResumptionTests
 {
     static readonly Tokenizers.WhisperTokenizer s_tokenizer = SmallTokenizer.English;
-    static readonly TranscriptionOptions s_options = new() { BeamSize = 1, MaxInitialTimestamp = null };
+    static readonly TranscriptionOptions s_options =
+        new() { Decoding = new() { BeamSize = 1, MaxInitialTimestamp = Timeout.InfiniteTimeSpan } };
 
     [Theory]
     [InlineData(true, false)]
@@ -15,7 +16,8 @@ public class ResumptionTests
     [InlineData(true, true)]
     public async Task One_window_after_the_other(bool context, bool words)
     {
-        var options = s_options with { ConditionOnPreviousText = context, WordTimestamps = words, InitialPrompt = "ab", Prefix = words ? null : "c" };
+        var options =
+            s_options with { ConditionOnPreviousText = context, WordTimestamps = words, InitialPrompt = "ab", Prefix = words ? null : "c" };
         await CheckAsync(() => SequentialTranscriptionTests.Random(12, seconds: 200), options, recording => recording.Model());
     }
 
@@ -32,8 +34,15 @@ public class ResumptionTests
     public async Task Without_silence_and_in_batches(int batchSize)
     {
         Utterance[] utterances = [.. Enumerable.Range(0, 60).Select(i => new Utterance((i * 5) + 1, [i % 20, (i + 7) % 20, (i + 3) % 20]))];
-        var options = s_options with { WithoutTimestamps = false, BatchSize = batchSize, Vad = VadOptions.Batched with { SpeechPad = TimeSpan.Zero } };
-        await CheckAsync(() => new ScriptedRecording(s_tokenizer, 320, utterances), options, _ => BatchedTranscriptionTests.Model(), () => new BatchedTranscriptionTests.ScriptedDetector(utterances));
+        var options = s_options with
+        {
+            BatchSize = batchSize,
+            Vad = VadOptions.Batched with { SpeechPad = TimeSpan.Zero },
+            Decoding = s_options.Decoding with { WithoutTimestamps = false },
+        };
+        await CheckAsync(
+            () => new ScriptedRecording(s_tokenizer, 320, utterances), options, _ => BatchedTranscriptionTests.Model(),
+            () => new BatchedTranscriptionTests.ScriptedDetector(utterances));
     }
 
     [Fact]
@@ -52,14 +61,22 @@ public class ResumptionTests
         using var runtime = Recording().Runtime(model);
         var last = new LastProgress();
         var rest = new List<Segment>();
-        await foreach (var segment in recording.Transcriber(runtime).TranscribeAsync(Recording(), s_options with { Resume = positions[0] }, last)) rest.Add(segment);
+        await foreach (var segment in ScriptedRecording.Transcriber(runtime)
+            .TranscribeAsync(Recording(), s_options with { Resume = positions[0] }, last))
+        {
+            rest.Add(segment);
+        }
         Assert.Equal("sv", Assert.Single(rest).Language);
         Assert.Equal(("sv", 0.731), (last.Info.Language, Math.Round(last.Info.LanguageProbability, 3)));
         Assert.DoesNotContain(runtime.Prompts, prompt => prompt.Length == 1);
         Assert.Equal(2, whole.Count);
     }
 
-    static async Task CheckAsync(Func<ScriptedRecording> record, TranscriptionOptions options, Func<ScriptedRecording, LanguageModel> model, Func<ISpeechDetector>? detector = null)
+    static async Task CheckAsync(
+        Func<ScriptedRecording> record,
+        TranscriptionOptions options,
+        Func<ScriptedRecording, LanguageModel> model,
+        Func<ISpeechDetector>? detector = null)
     {
         var recording = record();
         using var runtime = recording.Runtime(model(recording));
@@ -81,12 +98,17 @@ public class ResumptionTests
     {
         var reports = new List<TranscriptionProgress>();
         var segments = new List<Segment>();
-        await foreach (var segment in recording.Transcriber(runtime, detector).TranscribeAsync(recording, options, new SequentialTranscriptionTests.Recorder(reports))) segments.Add(segment);
+        await foreach (var segment in ScriptedRecording.Transcriber(runtime, detector)
+            .TranscribeAsync(recording, options, new SequentialTranscriptionTests.Recorder(reports)))
+        {
+            segments.Add(segment);
+        }
         return (segments, [.. reports.Select(report => report.Position!)]);
     }
 
     static string Text(Segment segment) =>
-        $"{segment.Id} {segment.Seek} {segment.Start} {segment.End} {segment.Text} [{string.Join(' ', segment.Tokens)}] {string.Join(' ', segment.Words?.Select(word => word.ToString()) ?? [])}";
+        $"{segment.Id} {segment.Seek} {segment.Start} {segment.End} {segment.Text} [{string.Join(' ', segment.Tokens)}] " +
+        $"{string.Join(' ', segment.Words?.Select(word => word.ToString()) ?? [])}";
 
     static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
 }

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using Earshot.Features;
+using Earshot.Recognition;
 using Earshot.Tests.Decoding;
 using Earshot.Tokenizers;
 using Earshot.Transcription;
@@ -63,17 +65,24 @@ internal sealed class ScriptedRecording : ISampleSource
     /// Each frame's feature is its place in the recording, counted from 1, in units small enough for the range of real features;
     /// 0 where there is no audio.
     /// </summary>
-    public static FeatureExtraction Extraction() => (samples, frames, frameCount, _, _) =>
+    sealed class PlaceExtractor : FeatureExtractor
     {
-        frames.Clear();
-        for (int f = 0; f < frameCount && f * SamplesPerFrame < samples.Length; f++) frames[f] = samples[f * SamplesPerFrame] * Unit;
-    };
+        public override void Compute(
+            ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before = default,
+            ReadOnlySpan<float> after = default)
+        {
+            frames.Clear();
+            for (int f = 0; f < frameCount && f * SamplesPerFrame < samples.Length; f++) frames[f] = samples[f * SamplesPerFrame] * Unit;
+        }
+    }
 
     /// <summary>Which of the recording's frames, counted from 1, a frame of a window is; 0 where there is no audio.</summary>
     public static float Frame(float[] window, int frame) => window[frame] / Unit;
 
-    public WhisperTranscriber Transcriber(ScriptedRuntime runtime, Func<ISpeechDetector>? detector = null) =>
-        new(runtime, _tokenizer, detector, Extraction);
+    public static RecordingTranscriber Transcriber(ScriptedRuntime runtime, Func<ISpeechDetector>? detector = null) =>
+        new(Recognizer(runtime), detector);
+
+    public static WhisperRecognizer Recognizer(ScriptedRuntime runtime) => new(runtime.Model, runtime, null, () => new PlaceExtractor());
 
     public ScriptedRuntime Runtime(LanguageModel? model = null) =>
         new(_tokenizer, model ?? LanguageModels.Script(_tokenizer, Heard)) { Attention = Attention };

@@ -1,4 +1,4 @@
-using Earshot.Transcription;
+using Earshot.Recognition;
 
 namespace Earshot.Tests.Transcription;
 

@@ -10,7 +10,8 @@ public class SequentialTranscriptionTests
     static readonly Tokenizers.WhisperTokenizer s_tokenizer = SmallTokenizer.English;
 
     // The first timestamp may be anywhere, so that times can be compared exactly.
-    static readonly TranscriptionOptions s_options = new() { BeamSize = 1, MaxInitialTimestamp = null };
+    static readonly TranscriptionOptions s_options =
+        new() { Decoding = new() { BeamSize = 1, MaxInitialTimestamp = Timeout.InfiniteTimeSpan } };
 
     [Fact]
     public async Task A_short_recording_is_one_window()
@@ -40,13 +41,16 @@ public class SequentialTranscriptionTests
     public async Task Beams_write_the_same_words()
     {
         var recording = Random(3, seconds: 100);
-        Assert.Equal(recording.Text, string.Concat((await Transcribe(recording, s_options with { BeamSize = 5 })).Select(s => s.Text)));
+        Assert.Equal(recording.Text, string.Concat(
+            (await Transcribe(recording, s_options with { Decoding = s_options.Decoding with { BeamSize = 5 } })).Select(s => s.Text)));
     }
 
     [Fact]
     public async Task Words_have_their_times()
     {
-        var recording = new ScriptedRecording(s_tokenizer, 50, new Utterance(2, [0, 1, 2]), new Utterance(6, [3, 4]), new Utterance(28, [5, 6, 7, 8, 9]), new Utterance(40, [1, 2]));
+        var recording = new ScriptedRecording(
+            s_tokenizer, 50, new Utterance(2, [0, 1, 2]), new Utterance(6, [3, 4]), new Utterance(28, [5, 6, 7, 8, 9]),
+            new Utterance(40, [1, 2]));
         var segments = await Transcribe(recording, s_options with { WordTimestamps = true });
         var words = segments.SelectMany(s => s.Words!).ToList();
         Assert.Equal(recording.Text, string.Concat(words.Select(w => w.Text)));
@@ -69,7 +73,7 @@ public class SequentialTranscriptionTests
         using var runtime = recording.Runtime(recording.Model());
         double last = 0;
         int count = 0;
-        await foreach (var segment in recording.Transcriber(runtime).TranscribeAsync(recording, s_options))
+        await foreach (var segment in ScriptedRecording.Transcriber(runtime).TranscribeAsync(recording, s_options))
         {
             last = segment.End.TotalSeconds;
             Assert.InRange(recording.SamplesRead / 16_000.0, last, last + 61);
@@ -86,10 +90,13 @@ public class SequentialTranscriptionTests
     public async Task No_window_begins_before_sound_that_starts_late(int late, int windows)
     {
         // More time before the sound than a window holds, too.
-        var recording = new ScriptedRecording(s_tokenizer, late + 20, new Utterance(late + 0.5, [0, 1]), new Utterance(late + 18, [2])) { FillerSeconds = late };
+        var recording = new ScriptedRecording(s_tokenizer, late + 20, new Utterance(late + 0.5, [0, 1]), new Utterance(late + 18, [2]))
+        {
+            FillerSeconds = late,
+        };
         using var runtime = recording.Runtime();
         var segments = new List<Segment>();
-        await foreach (var segment in recording.Transcriber(runtime).TranscribeAsync(recording, s_options)) segments.Add(segment);
+        await foreach (var segment in ScriptedRecording.Transcriber(runtime).TranscribeAsync(recording, s_options)) segments.Add(segment);
         Assert.Equal([Seconds(late + 0.5), Seconds(late + 18)], segments.Select(s => s.Start));
         Assert.Equal(windows, runtime.Encodings);
     }
@@ -115,7 +122,9 @@ public class SequentialTranscriptionTests
     [Fact]
     public async Task Clips_limit_what_is_heard()
     {
-        var recording = new ScriptedRecording(s_tokenizer, 200, new Utterance(2, [0]), new Utterance(12, [1]), new Utterance(22, [2]), new Utterance(100, [3]), new Utterance(150, [4]), new Utterance(190, [5]));
+        var recording = new ScriptedRecording(
+            s_tokenizer, 200, new Utterance(2, [0]), new Utterance(12, [1]), new Utterance(22, [2]), new Utterance(100, [3]),
+            new Utterance(150, [4]), new Utterance(190, [5]));
         var clips = new ClipRange[] { new(Seconds(10), Seconds(15)), new(Seconds(95), Seconds(151)), new(Seconds(185)) };
         var segments = await Transcribe(recording, s_options with { ClipRanges = clips }, model: recording.Model());
         Assert.Equal([" bravo", " delta", " echo", " foxtrot"], segments.Select(s => s.Text));
@@ -129,7 +138,8 @@ public class SequentialTranscriptionTests
     {
         var recording = new ScriptedRecording(s_tokenizer, 60, new Utterance(1, [0]), new Utterance(31, [1]));
         using var runtime = recording.Runtime();
-        await recording.Transcriber(runtime).TranscribeToEndAsync(recording, s_options with { InitialPrompt = "ab", Hotwords = "h", Prefix = null });
+        await ScriptedRecording.Transcriber(runtime).TranscribeToEndAsync(
+            recording, s_options with { InitialPrompt = "ab", Prefix = null, Decoding = s_options.Decoding with { Hotwords = "h" } });
         int start = s_tokenizer.StartOfTranscript, previous = s_tokenizer.StartOfPrevious;
         Assert.Equal([previous, ' ', 'h', ' ', 'a', 'b', start], runtime.Prompts[0]);
         Assert.Equal([previous, ' ', 'h', ' ', 'a', 'b', Timestamp(1), SmallTokenizer.Word(0), Timestamp(1.5), start], runtime.Prompts[1]);
@@ -143,7 +153,7 @@ public class SequentialTranscriptionTests
         var recording = new ScriptedRecording(s_tokenizer, 60, new Utterance(1, [0]), new Utterance(31, [1]));
         using var runtime = recording.Runtime();
         var options = s_options with { InitialPrompt = "ab", CarryInitialPrompt = carry, ConditionOnPreviousText = false };
-        await recording.Transcriber(runtime).TranscribeToEndAsync(recording, options);
+        await ScriptedRecording.Transcriber(runtime).TranscribeToEndAsync(recording, options);
         Assert.Equal(carry ? runtime.Prompts[0] : [s_tokenizer.StartOfTranscript], runtime.Prompts[1]);
     }
 
@@ -153,12 +163,17 @@ public class SequentialTranscriptionTests
         var recording = new ScriptedRecording(s_tokenizer, 90, new Utterance(1, [0]), new Utterance(31, [1]), new Utterance(61, [2]));
         using var runtime = recording.Runtime();
         // No result will do, so that the last temperature is reached.
-        var options = s_options with { Temperatures = [0, 0.4f], LogprobThreshold = 1, BestOf = 2 };
-        await recording.Transcriber(runtime).TranscribeToEndAsync(recording, options);
+        var options = s_options with
+        {
+            Decoding = s_options.Decoding with { BestOf = 2 },
+            Fallback = s_options.Fallback with { Temperatures = [0, 0.4f], LogprobThreshold = 1 },
+        };
+        await ScriptedRecording.Transcriber(runtime).TranscribeToEndAsync(recording, options);
         Assert.Contains(SmallTokenizer.Word(0), runtime.Prompts[^1]);
         runtime.Prompts.Clear();
         recording = new ScriptedRecording(s_tokenizer, 90, new Utterance(1, [0]), new Utterance(31, [1]), new Utterance(61, [2]));
-        var transcript = await recording.Transcriber(runtime).TranscribeToEndAsync(recording, options with { Temperatures = [0, 0.6f] });
+        var transcript = await ScriptedRecording.Transcriber(runtime)
+            .TranscribeToEndAsync(recording, options with { Fallback = options.Fallback with { Temperatures = [0, 0.6f] } });
         Assert.All(runtime.Prompts, prompt => Assert.Equal([s_tokenizer.StartOfTranscript], prompt));
         Assert.All(transcript.Segments, s => Assert.Equal(0.6f, s.Temperature));
         Assert.Equal("alpha bravo charlie", transcript.Text);
@@ -175,7 +190,7 @@ public class SequentialTranscriptionTests
             script(window, tokens, logits);
             if (tokens.Length == 1) (logits[tokenizer.LanguageToken("sv")], logits[tokenizer.LanguageToken("no")]) = (9, 8);
         });
-        var transcript = await recording.Transcriber(runtime).TranscribeToEndAsync(recording, s_options);
+        var transcript = await ScriptedRecording.Transcriber(runtime).TranscribeToEndAsync(recording, s_options);
         Assert.Equal(("sv", 0.731), (transcript.Info.Language, Math.Round(transcript.Info.LanguageProbability, 3)));
         Assert.Equal(1, runtime.Prompts.Count(prompt => prompt.Length == 1));
         Assert.All(transcript.Segments, s => Assert.Equal("sv", s.Language));
@@ -189,7 +204,7 @@ public class SequentialTranscriptionTests
         var recording = new ScriptedRecording(s_tokenizer, 65);
         int begin = s_tokenizer.TimestampBegin;
         using var runtime = recording.Runtime(LanguageModels.Script(s_tokenizer, _ => [begin, begin, 65]));
-        await recording.Transcriber(runtime).TranscribeToEndAsync(recording, s_options);
+        await ScriptedRecording.Transcriber(runtime).TranscribeToEndAsync(recording, s_options);
         Assert.InRange(runtime.Encodings, 3, 40);
     }
 
@@ -201,7 +216,8 @@ public class SequentialTranscriptionTests
         using var cancellation = new CancellationTokenSource();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var segment in recording.Transcriber(runtime).TranscribeAsync(recording, s_options, null, cancellation.Token))
+            await foreach (var segment in ScriptedRecording.Transcriber(runtime)
+                .TranscribeAsync(recording, s_options, null, cancellation.Token))
             {
                 if (segment.Start > Seconds(60)) await cancellation.CancelAsync();
             }
@@ -217,7 +233,8 @@ public class SequentialTranscriptionTests
         for (double at = 0; ;)
         {
             at += 0.5 * (int)(random.NextDouble() * (random.NextDouble() < 0.1 ? 100 : 8));
-            var words = Enumerable.Range(0, 1 + (int)(random.NextDouble() * (random.NextDouble() < 0.1 ? 80 : 12))).Select(_ => (int)(random.NextDouble() * 20)).ToArray();
+            var words = Enumerable.Range(0, 1 + (int)(random.NextDouble() * (random.NextDouble() < 0.1 ? 80 : 12)))
+                .Select(_ => (int)(random.NextDouble() * 20)).ToArray();
             var utterance = new Utterance(at, words);
             if (utterance.End > seconds) return new ScriptedRecording(s_tokenizer, seconds, utterances) { TellsLength = tellsLength };
             utterances.Add(utterance);
@@ -225,11 +242,16 @@ public class SequentialTranscriptionTests
         }
     }
 
-    static async Task<List<Segment>> Transcribe(ScriptedRecording recording, TranscriptionOptions options, IProgress<TranscriptionProgress>? progress = null, LanguageModel? model = null)
+    static async Task<List<Segment>> Transcribe(
+        ScriptedRecording recording,
+        TranscriptionOptions options,
+        IProgress<TranscriptionProgress>? progress = null,
+        LanguageModel? model = null)
     {
         using var runtime = recording.Runtime(model ?? recording.Model());
         var segments = new List<Segment>();
-        await foreach (var segment in recording.Transcriber(runtime).TranscribeAsync(recording, options, progress)) segments.Add(segment);
+        await foreach (var segment in ScriptedRecording.Transcriber(runtime).TranscribeAsync(recording, options, progress))
+            segments.Add(segment);
         Assert.Equal((0, 0), (runtime.OpenWindows, runtime.OpenDecoders));
         return segments;
     }

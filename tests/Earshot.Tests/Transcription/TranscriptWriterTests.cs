@@ -70,7 +70,9 @@ public class TranscriptWriterTests
 
     [Fact]
     public void Tsv_is_milliseconds_between_tabs() =>
-        Snapshot(s_plain, TranscriptFormat.Tsv, "start\tend\ttext\n0\t2500\tHello there.\n2500\t4000\tTabs and --> \"arrows\", <b> & more.\n3723045\t3725500\tThe end.\n");
+        Snapshot(
+            s_plain, TranscriptFormat.Tsv,
+            "start\tend\ttext\n0\t2500\tHello there.\n2500\t4000\tTabs and --> \"arrows\", <b> & more.\n3723045\t3725500\tThe end.\n");
 
     [Fact]
     public void Csv_quotes_text() => Snapshot(s_plain, TranscriptFormat.Csv, """
@@ -91,7 +93,9 @@ public class TranscriptWriterTests
 
     [Fact]
     public void Audacity_labels_are_seconds() =>
-        Snapshot(s_plain, TranscriptFormat.Audacity, "0.000\t2.500\tHello there.\n2.500\t4.000\tTabs and --> \"arrows\", <b> & more.\n3723.045\t3725.500\tThe end.\n");
+        Snapshot(
+            s_plain, TranscriptFormat.Audacity,
+            "0.000\t2.500\tHello there.\n2.500\t4.000\tTabs and --> \"arrows\", <b> & more.\n3723.045\t3725.500\tThe end.\n");
 
     [Fact]
     public void Ctm_lists_words() => Snapshot(s_words, TranscriptFormat.Ctm, """
@@ -107,22 +111,30 @@ public class TranscriptWriterTests
 
     [Fact]
     public void Ctm_without_words_says_what_to_do() =>
-        Assert.Contains("word timestamps", Assert.Throws<ArgumentException>(() => TranscriptWriter.ToText(s_plain, TranscriptFormat.Ctm)).Message);
+        Assert.Contains(
+            "word timestamps", Assert.Throws<ArgumentException>(() => TranscriptWriter.ToText(s_plain, TranscriptFormat.Ctm)).Message);
 
     [Fact]
-    public void Json_is_the_text_alone() => Snapshot(s_words, TranscriptFormat.Json, "{\"text\":\"One two three four. Five six. Seven.\"}\n");
+    public void Json_is_the_text_alone() =>
+        Snapshot(s_words, TranscriptFormat.Json, "{\"text\":\"One two three four. Five six. Seven.\"}\n");
 
     [Fact]
     public void Json_with_segments_is_that_of_whispers_own_command_line()
     {
-        using var json = JsonDocument.Parse(TranscriptWriter.ToText(s_words, TranscriptFormat.Json, new TranscriptWriterOptions { JsonSegments = true }));
+        using var json = JsonDocument.Parse(
+            TranscriptWriter.ToText(s_words, TranscriptFormat.Json, new TranscriptWriterOptions { JsonSegments = true }));
         var root = json.RootElement;
         Assert.Equal(["text", "segments", "language"], root.EnumerateObject().Select(p => p.Name));
-        Assert.Equal(("One two three four. Five six. Seven.", "en"), (root.GetProperty("text").GetString(), root.GetProperty("language").GetString()));
+        Assert.Equal(
+            ("One two three four. Five six. Seven.", "en"),
+            (root.GetProperty("text").GetString(), root.GetProperty("language").GetString()));
         var segment = root.GetProperty("segments")[1];
-        Assert.Equal(["id", "seek", "start", "end", "text", "tokens", "temperature", "avg_logprob", "compression_ratio", "no_speech_prob", "words"], segment.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(
+            ["id", "seek", "start", "end", "text", "tokens", "temperature", "avg_logprob", "compression_ratio", "no_speech_prob", "words"],
+            segment.EnumerateObject().Select(p => p.Name));
         Assert.Equal("""{"word":" Five","start":2.4,"end":3,"probability":0.9}""", segment.GetProperty("words")[0].GetRawText());
-        using var plain = JsonDocument.Parse(TranscriptWriter.ToText(s_plain, TranscriptFormat.Json, new TranscriptWriterOptions { JsonSegments = true }));
+        using var plain = JsonDocument.Parse(
+            TranscriptWriter.ToText(s_plain, TranscriptFormat.Json, new TranscriptWriterOptions { JsonSegments = true }));
         Assert.False(plain.RootElement.GetProperty("segments")[0].TryGetProperty("words", out _));
     }
 
@@ -132,10 +144,15 @@ public class TranscriptWriterTests
         using var json = JsonDocument.Parse(TranscriptWriter.ToText(s_words, TranscriptFormat.VerboseJson));
         var root = json.RootElement;
         Assert.Equal(["task", "language", "duration", "text", "segments", "words"], root.EnumerateObject().Select(p => p.Name));
-        Assert.Equal(("transcribe", "english", 3725.5), (root.GetProperty("task").GetString(), root.GetProperty("language").GetString(), root.GetProperty("duration").GetDouble()));
+        Assert.Equal(
+            ("transcribe", "english", 3725.5),
+            (root.GetProperty("task").GetString(), root.GetProperty("language").GetString(), root.GetProperty("duration").GetDouble()));
         var segment = root.GetProperty("segments")[1];
-        Assert.Equal(["id", "seek", "start", "end", "text", "tokens", "temperature", "avg_logprob", "compression_ratio", "no_speech_prob"], segment.EnumerateObject().Select(p => p.Name));
-        Assert.Equal((1, 3000, 2.4, 3.5), (segment.GetProperty("id").GetInt32(), segment.GetProperty("seek").GetInt64(), segment.GetProperty("start").GetDouble(), segment.GetProperty("end").GetDouble()));
+        Assert.Equal(
+            ["id", "seek", "start", "end", "text", "tokens", "temperature", "avg_logprob", "compression_ratio", "no_speech_prob"],
+            segment.EnumerateObject().Select(p => p.Name));
+        Assert.Equal((1, 3000, 2.4, 3.5), (segment.GetProperty("id").GetInt32(), segment.GetProperty("seek")
+            .GetInt64(), segment.GetProperty("start").GetDouble(), segment.GetProperty("end").GetDouble()));
         Assert.Equal(" Five six.", segment.GetProperty("text").GetString());
         Assert.Equal("""{"word":"Five","start":2.4,"end":3}""", root.GetProperty("words")[4].GetRawText());
     }
@@ -224,7 +241,8 @@ public class TranscriptWriterTests
         """, new TranscriptWriterOptions { MaxLineWidth = 13, MaxLineCount = 2 });
 
     [Fact]
-    public void Each_word_is_underlined_while_it_is_said() => Snapshot(s_words with { Segments = [s_words.Segments[0]] }, TranscriptFormat.Srt, """
+    public void Each_word_is_underlined_while_it_is_said() =>
+        Snapshot(s_words with { Segments = [s_words.Segments[0]] }, TranscriptFormat.Srt, """
         1
         00:00:00,000 --> 00:00:00,500
         <u>One</u> two three four.
@@ -253,7 +271,8 @@ public class TranscriptWriterTests
     {
         var transcript = s_plain with { Segments = [Segment(0, 0, 1, "今日は", ("今日", 0, 0.5), ("は", 0.5, 1))] };
         Assert.Contains("\n今日は\n", TranscriptWriter.ToText(transcript, TranscriptFormat.Srt));
-        Assert.Contains("\"text\":\"今日は今日は\"", TranscriptWriter.ToText(transcript with { Segments = [transcript.Segments[0], transcript.Segments[0]] }, TranscriptFormat.Json));
+        Assert.Contains("\"text\":\"今日は今日は\"", TranscriptWriter.ToText(
+            transcript with { Segments = [transcript.Segments[0], transcript.Segments[0]] }, TranscriptFormat.Json));
     }
 
     [Fact]
@@ -282,10 +301,12 @@ public class TranscriptWriterTests
     [Fact]
     public void Formats_have_names()
     {
-        foreach (var name in TranscriptFormats.Names) Assert.Equal(name, TranscriptFormats.Names[(int)TranscriptFormats.Parse(name.ToUpperInvariant())]);
+        foreach (var name in TranscriptFormats.Names)
+            Assert.Equal(name, TranscriptFormats.Names[(int)TranscriptFormats.Parse(name.ToUpperInvariant())]);
         Assert.Equal(Enum.GetValues<TranscriptFormat>().Length, TranscriptFormats.Names.Count);
         Assert.Contains("verbose_json", Assert.Throws<ArgumentException>(() => TranscriptFormats.Parse("docx")).Message);
-        Assert.Throws<ArgumentException>(() => TranscriptWriter.Create(TranscriptFormat.Srt, TextWriter.Null, new TranscriptWriterOptions { MaxLineWidth = 0 }));
+        Assert.Throws<ArgumentException>(
+            () => TranscriptWriter.Create(TranscriptFormat.Srt, TextWriter.Null, new TranscriptWriterOptions { MaxLineWidth = 0 }));
     }
 
     [Fact]
@@ -320,6 +341,8 @@ public class TranscriptWriterTests
         Tokens = [50364, 1, 2],
         AvgLogprob = -0.25f,
         CompressionRatio = 1.5f,
-        Words = words.Length == 0 ? null : [.. words.Select(w => new Word(w.Text, TimeSpan.FromSeconds(w.Start), TimeSpan.FromSeconds(w.End), 0.9f))],
+        Words = words.Length == 0
+            ? null
+            : [.. words.Select(w => new Word(w.Text, TimeSpan.FromSeconds(w.Start), TimeSpan.FromSeconds(w.End), 0.9f))],
     };
 }

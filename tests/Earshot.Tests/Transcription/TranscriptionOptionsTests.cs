@@ -8,10 +8,10 @@ public class TranscriptionOptionsTests
 {
     public static TheoryData<string, TranscriptionOptions> Wrong => new()
     {
-        { nameof(TranscriptionOptions.Temperatures), new() { Temperatures = [] } },
-        { nameof(TranscriptionOptions.Temperatures), new() { Temperatures = [0, -1] } },
+        { nameof(TemperatureFallback.Temperatures), new() { Fallback = new() { Temperatures = [] } } },
+        { nameof(TemperatureFallback.Temperatures), new() { Fallback = new() { Temperatures = [0, -1] } } },
         { nameof(TranscriptionOptions.BatchSize), new() { BatchSize = 0 } },
-        { nameof(TranscriptionOptions.BeamSize), new() { BeamSize = 0 } },
+        { nameof(DecodingOptions.BeamSize), new() { Decoding = new() { BeamSize = 0 } } },
         { nameof(TranscriptionOptions.WordTimestamps), new() { HallucinationSilenceThreshold = TimeSpan.FromSeconds(2) } },
         { nameof(TranscriptionOptions.ClipRanges), new() { ClipRanges = [new(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(3))] } },
         { nameof(TranscriptionOptions.ClipRanges), new() { ClipRanges = [new(TimeSpan.FromSeconds(5)), new(TimeSpan.FromSeconds(9))] } },
@@ -26,7 +26,7 @@ public class TranscriptionOptionsTests
     {
         var recording = new ScriptedRecording(SmallTokenizer.English, 10);
         using var runtime = recording.Runtime();
-        var error = Assert.Throws<ArgumentException>(() => recording.Transcriber(runtime).TranscribeAsync(recording, options));
+        var error = Assert.Throws<ArgumentException>(() => ScriptedRecording.Transcriber(runtime).TranscribeAsync(recording, options));
         Assert.Contains(option, error.Message);
     }
 
@@ -40,10 +40,10 @@ public class TranscriptionOptionsTests
         using var runtime = new ScriptedRuntime(SmallTokenizer.Multilingual, LanguageModels.Hashed(1), encoderLayers, decoderLayers);
         if (can)
         {
-            Assert.Null(ModelCapabilities.Require(runtime.Config, SmallTokenizer.Multilingual, SpeechTask.Translate, null));
+            Assert.Null(ScriptedRecording.Recognizer(runtime).RequireLanguage(SpeechTask.Translate, null));
             return;
         }
-        var error = Assert.Throws<ModelException>(() => ModelCapabilities.Require(runtime.Config, SmallTokenizer.Multilingual, SpeechTask.Translate, "de"));
+        var error = Assert.Throws<ModelException>(() => ScriptedRecording.Recognizer(runtime).RequireLanguage(SpeechTask.Translate, "de"));
         Assert.Contains(decoderLayers == 4 ? "turbo" : "distilled", error.Message);
         Assert.Contains("large-v3", error.Message);
     }
@@ -52,10 +52,15 @@ public class TranscriptionOptionsTests
     public void English_only_models_know_English_alone()
     {
         using var runtime = new ScriptedRuntime(SmallTokenizer.English, LanguageModels.Hashed(1));
-        Assert.Equal("en", ModelCapabilities.Require(runtime.Config, SmallTokenizer.English, SpeechTask.Transcribe, null));
-        Assert.Equal("en", ModelCapabilities.Require(runtime.Config, SmallTokenizer.English, SpeechTask.Transcribe, "English"));
-        Assert.Contains("German", Assert.Throws<ModelException>(() => ModelCapabilities.Require(runtime.Config, SmallTokenizer.English, SpeechTask.Transcribe, "de")).Message, StringComparison.OrdinalIgnoreCase);
-        Assert.Contains("English-only", Assert.Throws<ModelException>(() => ModelCapabilities.Require(runtime.Config, SmallTokenizer.English, SpeechTask.Translate, null)).Message);
-        Assert.Throws<ModelException>(() => ModelCapabilities.Require(runtime.Config, SmallTokenizer.English, SpeechTask.Transcribe, "klingon"));
+        Assert.Equal("en", ScriptedRecording.Recognizer(runtime).RequireLanguage(SpeechTask.Transcribe, null));
+        Assert.Equal("en", ScriptedRecording.Recognizer(runtime).RequireLanguage(SpeechTask.Transcribe, "English"));
+        Assert.Contains(
+            "German",
+            Assert.Throws<ModelException>(() => ScriptedRecording.Recognizer(runtime).RequireLanguage(SpeechTask.Transcribe, "de")).Message,
+            StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(
+            "English-only",
+            Assert.Throws<ModelException>(() => ScriptedRecording.Recognizer(runtime).RequireLanguage(SpeechTask.Translate, null)).Message);
+        Assert.Throws<ModelException>(() => ScriptedRecording.Recognizer(runtime).RequireLanguage(SpeechTask.Transcribe, "klingon"));
     }
 }

@@ -2,14 +2,17 @@ using Earshot.Transcription;
 
 namespace Earshot.Tests.Transcription;
 
-/// <summary>The rules of Silero's <c>get_speech_timestamps</c> over all probabilities at once: first the stretches, then their padding.</summary>
+/// <summary>
+/// The rules of Silero's <c>get_speech_timestamps</c> over all probabilities at once: first the stretches, then their padding.
+/// </summary>
 internal static class WholeRecordingSegmenter
 {
     const int Window = 512;
 
     public static List<SpeechSpan> Run(float[] probabilities, VadOptions options, long total)
     {
-        long pad = Samples(options.SpeechPad), minSpeech = Samples(options.MinSpeechDuration), minSilence = Samples(options.MinSilenceDuration);
+        long pad = Samples(options.SpeechPad), minSpeech = Samples(options.MinSpeechDuration),
+            minSilence = Samples(options.MinSilenceDuration);
         double limit = options.MaxSpeechDuration is { } most ? Samples(most) - Window - (2 * pad) : double.MaxValue;
         var spans = new List<SpeechSpan>();
         var pauses = new List<(long Start, long Length)>();

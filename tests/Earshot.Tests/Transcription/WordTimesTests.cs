@@ -1,4 +1,5 @@
 using Earshot.Decoding;
+using Earshot.Recognition;
 using Earshot.Transcription;
 
 namespace Earshot.Tests.Transcription;
@@ -17,7 +18,8 @@ public class WordTimesTests
             var expected = new float[length];
             for (int i = 0; i < length; i++)
             {
-                expected[i] = Enumerable.Range(i - 3, 7).Select(j => row[j < 0 ? -j : j >= length ? (2 * length) - 2 - j : j]).Order().ElementAt(3);
+                expected[i] =
+                    Enumerable.Range(i - 3, 7).Select(j => row[j < 0 ? -j : j >= length ? (2 * length) - 2 - j : j]).Order().ElementAt(3);
             }
             MedianFilter.Apply(row, new float[length + 6]);
             Assert.Equal(expected, row);
@@ -55,7 +57,8 @@ public class WordTimesTests
             {
                 double sum = 0;
                 for (int p = 0; p < Positions; p++) sum += Math.Exp(scores[t, h, p] = random.NextDouble() * 4);
-                for (int p = 0; p < Positions; p++) attention[(((t * Heads) + h) * Positions) + p] = (float)(Math.Exp(scores[t, h, p]) / sum);
+                for (int p = 0; p < Positions; p++)
+                    attention[(((t * Heads) + h) * Positions) + p] = (float)(Math.Exp(scores[t, h, p]) / sum);
             }
         }
         var expected = Reference(scores, Tokens, Heads, Frames);
@@ -66,7 +69,8 @@ public class WordTimesTests
     [Fact]
     public void Punctuation_joins_its_word()
     {
-        var words = Words((" (", 0, 1), ("he", 1, 2), (")", 2, 3), (" said", 3, 4), (",", 4, 5), (" -", 5, 6), (" no", 6, 7), ("!", 7, 8), ("!", 8, 9));
+        var words = Words(
+            (" (", 0, 1), ("he", 1, 2), (")", 2, 3), (" said", 3, 4), (",", 4, 5), (" -", 5, 6), (" no", 6, 7), ("!", 7, 8), ("!", 8, 9));
         WordTimes.MergePunctuation(words, s_options.PrependPunctuations, s_options.AppendPunctuations);
         Assert.Equal([" (he)", " said,", " - no!!"], words.Select(w => w.Text).Where(text => text.Length > 0));
         Assert.Equal(9, words.Sum(w => w.TokenCount));
@@ -113,7 +117,9 @@ public class WordTimesTests
     [InlineData(0.9f, 0.033, 1.5)]
     [InlineData(0.1f, 3.5, 2.5)]
     public void Words_look_made_up_by_their_probability_and_duration(float probability, double duration, double score) =>
-        Assert.Equal(score, HallucinationSkip.Score(new WordDraft { Text = " a", TokenCount = 1, Start = 1, End = 1 + duration, Probability = probability }), 1e-9);
+        Assert.Equal(
+            score, HallucinationSkip.Score(
+                new WordDraft { Text = " a", TokenCount = 1, Start = 1, End = 1 + duration, Probability = probability }), 1e-9);
 
     [Fact]
     public void Silence_before_made_up_words_is_skipped()
@@ -169,7 +175,8 @@ public class WordTimesTests
             {
                 for (int f = 0; f < frames; f++)
                 {
-                    double median = Enumerable.Range(f - 3, 7).Select(j => head[t, j < 0 ? -j : j >= frames ? (2 * frames) - 2 - j : j]).Order().ElementAt(3);
+                    double median = Enumerable.Range(f - 3, 7).Select(j => head[t, j < 0 ? -j : j >= frames ? (2 * frames) - 2 - j : j])
+                        .Order().ElementAt(3);
                     mean[t, f] += median / heads;
                 }
             }
@@ -188,7 +195,9 @@ public class WordTimesTests
         return here + best;
     }
 
-    /// <summary>The most that a path with these first frames can gather: between them it goes along the frames, or aslant at the end.</summary>
+    /// <summary>
+    /// The most that a path with these first frames can gather: between them it goes along the frames, or aslant at the end.
+    /// </summary>
     static double Gather(float[] gain, int frames, int[] first)
     {
         double sum = 0;

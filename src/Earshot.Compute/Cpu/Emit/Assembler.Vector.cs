@@ -30,7 +30,8 @@ internal sealed partial class Assembler
     public void DotBFloat16(int destination, int left, int right) => EvexRegister(Map0F38, PrefixF3, 0x52, destination, left, right);
 
     /// <summary>destination += sums of four products of unsigned bytes of left and signed bytes of right (vpdpbusd).</summary>
-    public void DotBytes(int destination, int unsignedLeft, int signedRight) => EvexRegister(Map0F38, Prefix66, 0x50, destination, unsignedLeft, signedRight);
+    public void DotBytes(int destination, int unsignedLeft, int signedRight) =>
+        EvexRegister(Map0F38, Prefix66, 0x50, destination, unsignedLeft, signedRight);
 
     /// <summary>Shifts each dword right (vpsrld).</summary>
     public void ShiftRight(int destination, int source, byte count)
@@ -58,10 +59,12 @@ internal sealed partial class Assembler
     public void Copy(int destination, int source) => EvexRegister(Map0F, NoPrefix, 0x28, destination, 0, source);
 
     /// <summary>destination = destination · factor + addend, rounded once (vfmadd213ps).</summary>
-    public void MultiplyThenAdd(int destination, int factor, int addend) => EvexRegister(Map0F38, Prefix66, 0xA8, destination, factor, addend);
+    public void MultiplyThenAdd(int destination, int factor, int addend) =>
+        EvexRegister(Map0F38, Prefix66, 0xA8, destination, factor, addend);
 
     /// <summary>destination = value · 2^⌊power⌋ (vscalefps).</summary>
-    public void ScaleByPowersOfTwo(int destination, int value, int power) => EvexRegister(Map0F38, Prefix66, 0x2C, destination, value, power);
+    public void ScaleByPowersOfTwo(int destination, int value, int power) =>
+        EvexRegister(Map0F38, Prefix66, 0x2C, destination, value, power);
 
     /// <summary>The nearest whole numbers, ties to even (vrndscaleps).</summary>
     public void RoundToWhole(int destination, int source) => EvexImmediate(Prefix66, 0x08, destination, 0, source, 0);
@@ -106,7 +109,8 @@ internal sealed partial class Assembler
     void EvexMemory(int map, int prefix, byte opcode, int reg, int vvvv, Address memory, int unit, int length = 2)
     {
         Byte(0x62);
-        Byte((byte)(Inverted(reg, 3) << 7 | (IndexBit(memory) ^ 1) << 6 | Inverted((int)memory.Base, 3) << 5 | Inverted(reg, 4) << 4 | map));
+        Byte(
+            (byte)(Inverted(reg, 3) << 7 | (IndexBit(memory) ^ 1) << 6 | Inverted((int)memory.Base, 3) << 5 | Inverted(reg, 4) << 4 | map));
         Byte((byte)((~vvvv & 15) << 3 | 4 | prefix));
         Byte((byte)(length << 5 | Inverted(vvvv, 4) << 3));
         Byte(opcode);

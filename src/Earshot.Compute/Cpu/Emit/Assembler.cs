@@ -141,7 +141,9 @@ internal sealed partial class Assembler
 
     static int IndexBit(Address memory) => memory.Index is { } index ? (int)index >> 3 : 0;
 
-    /// <summary>ModR/M, SIB and displacement of a memory operand; 8-bit displacements count in <paramref name="unit"/> bytes (EVEX's disp8·N).</summary>
+    /// <summary>
+    /// ModR/M, SIB and displacement of a memory operand; 8-bit displacements count in <paramref name="unit"/> bytes (EVEX's disp8·N).
+    /// </summary>
     void ModRm(int reg, Address memory, int unit)
     {
         int displacement = memory.Displacement;

@@ -60,7 +60,9 @@ internal static class TileKernels
         return entry;
     }
 
-    /// <summary>Emits the kernel of one element type for one or two tiles of rows, whose shapes are set, and returns where it begins.</summary>
+    /// <summary>
+    /// Emits the kernel of one element type for one or two tiles of rows, whose shapes are set, and returns where it begins.
+    /// </summary>
     public static int Emit(Assembler code, PanelType type, bool two)
     {
         code.Align(64);
@@ -127,7 +129,8 @@ internal static class TileKernels
         code.LoadTile(Right, Panel, TileRowBytes);
         // One tile of rows is decoding, whose weights come from memory: every line is asked for. More rows find them in cache.
         int prefetched = two ? 512 : 64;
-        for (int ahead = 0; ahead < TileRows * StepBytes; ahead += prefetched) code.Prefetch(new Address(Panel, 4 * TileRows * StepBytes + ahead));
+        for (int ahead = 0; ahead < TileRows * StepBytes; ahead += prefetched)
+            code.Prefetch(new Address(Panel, 4 * TileRows * StepBytes + ahead));
         Multiply(code, type, 0, UpperRows, Left);
         Multiply(code, type, 1, UpperRows, Right);
         if (two)

@@ -13,6 +13,10 @@ internal static unsafe class ActivationRow
             case Activation.Sigmoid: Apply<TLanes, Sigmoid<TLanes>>(x, count); break;
             case Activation.LeakyRelu: Apply<TLanes, LeakyRelu<TLanes>>(x, count); break;
             case Activation.Abs: Apply<TLanes, Abs<TLanes>>(x, count); break;
+            case Activation.Tanh: Apply<TLanes, Tanh<TLanes>>(x, count); break;
+            case Activation.GeluTanh: Apply<TLanes, GeluTanh<TLanes>>(x, count); break;
+            case Activation.QuickGelu: Apply<TLanes, QuickGelu<TLanes>>(x, count); break;
+            case Activation.Elu: Apply<TLanes, Elu<TLanes>>(x, count); break;
             default: break;
         }
     }

@@ -36,10 +36,12 @@ internal unsafe struct AffineWork<TLanes> : IRowWork where TLanes : struct, ILan
             scale += size;
             shift += size;
         }
-        if (Call.Activation is not (Activation.None or Activation.Relu)) ActivationRow.Apply<TLanes>(Call.Activation, Call.Y + (nint)row * Call.Size, Call.Size);
+        if (Call.Activation is not (Activation.None or Activation.Relu))
+            ActivationRow.Apply<TLanes>(Call.Activation, Call.Y + (nint)row * Call.Size, Call.Size);
     }
 
-    static void Execute<TActivation>(float* x, float* scale, float* shift, float* y, int count) where TActivation : struct, IActivation<TLanes>
+    static void Execute<TActivation>(float* x, float* scale, float* shift, float* y, int count)
+        where TActivation : struct, IActivation<TLanes>
     {
         int i = 0;
         for (; i <= count - TLanes.Count; i += TLanes.Count)

@@ -61,7 +61,8 @@ internal unsafe struct PackHeadWork<TLanes> : IParallelWork where TLanes : struc
             Int8HeadPanels<TLanes>.PackValues(Call.Layout, Call.Values + part * size, (nint)Call.Heads * size, Call.Positions, panels);
             return;
         }
-        HeadPanels<TLanes>.PackKeys(Call.Layout, Call.Keys + part * size, (nint)Call.Heads * size, Call.Positions, panels);
-        HeadPanels<TLanes>.PackValues(Call.Layout, Call.Values + part * size, (nint)Call.Heads * size, Call.Positions, panels);
+        nint stride = (nint)Call.Heads * size;
+        HeadPanels<TLanes>.PackKeys(Call.Layout, new HeadRows(Call.Keys + part * size, stride, 0, Call.Positions), panels);
+        HeadPanels<TLanes>.PackValues(Call.Layout, new HeadRows(Call.Values + part * size, stride, 0, Call.Positions), panels);
     }
 }

@@ -16,7 +16,8 @@ internal static unsafe class Elementwise
         else Apply<Lanes128>(pool, activation, x, y);
     }
 
-    static void Apply<TLanes>(WorkerPool pool, Activation activation, ReadOnlySpan<float> x, Span<float> y) where TLanes : struct, ILanes<TLanes>
+    static void Apply<TLanes>(WorkerPool pool, Activation activation, ReadOnlySpan<float> x, Span<float> y)
+        where TLanes : struct, ILanes<TLanes>
     {
         switch (activation)
         {
@@ -26,6 +27,10 @@ internal static unsafe class Elementwise
             case Activation.Sigmoid: Apply<TLanes, Sigmoid<TLanes>>(pool, x, y); break;
             case Activation.LeakyRelu: Apply<TLanes, LeakyRelu<TLanes>>(pool, x, y); break;
             case Activation.Abs: Apply<TLanes, Abs<TLanes>>(pool, x, y); break;
+            case Activation.Tanh: Apply<TLanes, Tanh<TLanes>>(pool, x, y); break;
+            case Activation.GeluTanh: Apply<TLanes, GeluTanh<TLanes>>(pool, x, y); break;
+            case Activation.QuickGelu: Apply<TLanes, QuickGelu<TLanes>>(pool, x, y); break;
+            case Activation.Elu: Apply<TLanes, Elu<TLanes>>(pool, x, y); break;
             default: x.CopyTo(y); break;
         }
     }
@@ -37,7 +42,9 @@ internal static unsafe class Elementwise
         fixed (float* from = x)
         fixed (float* to = y)
         {
-            pool.Run(new ActivationWork<TLanes, TActivation> { X = from, Y = to, Count = x.Length }, (x.Length + PartElements - 1) / PartElements);
+            pool.Run(
+                new ActivationWork<TLanes, TActivation> { X = from, Y = to, Count = x.Length },
+                (x.Length + PartElements - 1) / PartElements);
         }
     }
 
@@ -48,7 +55,46 @@ internal static unsafe class Elementwise
         fixed (float* r = right)
         fixed (float* to = y)
         {
-            pool.Run(new AddWork { Left = l, Right = r, Period = right.Length, Y = to, Count = left.Length }, (left.Length + PartElements - 1) / PartElements);
+            pool.Run(new AddWork
+            {
+                Left = l,
+                Right = r,
+                Period = right.Length,
+                Y = to,
+                Count = left.Length,
+            }, (left.Length + PartElements - 1) / PartElements);
+        }
+    }
+
+    /// <summary>y = x · factor + addend.</summary>
+    public static void Scale(WorkerPool pool, ReadOnlySpan<float> x, float factor, float addend, Span<float> y)
+    {
+        fixed (float* from = x)
+        fixed (float* to = y)
+        {
+            pool.Run(new ScaleWork
+            {
+                X = from,
+                Y = to,
+                Count = x.Length,
+                Factor = factor,
+                Addend = addend,
+            }, (x.Length + PartElements - 1) / PartElements);
+        }
+    }
+
+    public static void Apply(WorkerPool pool, Function function, ReadOnlySpan<float> x, Span<float> y)
+    {
+        fixed (float* from = x)
+        fixed (float* to = y)
+        {
+            pool.Run(new FunctionWork
+            {
+                X = from,
+                Y = to,
+                Count = x.Length,
+                Function = function,
+            }, (x.Length + PartElements - 1) / PartElements);
         }
     }
 
@@ -118,7 +164,9 @@ internal static unsafe class Elementwise
             for (int i = part * PartElements, count; i < end; i += count)
             {
                 count = Math.Min(end - i, Period - i % Period);
-                TensorPrimitives.Add(new ReadOnlySpan<float>(Left + i, count), new ReadOnlySpan<float>(Right + i % Period, count), new Span<float>(Y + i, count));
+                TensorPrimitives.Add(
+                    new ReadOnlySpan<float>(Left + i, count), new ReadOnlySpan<float>(Right + i % Period, count),
+                    new Span<float>(Y + i, count));
             }
         }
     }
@@ -133,6 +181,47 @@ internal static unsafe class Elementwise
         {
             int first = part * PartElements, count = Math.Min(Count - first, PartElements);
             new ReadOnlySpan<float>(X + first, count).CopyTo(new Span<float>(Y + first, count));
+        }
+    }
+
+    struct ScaleWork : IParallelWork
+    {
+        public float* X;
+        public float* Y;
+        public int Count;
+        public float Factor;
+        public float Addend;
+
+        public readonly void Execute(int part)
+        {
+            int first = part * PartElements, count = Math.Min(Count - first, PartElements);
+            var y = new Span<float>(Y + first, count);
+            TensorPrimitives.Multiply(new ReadOnlySpan<float>(X + first, count), Factor, y);
+            if (Addend != 0) TensorPrimitives.Add(y, Addend, y);
+        }
+    }
+
+    struct FunctionWork : IParallelWork
+    {
+        public float* X;
+        public float* Y;
+        public int Count;
+        public Function Function;
+
+        public readonly void Execute(int part)
+        {
+            int first = part * PartElements, count = Math.Min(Count - first, PartElements);
+            var x = new ReadOnlySpan<float>(X + first, count);
+            var y = new Span<float>(Y + first, count);
+            switch (Function)
+            {
+                case Function.Exp: TensorPrimitives.Exp(x, y); break;
+                case Function.Log: TensorPrimitives.Log(x, y); break;
+                case Function.Sqrt: TensorPrimitives.Sqrt(x, y); break;
+                case Function.Sin: TensorPrimitives.Sin(x, y); break;
+                case Function.Cos: TensorPrimitives.Cos(x, y); break;
+                default: TensorPrimitives.Floor(x, y); break;
+            }
         }
     }
 
@@ -168,7 +257,8 @@ internal static unsafe class Elementwise
             var scale = TLanes.Create(inverse);
             for (i = 0; i <= size - TLanes.Count; i += TLanes.Count)
             {
-                TLanes.MultiplyAdd((TLanes.Load(x + i) - means) * scale, TLanes.Load(Call.Weight + i), TLanes.Load(Call.Bias + i)).Store(y + i);
+                TLanes.MultiplyAdd((TLanes.Load(x + i) - means) * scale, TLanes.Load(Call.Weight + i), TLanes.Load(Call.Bias + i))
+                    .Store(y + i);
             }
             for (; i < size; i++) y[i] = (x[i] - mean) * inverse * Call.Weight[i] + Call.Bias[i];
         }

@@ -31,16 +31,6 @@ internal static unsafe class FrameOperations
     public static void RepeatFrames(WorkerPool workers, Frames x, int times, int time, float* y) =>
         RunRows(workers, new RepeatWork { X = x, Times = times, Y = y, Outputs = time }, x.Batch * time, x.Size);
 
-    /// <summary>left · right or left + right, then the activation in place; right's frames as they come, or one for each sequence.</summary>
-    public static void Combine(WorkerPool workers, in CombineCall call)
-    {
-        var isa = workers.Kernels.Isa;
-        int rows = call.Left.Batch * call.Left.Time;
-        if (isa.Wide) RunRows(workers, new CombineWork<Lanes512> { Call = call }, rows, call.Left.Size);
-        else if (isa.Set >= InstructionSet.Avx2) RunRows(workers, new CombineWork<Lanes256> { Call = call }, rows, call.Left.Size);
-        else RunRows(workers, new CombineWork<Lanes128> { Call = call }, rows, call.Left.Size);
-    }
-
     public static void Affine(WorkerPool workers, in AffineCall call)
     {
         var isa = workers.Kernels.Isa;
@@ -52,7 +42,8 @@ internal static unsafe class FrameOperations
     public static void LogSoftmax(WorkerPool workers, Frames x, float* y) =>
         RunRows(workers, new LogSoftmaxWork { X = x, Y = y }, x.Batch * x.Time, 8 * x.Size);
 
-    static void RunRows<TWork>(WorkerPool workers, TWork work, int rows, int rowElements) where TWork : struct, IRowWork
+    /// <summary>Rows one at a time, some of them each part.</summary>
+    public static void RunRows<TWork>(WorkerPool workers, TWork work, int rows, int rowElements) where TWork : struct, IRowWork
     {
         int rowsPerPart = Math.Max(1, PartElements / Math.Max(1, rowElements));
         workers.Run(new RowParts<TWork> { Work = work, Rows = rows, RowsPerPart = rowsPerPart }, (rows + rowsPerPart - 1) / rowsPerPart);
@@ -66,7 +57,8 @@ internal static unsafe class FrameOperations
         for (int first = 0; first < count; first += RunFrames)
         {
             run.Clear();
-            for (int t = first; t < Math.Min(count, first + RunFrames); t++) TensorPrimitives.Add(run, new ReadOnlySpan<float>(frames + (nint)t * size, size), run);
+            for (int t = first; t < Math.Min(count, first + RunFrames); t++)
+                TensorPrimitives.Add(run, new ReadOnlySpan<float>(frames + (nint)t * size, size), run);
             for (int i = 0; i < size; i++) sums[i] += run[i];
         }
     }
@@ -153,22 +145,6 @@ internal static unsafe class FrameOperations
         }
     }
 
-    struct CombineWork<TLanes> : IRowWork where TLanes : struct, ILanes<TLanes>
-    {
-        public CombineCall Call;
-
-        public readonly void Execute(int row)
-        {
-            int size = Call.Left.Size;
-            var left = new ReadOnlySpan<float>(Call.Left.X + (nint)row * size, size);
-            var right = new ReadOnlySpan<float>(Call.Right + (nint)(Call.OneFrame ? row / Call.Left.Time : row) * size, size);
-            var y = new Span<float>(Call.Y + (nint)row * size, size);
-            if (Call.Multiplies) TensorPrimitives.Multiply(left, right, y);
-            else TensorPrimitives.Add(left, right, y);
-            ActivationRow.Apply<TLanes>(Call.Activation, Call.Y + (nint)row * size, size);
-        }
-    }
-
     struct LogSoftmaxWork : IRowWork
     {
         public Frames X;
@@ -216,19 +192,6 @@ internal unsafe struct Frames
     public readonly float* Pointer(int batch, int frame) => X + ((nint)batch * Time + frame) * Size;
 
     public readonly ReadOnlySpan<float> this[int batch, int frame] => new(Pointer(batch, frame), Size);
-}
-
-/// <summary>Two tensors element by element.</summary>
-internal unsafe struct CombineCall
-{
-    public Frames Left;
-    public float* Right;
-
-    /// <summary>Whether right has one frame for each sequence.</summary>
-    public bool OneFrame;
-    public bool Multiplies;
-    public Activation Activation;
-    public float* Y;
 }
 
 /// <summary>Room for sums over time, a frame each.</summary>

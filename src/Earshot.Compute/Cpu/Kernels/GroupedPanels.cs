@@ -26,7 +26,9 @@ internal static unsafe class GroupedPanels<TLanes> where TLanes : struct, ILanes
             byte* codes = panel + (nint)(input / 8) * StepBytes;
             for (int column = 0; column < Width; column += TLanes.Count)
             {
-                UnpackColumns(layout.Table, codes + column * sizeof(float), taken, Scale(layout, panel, group, column), destination + (nint)(input - firstInput) * Width + column);
+                UnpackColumns(
+                    layout.Table, codes + column * sizeof(float), taken, Scale(layout, panel, group, column),
+                    destination + (nint)(input - firstInput) * Width + column);
             }
             input += taken;
         }
@@ -88,8 +90,10 @@ internal static unsafe class GroupedPanels<TLanes> where TLanes : struct, ILanes
         }
     }
 
-    /// <summary>Multiplies up to four rows by one panel or two that are neighbours, with emitted code; sums are (panels, rows, 32).</summary>
-    public static void Multiply(CodeKernel kernel, in GroupLayout layout, MicroArguments* arguments, int rows, int panels, float* scales)
+    /// <summary>
+    /// Multiplies up to four rows by one panel or two that are neighbours, with emitted code; sums are (panels, rows, 32).
+    /// </summary>
+    public static void Multiply(Int4Kernel kernel, in GroupLayout layout, MicroArguments* arguments, int rows, int panels, float* scales)
     {
         var codes = new CodeArguments
         {
@@ -125,13 +129,15 @@ internal static unsafe class GroupedPanels<TLanes> where TLanes : struct, ILanes
         {
             var part = *arguments;
             part.Sums += column;
-            for (int r = 0; r < TRows.Count; r++) Store((float*)((byte*)part.Sums + r * part.SumStride), TLanes.Create(0), TLanes.Create(0));
+            for (int r = 0; r < TRows.Count; r++)
+                Store((float*)((byte*)part.Sums + r * part.SumStride), TLanes.Create(0), TLanes.Create(0));
             for (int first = 0, group = 0; first < inputs; first += layout.GroupSize, group++)
             {
                 part.Rows = arguments->Rows + (nint)first * sizeof(float);
                 part.Panel = arguments->Panel + (nint)(first / 8) * StepBytes + column * sizeof(float);
                 part.Steps = Math.Min(layout.GroupSize, inputs - first);
-                MultiplyGroup<TRows>(&part, layout.Table, Scale(layout, arguments->Panel, group, column), Scale(layout, arguments->Panel, group, column + TLanes.Count));
+                MultiplyGroup<TRows>(&part, layout.Table, Scale(layout, arguments->Panel, group, column), Scale(
+                    layout, arguments->Panel, group, column + TLanes.Count));
             }
         }
     }
@@ -159,9 +165,21 @@ internal static unsafe class GroupedPanels<TLanes> where TLanes : struct, ILanes
                 codes1 = TLanes.NextCode(codes1);
                 var value = TLanes.Create(*x);
                 s00 = TLanes.MultiplyAdd(w0, value, s00); s01 = TLanes.MultiplyAdd(w1, value, s01);
-                if (TRows.Count > 1) { value = TLanes.Create(x[stride]); s10 = TLanes.MultiplyAdd(w0, value, s10); s11 = TLanes.MultiplyAdd(w1, value, s11); }
-                if (TRows.Count > 2) { value = TLanes.Create(x[2 * stride]); s20 = TLanes.MultiplyAdd(w0, value, s20); s21 = TLanes.MultiplyAdd(w1, value, s21); }
-                if (TRows.Count > 3) { value = TLanes.Create(x[3 * stride]); s30 = TLanes.MultiplyAdd(w0, value, s30); s31 = TLanes.MultiplyAdd(w1, value, s31); }
+                if (TRows.Count > 1)
+                {
+                    value = TLanes.Create(
+                    x[stride]); s10 = TLanes.MultiplyAdd(w0, value, s10); s11 = TLanes.MultiplyAdd(w1, value, s11);
+                }
+                if (TRows.Count > 2)
+                {
+                    value = TLanes.Create(
+                    x[2 * stride]); s20 = TLanes.MultiplyAdd(w0, value, s20); s21 = TLanes.MultiplyAdd(w1, value, s21);
+                }
+                if (TRows.Count > 3)
+                {
+                    value = TLanes.Create(
+                    x[3 * stride]); s30 = TLanes.MultiplyAdd(w0, value, s30); s31 = TLanes.MultiplyAdd(w1, value, s31);
+                }
             }
         }
         Store(sums, s00, s01);
@@ -197,8 +215,8 @@ internal readonly unsafe struct GroupLayout
 
     public GroupLayout(WeightFormat format, int inputs)
     {
-        IsNf4 = format == WeightFormat.Nf4;
-        GroupSize = format switch { WeightFormat.Int4Group32 => 32, WeightFormat.Int4Group128 => 128, _ => Nf4.BlockSize };
+        IsNf4 = format.Scheme == NumberScheme.NormalFloat;
+        GroupSize = format.Group;
         Groups = (inputs + GroupSize - 1) / GroupSize;
         ScalesOffset = (nint)Groups * GroupSize / 8 * PackedMatrix.StepBytes;
         ScaleBlocksOffset = ScalesOffset + (nint)Groups * PackedMatrix.PanelWidth * (IsNf4 ? sizeof(sbyte) : sizeof(ushort));

@@ -32,7 +32,9 @@ internal unsafe partial struct HeadAttention<TLanes>
     readonly void SplitQuery(int row, float* query)
     {
         var codes = (sbyte*)_queries + 2 * row * _queryStride;
-        Split(query, Layout.Size, new Int8Pair(codes, codes + _queryStride, Layout.KeySteps * Kernel.StepInputs), QueryUnits + row, QuerySums + 2 * row);
+        Split(
+            query, Layout.Size, new Int8Pair(codes, codes + _queryStride, Layout.KeySteps * Kernel.StepInputs),
+            QueryUnits + row, QuerySums + 2 * row);
     }
 
     // Only when a block's keys have been read, behind which its scales come from memory.
@@ -53,9 +55,12 @@ internal unsafe partial struct HeadAttention<TLanes>
         for (int r = 0; r < Rows; r++)
         {
             var codes = (sbyte*)_int8 + 2 * r * CodeStride;
-            Split((float*)((byte*)_scores + r * ScoreStride), padded, new Int8Pair(codes, codes + CodeStride, padded), ProbabilityUnits + r, ProbabilitySums + 2 * r);
+            Split(
+                (float*)((byte*)_scores + r * ScoreStride), padded, new Int8Pair(codes, codes + CodeStride, padded),
+                ProbabilityUnits + r, ProbabilitySums + 2 * r);
         }
-        var arguments = new MicroArguments { RowStride = CodeStride, Steps = Kernel.StepsFor(count), SumStride = ScoreStride, TileRows = _tileRows };
+        var arguments =
+            new MicroArguments { RowStride = CodeStride, Steps = Kernel.StepsFor(count), SumStride = ScoreStride, TileRows = _tileRows };
         for (int column = 0; column < PaddedSize; column += Width)
         {
             arguments.Rows = _int8;
@@ -74,7 +79,8 @@ internal unsafe partial struct HeadAttention<TLanes>
         {
             float* sums = _sums + r * PaddedSize + firstColumn;
             var unit = TLanes.Create(ProbabilityUnits[r]);
-            for (int n = 0; n < count; n += TLanes.Count) TLanes.MultiplyAdd(Joined(r, n, ProbabilitySums), unit, TLanes.Load(sums + n)).Store(sums + n);
+            for (int n = 0; n < count; n += TLanes.Count)
+                TLanes.MultiplyAdd(Joined(r, n, ProbabilitySums), unit, TLanes.Load(sums + n)).Store(sums + n);
         }
     }
 
@@ -82,7 +88,9 @@ internal unsafe partial struct HeadAttention<TLanes>
     readonly TLanes Joined(int row, int column, int* codeSums)
     {
         int* products = (int*)((byte*)Products + 2 * row * ScoreStride) + column;
-        return TLanes.MultiplyAdd(TLanes.LoadInt32(products + ScoreStride / sizeof(int), 128 * codeSums[2 * row + 1]), TLanes.Create(1 / Rows<TLanes>.FineUnits), TLanes.LoadInt32(products, 128 * codeSums[2 * row]));
+        return TLanes.MultiplyAdd(
+            TLanes.LoadInt32(products + ScoreStride / sizeof(int), 128 * codeSums[2 * row + 1]), TLanes.Create(1 / Rows<TLanes>.FineUnits),
+            TLanes.LoadInt32(products, 128 * codeSums[2 * row]));
     }
 
     /// <summary>Multiplies each row of scores, or of what they became, by the scales of a block's positions.</summary>

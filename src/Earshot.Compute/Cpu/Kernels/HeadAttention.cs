@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>
@@ -28,8 +30,17 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     public nint OutputStride;
     public int Rows;
 
-    /// <summary>The position of the first row where rows see themselves and what came before; −1 where they see everything.</summary>
-    public int CausalFrom;
+    /// <summary>What rows see; everything by default.</summary>
+    public KeySpan Span;
+
+    /// <summary>The position of the first row.</summary>
+    public int FirstPosition;
+
+    /// <summary>
+    /// What is added to the scores, (rows, positions), each row <see cref="BiasStride"/> behind the one before; null: nothing.
+    /// </summary>
+    public float* Bias;
+    public nint BiasStride;
 
     byte* _queries;
     nint _queryStride;
@@ -63,11 +74,14 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         new Span<float>(_largest, Rows).Fill(SoftmaxArguments.Nothing);
         new Span<float>(_totals, Rows).Clear();
         new Span<float>(_sums, Rows * PaddedSize).Clear();
-        int end = CausalFrom < 0 ? Positions : Math.Min(Positions, CausalFrom + Rows);
-        for (int first = 0; first < end; first += BlockPositions)
+        // Both ends move on with the rows: what the first does not see before, none does, and what the last does not see behind.
+        int end = Span.IsLimited ? Span.To(FirstPosition + Rows - 1) : Positions;
+        int start = Span.IsLimited ? Span.From(FirstPosition) / Width * Width : 0;
+        for (int first = start, count; first < end; first += count)
         {
-            int count = Math.Min(BlockPositions, end - first);
+            count = Math.Min(BlockPositions - first % BlockPositions, end - first);
             Score(first, count);
+            if (Bias != null) AddBias(first, count);
             if (Kernel.Softmax is { } softmax) Normalize(softmax, first, count);
             else for (int r = 0; r < Rows; r++) Normalize(r, first, count);
             AddValues(first, count);
@@ -104,7 +118,8 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         _queryStride = ((nint)Layout.KeySteps * Kernel.StepInputs * Kernel.RowInputBytes + 63) & ~63;
         if (_queryStride % 512 == 0) _queryStride += 64;
         nint queries = MaxRows * _queryStride, scores = MaxRows * ScoreStride, sums = (nint)MaxRows * PaddedSize * sizeof(float);
-        byte* scratch = Scratch.ForPart(queries + 2 * scores + sums + 2 * MaxRows * sizeof(float) + PaddedSize * sizeof(float) + 64 + Int8Bytes);
+        byte* scratch = Scratch.ForPart(
+            queries + 2 * scores + sums + 2 * MaxRows * sizeof(float) + PaddedSize * sizeof(float) + 64 + Int8Bytes);
         _queries = scratch;
         _scores = (float*)(scratch + queries);
         _probabilities = !Rounds ? (byte*)_scores : scratch + queries + scores;
@@ -136,7 +151,8 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         // Int8 queries are pairs of rows, whose products are joined afterwards.
         bool pairs = Kernel.RowType == PanelType.Int8;
         float* sums = pairs ? Products : _scores;
-        var arguments = new MicroArguments { RowStride = _queryStride, Steps = Layout.KeySteps, SumStride = ScoreStride, TileRows = _tileRows };
+        var arguments =
+            new MicroArguments { RowStride = _queryStride, Steps = Layout.KeySteps, SumStride = ScoreStride, TileRows = _tileRows };
         for (int position = 0; position < count; position += Width)
         {
             arguments.Rows = _queries;
@@ -149,13 +165,34 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         else if (Layout.Type == PanelType.Int8) Scale(Layout.KeyScales(first), count);
     }
 
+    // In the unit that the scores are in.
+    readonly void AddBias(int first, int count)
+    {
+        float unit = Kernel.Softmax is null ? 1 : Log2E;
+        for (int r = 0; r < Rows; r++)
+        {
+            var scores = new Span<float>((byte*)_scores + r * ScoreStride, count);
+            TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(Bias + r * BiasStride + first, count), unit, scores, scores);
+        }
+    }
+
+    /// <summary>The positions of a block that a row sees, counted from the block's first: none where both ends are the same.</summary>
+    readonly (int From, int To) Seen(int row, int first, int count)
+    {
+        if (!Span.IsLimited) return (0, count);
+        int from = Math.Clamp(Span.From(FirstPosition + row) - first, 0, count);
+        return (from, Math.Clamp(Span.To(FirstPosition + row) - first, from, count));
+    }
+
     /// <summary>The same for all rows with emitted code.</summary>
     readonly void Normalize(SoftmaxKernel softmax, int first, int count)
     {
         for (int r = 0; r < Rows; r++)
         {
-            int valid = CausalFrom < 0 ? count : Math.Clamp(CausalFrom + r + 1 - first, 0, count);
-            if (valid < BlockPositions) new Span<float>((byte*)_scores + r * ScoreStride, BlockPositions)[valid..].Fill(SoftmaxArguments.Nothing);
+            var (from, to) = Seen(r, first, count);
+            var scores = new Span<float>((byte*)_scores + r * ScoreStride, BlockPositions);
+            if (to < BlockPositions) scores[to..].Fill(SoftmaxArguments.Nothing);
+            if (from > 0) scores[..from].Fill(SoftmaxArguments.Nothing);
         }
         var arguments = new SoftmaxArguments
         {
@@ -176,12 +213,12 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     readonly void Normalize(int row, int first, int count)
     {
         float* scores = (float*)((byte*)_scores + row * ScoreStride);
-        int valid = CausalFrom < 0 ? count : Math.Clamp(CausalFrom + row + 1 - first, 0, count);
+        var (from, to) = Seen(row, first, count);
         int padded = Kernel.StepsFor(count) * Kernel.StepInputs;
-        if (valid > 0)
+        if (to > from)
         {
-            float before = _largest[row], largest = MathF.Max(before, Softmax<TLanes>.Largest(scores, valid));
-            float total = Softmax<TLanes>.Exponentials(scores, valid, largest);
+            float before = _largest[row], largest = MathF.Max(before, Softmax<TLanes>.Largest(scores + from, to - from));
+            float total = Softmax<TLanes>.Exponentials(scores + from, to - from, largest);
             if (largest != before)
             {
                 float correction = MathF.Exp(before - largest);
@@ -191,8 +228,9 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
             }
             _totals[row] += total;
         }
-        if (!Rounds) new Span<float>(scores + valid, padded - valid).Clear();
-        else Rows<TLanes>.ToBF16(scores, valid, (ushort*)(_probabilities + row * ProbabilityStride), padded);
+        new Span<float>(scores, from).Clear();
+        if (!Rounds) new Span<float>(scores + to, padded - to).Clear();
+        else Rows<TLanes>.ToBF16(scores, to, (ushort*)(_probabilities + row * ProbabilityStride), padded);
     }
 
     void AddValues(int first, int count)
@@ -231,6 +269,11 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         for (int r = 0; r < Rows; r++)
         {
             float* sums = _sums + r * PaddedSize;
+            if (Span.IsLimited && Span.From(FirstPosition + r) >= Span.To(FirstPosition + r))
+            {
+                new Span<float>(Output + r * OutputStride, Layout.Size).Clear();
+                continue;
+            }
             Softmax<TLanes>.Scale(sums, PaddedSize, 1 / _totals[r]);
             new Span<float>(sums, Layout.Size).CopyTo(new Span<float>(Output + r * OutputStride, Layout.Size));
         }

@@ -9,36 +9,39 @@ internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TL
 {
     const int Width = PackedMatrix.PanelWidth;
 
-    /// <summary>Writes the keys at <paramref name="rows"/>, one position every <paramref name="stride"/> floats.</summary>
-    public static void PackKeys(in HeadLayout layout, float* rows, nint stride, int positions, byte* panels)
+    /// <summary>Writes keys, and zeros up to the end of their last panel.</summary>
+    public static void PackKeys(in HeadLayout layout, in HeadRows rows, byte* panels)
     {
         var row = stackalloc uint[layout.KeySteps];
-        for (int position = 0; position < positions; position++)
+        int end = rows.First + rows.Count;
+        for (int position = rows.First; position < end; position++)
         {
-            float* key = rows + position * stride;
+            float* key = rows.Start + (position - rows.First) * rows.Stride;
             var destination = (uint*)(panels + layout.Keys(position)) + position % Width;
             if (layout.Type == PanelType.F32) Rows<TLanes>.ToF32(key, layout.Size, (float*)row, layout.KeySteps);
             else Rows<TLanes>.ToBF16(key, layout.Size, (ushort*)row, 2 * layout.KeySteps);
             for (int step = 0; step < layout.KeySteps; step++) destination[(nint)step * Width] = row[step];
         }
-        for (int position = positions; position % Width != 0; position++)
+        for (int position = end; position % Width != 0; position++)
         {
             var destination = (uint*)(panels + layout.Keys(position)) + position % Width;
             for (int step = 0; step < layout.KeySteps; step++) destination[(nint)step * Width] = 0;
         }
     }
 
-    /// <summary>Writes the values at <paramref name="rows"/>, one position every <paramref name="stride"/> floats.</summary>
-    public static void PackValues(in HeadLayout layout, float* rows, nint stride, int positions, byte* panels)
+    /// <summary>Writes values, and zeros up to the end of their last step.</summary>
+    public static void PackValues(in HeadLayout layout, in HeadRows rows, byte* panels)
     {
-        int stepPositions = layout.Type == PanelType.F32 ? 1 : 2, steps = layout.Kernel.StepsFor(positions);
+        int stepPositions = layout.Type == PanelType.F32 ? 1 : 2, steps = layout.Kernel.StepsFor(rows.Count);
         float* padded = stackalloc float[2 * Width];
+        float* start = rows.Start;
+        var (stride, positions, firstPosition) = (rows.Stride, rows.Count, rows.First);
         for (int column = 0; column < layout.Size; column += Width)
         {
             int count = Math.Min(Width, layout.Size - column);
             for (int step = 0; step < steps; step++)
             {
-                byte* destination = panels + layout.Values(step * stepPositions, column);
+                byte* destination = panels + layout.Values(firstPosition + step * stepPositions, column);
                 float* even = Row(step * stepPositions, padded);
                 if (stepPositions == 1)
                 {
@@ -46,21 +49,40 @@ internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TL
                     continue;
                 }
                 float* odd = Row(step * 2 + 1, padded + Width);
-                for (int n = 0; n < Width; n += TLanes.Count) TLanes.StorePairs(TLanes.Load(even + n), TLanes.Load(odd + n), destination + n * sizeof(float));
+                for (int n = 0; n < Width; n += TLanes.Count)
+                    TLanes.StorePairs(TLanes.Load(even + n), TLanes.Load(odd + n), destination + n * sizeof(float));
             }
 
             float* Row(int position, float* copy)
             {
-                if (position < positions && count == Width) return rows + position * stride + column;
+                if (position < positions && count == Width) return start + position * stride + column;
                 new Span<float>(copy, Width).Clear();
-                if (position < positions) new Span<float>(rows + position * stride + column, count).CopyTo(new Span<float>(copy, count));
+                if (position < positions) new Span<float>(start + position * stride + column, count).CopyTo(new Span<float>(copy, count));
                 return copy;
             }
         }
     }
 }
 
-/// <summary>How the panels of a head with some size and at most some positions lie in memory: block by block, of each the keys, the scales of int8 ones, and the values, in the order in which attention reads them.</summary>
+/// <summary>
+/// Keys or values of one head: <paramref name="count"/> positions from <paramref name="first"/> on, one every
+/// <paramref name="stride"/> floats. All but the last rows of a head begin and end at whole panels.
+/// </summary>
+internal readonly unsafe struct HeadRows(float* start, nint stride, int first, int count)
+{
+    public float* Start => start;
+
+    public nint Stride => stride;
+
+    public int First => first;
+
+    public int Count => count;
+}
+
+/// <summary>
+/// How the panels of a head with some size and at most some positions lie in memory: block by block, of each the keys, the scales of int8
+/// ones, and the values, in the order in which attention reads them.
+/// </summary>
 internal readonly struct HeadLayout
 {
     /// <summary>Positions that attention takes at once.</summary>
@@ -107,7 +129,8 @@ internal readonly struct HeadLayout
 
     /// <summary>Where the step with a position's value begins, in the panel of a column.</summary>
     public nint Values(int position, int column) =>
-        Block(position) + _valuesOffset + column / Width * _valuePanelBytes + (nint)(position % BlockPositions / Kernel.StepInputs) * PackedMatrix.StepBytes;
+        Block(position) + _valuesOffset + column / Width * _valuePanelBytes
+        + (nint)(position % BlockPositions / Kernel.StepInputs) * PackedMatrix.StepBytes;
 
     /// <summary>Where the scale of a position's int8 key is; those of a block are side by side.</summary>
     public nint KeyScales(int position) => Block(position) + _keyScalesOffset + position % BlockPositions * sizeof(float);

@@ -25,7 +25,8 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
         for (int position = 0; position < end; position++)
         {
             var values = new Span<float>(key, layout.Size);
-            if (position < positions) TensorPrimitives.Subtract(Row(rows, position * stride, layout.Size), new Span<float>(mean, layout.Size), values);
+            if (position < positions)
+                TensorPrimitives.Subtract(Row(rows, position * stride, layout.Size), new Span<float>(mean, layout.Size), values);
             else values.Clear();
             float scale = Rows<TLanes>.Largest(key, layout.Size) / Largest;
             Rows<TLanes>.ToInt8(key, layout.Size, scale == 0 ? 0 : 1 / scale, codes, padded);
@@ -46,13 +47,16 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
             for (int i = 0; i < StepInputs; i++)
             {
                 int position = step * StepInputs + i;
-                *(float*)(panels + layout.ValueScales(position)) = position < positions ? ToUnits(rows + position * stride, layout.Size, quads + i * columns) : 0;
+                *(float*)(panels + layout.ValueScales(position)) =
+                    position < positions ? ToUnits(rows + position * stride, layout.Size, quads + i * columns) : 0;
             }
             for (int column = 0; column < columns; column += TLanes.Count)
             {
                 byte* destination = panels + layout.Values(step * StepInputs, column) + column % Width * sizeof(float);
                 float* source = quads + column;
-                TLanes.StoreQuads(TLanes.Load(source), TLanes.Load(source + columns), TLanes.Load(source + 2 * columns), TLanes.Load(source + 3 * columns), destination);
+                TLanes.StoreQuads(
+                    TLanes.Load(source), TLanes.Load(source + columns), TLanes.Load(source + 2 * columns),
+                    TLanes.Load(source + 3 * columns), destination);
             }
         }
     }

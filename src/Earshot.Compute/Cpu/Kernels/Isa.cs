@@ -7,7 +7,10 @@ namespace Earshot.Compute.Cpu.Kernels;
 /// <summary>The instructions that kernels use: what the processor and the system give, no more than was asked for.</summary>
 internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bool HasVnni)
 {
-    /// <summary>Whether plain vector code uses 512 bits: not where the runtime holds that they slow the processor down, or was compiled without them.</summary>
+    /// <summary>
+    /// Whether plain vector code uses 512 bits: not where the runtime holds that they slow the processor down, or was compiled without
+    /// them.
+    /// </summary>
     public bool Wide => Set >= InstructionSet.Avx512 && Vector512.IsHardwareAccelerated;
 
     /// <summary>The best there is, at most <paramref name="limit"/>, else at most what EARSHOT_ISA names.</summary>

@@ -44,7 +44,7 @@ internal sealed unsafe class KernelSet
     public MicroKernel Int8 { get; }
 
     /// <summary>Four-bit codes by few rows; null where only the plain vector code does that.</summary>
-    public CodeKernel? Codes { get; private set; }
+    public Int4Kernel? Codes { get; private set; }
 
     /// <summary>The kernels of the best instructions there are, at most <paramref name="limit"/>.</summary>
     public static KernelSet For(InstructionSet? limit) => For(Isa.Select(limit));
@@ -79,9 +79,13 @@ internal sealed unsafe class KernelSet
         else if (isa.HasBf16) AddVector(PanelType.BF16);
         if (tiles) AddTiles(PanelType.Int8);
         else if (isa.HasVnni) AddVector(PanelType.Int8);
-        var softmax = new[] { PanelType.F32, PanelType.BF16 }.Where(type => type == PanelType.F32 || isa.HasBf16).ToDictionary(type => type, type => SoftmaxKernels.Emit(code, type, OperatingSystem.IsWindows()));
-        var codes = Enumerable.Range(0, CodeKernels.MaxPanels + 1)
-            .Select(panels => Entries(CodeKernels.MaxRows, rows => panels == 0 ? 0 : CodeKernels.Emit(code, rows, panels, OperatingSystem.IsWindows()))).ToArray();
+        var softmax = new[] { PanelType.F32, PanelType.BF16 }
+            .Where(type => type == PanelType.F32 || isa.HasBf16)
+            .ToDictionary(type => type, type => SoftmaxKernels.Emit(code, type, OperatingSystem.IsWindows()));
+        var codes = Enumerable.Range(0, Int4Kernels.MaxPanels + 1)
+            .Select(panels => Entries(
+                Int4Kernels.MaxRows,
+                rows => panels == 0 ? 0 : Int4Kernels.Emit(code, rows, panels, OperatingSystem.IsWindows()))).ToArray();
         memory = ExecutableMemory.TryCreate(code.Code);
         if (memory is null) return null;
 
@@ -89,7 +93,7 @@ internal sealed unsafe class KernelSet
         var kernels = isa.Wide ? Managed<Lanes512>() : Managed<Lanes256>();
         byte* start = memory.Start;
         var tileShapes = shapes is null ? null : new TileShapes(Placed(shapes), (nint)start + release);
-        Codes = new CodeKernel(Array.ConvertAll(codes, Placed));
+        Codes = new Int4Kernel(Array.ConvertAll(codes, Placed));
         foreach (var (type, maxRows, stepMultiple, entries) in emitted)
         {
             kernels[type] = new MicroKernel(type, maxRows, Placed(entries))
@@ -97,7 +101,9 @@ internal sealed unsafe class KernelSet
                 RowType = type,
                 StepMultiple = stepMultiple,
                 Tiles = stepMultiple > 1 ? tileShapes : null,
-                Softmax = softmax.TryGetValue(type == PanelType.BF16 ? type : PanelType.F32, out int softmaxEntry) ? new SoftmaxKernel((nint)start + softmaxEntry) : null,
+                Softmax = softmax.TryGetValue(type == PanelType.BF16 ? type : PanelType.F32, out int softmaxEntry)
+                    ? new SoftmaxKernel((nint)start + softmaxEntry)
+                    : null,
             };
         }
         return kernels;
@@ -105,12 +111,14 @@ internal sealed unsafe class KernelSet
         nint[] Placed(int[] offsets) => Array.ConvertAll(offsets, offset => (nint)start + offset);
 
         void AddVector(PanelType type) =>
-            emitted.Add((type, VectorKernels.MaxRows, 1, Entries(VectorKernels.MaxRows, rows => VectorKernels.Emit(code, type, rows, OperatingSystem.IsWindows()))));
+            emitted.Add((type, VectorKernels.MaxRows, 1, Entries(
+                VectorKernels.MaxRows, rows => VectorKernels.Emit(code, type, rows, OperatingSystem.IsWindows()))));
 
         void AddTiles(PanelType type)
         {
             int one = TileKernels.Emit(code, type, two: false), two = TileKernels.Emit(code, type, two: true);
-            emitted.Add((type, TileKernels.MaxRows, TileKernels.StepMultiple, Entries(TileKernels.MaxRows, rows => rows > TileKernels.TileRows ? two : one)));
+            emitted.Add((type, TileKernels.MaxRows, TileKernels.StepMultiple, Entries(
+                TileKernels.MaxRows, rows => rows > TileKernels.TileRows ? two : one)));
         }
     }
 

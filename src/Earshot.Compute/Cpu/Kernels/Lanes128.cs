@@ -16,7 +16,8 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     public static Lanes128 Load(float* source) => new(Vector128.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 LoadInt32(int* source, int less) => new(Vector128.ConvertToSingle(Vector128.Load(source) - Vector128.Create(less)));
+    public static Lanes128 LoadInt32(int* source, int less) =>
+        new(Vector128.ConvertToSingle(Vector128.Load(source) - Vector128.Create(less)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadEven(byte* pairs) => new((Vector128.Load((uint*)pairs) << 16).AsSingle());
@@ -26,7 +27,8 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadByte(byte* quads, int index) =>
-        new(Vector128.ConvertToSingle(((Vector128.Load((uint*)quads) >> (8 * index)) & Vector128.Create(255u)).AsInt32() - Vector128.Create(128)));
+        new(Vector128.ConvertToSingle(
+            ((Vector128.Load((uint*)quads) >> (8 * index)) & Vector128.Create(255u)).AsInt32() - Vector128.Create(128)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadInt8(sbyte* source) => new(Vector128.Create((float)source[0], source[1], source[2], source[3]));
@@ -37,7 +39,8 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadHalf(ushort* source) =>
-        new(((Vector128.WidenLower(Vector64.Load((short*)source).ToVector128Unsafe()) << 13) & Vector128.Create(~0x70000000)).AsSingle() * Vector128.Create(5.192296858534828e33f));
+        new(((Vector128.WidenLower(Vector64.Load((short*)source).ToVector128Unsafe()) << 13) & Vector128.Create(~0x70000000))
+            .AsSingle() * Vector128.Create(5.192296858534828e33f));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadBits(byte* source) => new(Vector128.Load((float*)source));
@@ -68,13 +71,16 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     public static Lanes128 operator /(Lanes128 left, Lanes128 right) => new(left._value / right._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 MultiplyAdd(Lanes128 left, Lanes128 right, Lanes128 addend) => new(Vector128.MultiplyAddEstimate(left._value, right._value, addend._value));
+    public static Lanes128 MultiplyAdd(Lanes128 left, Lanes128 right, Lanes128 addend) =>
+        new(Vector128.MultiplyAddEstimate(left._value, right._value, addend._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 Max(Lanes128 left, Lanes128 right) => new(Vector128.ConditionalSelect(Vector128.GreaterThan(left._value, right._value), left._value, right._value));
+    public static Lanes128 Max(Lanes128 left, Lanes128 right) =>
+        new(Vector128.ConditionalSelect(Vector128.GreaterThan(left._value, right._value), left._value, right._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 Min(Lanes128 left, Lanes128 right) => new(Vector128.ConditionalSelect(Vector128.LessThan(left._value, right._value), left._value, right._value));
+    public static Lanes128 Min(Lanes128 left, Lanes128 right) =>
+        new(Vector128.ConditionalSelect(Vector128.LessThan(left._value, right._value), left._value, right._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Abs(Lanes128 value) => new(Vector128.Abs(value._value));
@@ -84,13 +90,16 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     public static Lanes128 Round(Lanes128 value) => new((value._value + Vector128.Create(12582912f)) - Vector128.Create(12582912f));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 PowerOfTwo(Lanes128 n) => new(((Vector128.ConvertToInt32Native(n._value) + Vector128.Create(127)) << 23).AsSingle());
+    public static Lanes128 PowerOfTwo(Lanes128 n) =>
+        new(((Vector128.ConvertToInt32Native(n._value) + Vector128.Create(127)) << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 ZeroBelow(Lanes128 value, Lanes128 x, Lanes128 limit) => new(Vector128.ConditionalSelect(Vector128.LessThan(x._value, limit._value), Vector128<float>.Zero, value._value));
+    public static Lanes128 ZeroBelow(Lanes128 value, Lanes128 x, Lanes128 limit) =>
+        new(Vector128.ConditionalSelect(Vector128.LessThan(x._value, limit._value), Vector128<float>.Zero, value._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 SelectPositive(Lanes128 x, Lanes128 positive, Lanes128 other) => new(Vector128.ConditionalSelect(Vector128.GreaterThan(x._value, Vector128<float>.Zero), positive._value, other._value));
+    public static Lanes128 SelectPositive(Lanes128 x, Lanes128 positive, Lanes128 other) =>
+        new(Vector128.ConditionalSelect(Vector128.GreaterThan(x._value, Vector128<float>.Zero), positive._value, other._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes128 value) => Vector128.Sum(value._value);
@@ -125,7 +134,8 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreQuads(Lanes128 first, Lanes128 second, Lanes128 third, Lanes128 fourth, byte* destination) =>
-        (Byte(first._value) | (Byte(second._value) << 8) | (Byte(third._value) << 16) | (Byte(fourth._value) << 24)).Store((uint*)destination);
+        (Byte(first._value) | (Byte(second._value) << 8) | (Byte(third._value) << 16) | (Byte(fourth._value) << 24))
+            .Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector128<uint> Byte(Vector128<float> value) => (Vector128.ConvertToInt32Native(value) + Vector128.Create(128)).AsUInt32();

@@ -17,7 +17,8 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     public static Lanes256 Load(float* source) => new(Vector256.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 LoadInt32(int* source, int less) => new(Vector256.ConvertToSingle(Vector256.Load(source) - Vector256.Create(less)));
+    public static Lanes256 LoadInt32(int* source, int less) =>
+        new(Vector256.ConvertToSingle(Vector256.Load(source) - Vector256.Create(less)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadEven(byte* pairs) => new((Vector256.Load((uint*)pairs) << 16).AsSingle());
@@ -27,7 +28,8 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadByte(byte* quads, int index) =>
-        new(Vector256.ConvertToSingle(((Vector256.Load((uint*)quads) >> (8 * index)) & Vector256.Create(255u)).AsInt32() - Vector256.Create(128)));
+        new(Vector256.ConvertToSingle(
+            ((Vector256.Load((uint*)quads) >> (8 * index)) & Vector256.Create(255u)).AsInt32() - Vector256.Create(128)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadInt8(sbyte* source)
@@ -48,7 +50,8 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     {
         var (low, high) = Vector128.Widen(Vector128.Load((short*)source));
         // Moving exponent and fraction into place leaves the exponent short by 127 − 15 = 112, and copies of the sign below it.
-        return new(((Vector256.Create(low, high) << 13) & Vector256.Create(~0x70000000)).AsSingle() * Vector256.Create(5.192296858534828e33f));
+        return new(
+            ((Vector256.Create(low, high) << 13) & Vector256.Create(~0x70000000)).AsSingle() * Vector256.Create(5.192296858534828e33f));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -83,7 +86,8 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     public static Lanes256 operator /(Lanes256 left, Lanes256 right) => new(left._value / right._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 MultiplyAdd(Lanes256 left, Lanes256 right, Lanes256 addend) => new(Vector256.MultiplyAddEstimate(left._value, right._value, addend._value));
+    public static Lanes256 MultiplyAdd(Lanes256 left, Lanes256 right, Lanes256 addend) =>
+        new(Vector256.MultiplyAddEstimate(left._value, right._value, addend._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Max(Lanes256 left, Lanes256 right) => new(Avx.Max(left._value, right._value));
@@ -99,18 +103,22 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     public static Lanes256 Round(Lanes256 value) => new((value._value + Vector256.Create(12582912f)) - Vector256.Create(12582912f));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 PowerOfTwo(Lanes256 n) => new(((Vector256.ConvertToInt32Native(n._value) + Vector256.Create(127)) << 23).AsSingle());
+    public static Lanes256 PowerOfTwo(Lanes256 n) =>
+        new(((Vector256.ConvertToInt32Native(n._value) + Vector256.Create(127)) << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 ZeroBelow(Lanes256 value, Lanes256 x, Lanes256 limit) => new(Vector256.ConditionalSelect(Vector256.LessThan(x._value, limit._value), Vector256<float>.Zero, value._value));
+    public static Lanes256 ZeroBelow(Lanes256 value, Lanes256 x, Lanes256 limit) =>
+        new(Vector256.ConditionalSelect(Vector256.LessThan(x._value, limit._value), Vector256<float>.Zero, value._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 SelectPositive(Lanes256 x, Lanes256 positive, Lanes256 other) => new(Vector256.ConditionalSelect(Vector256.GreaterThan(x._value, Vector256<float>.Zero), positive._value, other._value));
+    public static Lanes256 SelectPositive(Lanes256 x, Lanes256 positive, Lanes256 other) =>
+        new(Vector256.ConditionalSelect(Vector256.GreaterThan(x._value, Vector256<float>.Zero), positive._value, other._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes256 value) => Vector256.Sum(value._value);
 
-    public static float Largest(Lanes256 value) => Lanes128.Largest(Lanes128.Max(new(value._value.GetLower()), new(value._value.GetUpper())));
+    public static float Largest(Lanes256 value) =>
+        Lanes128.Largest(Lanes128.Max(new(value._value.GetLower()), new(value._value.GetUpper())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(float* destination) => _value.Store(destination);
@@ -135,7 +143,8 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreQuads(Lanes256 first, Lanes256 second, Lanes256 third, Lanes256 fourth, byte* destination) =>
-        (Byte(first._value) | (Byte(second._value) << 8) | (Byte(third._value) << 16) | (Byte(fourth._value) << 24)).Store((uint*)destination);
+        (Byte(first._value) | (Byte(second._value) << 8) | (Byte(third._value) << 16) | (Byte(fourth._value) << 24))
+            .Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector256<uint> Byte(Vector256<float> value) => (Vector256.ConvertToInt32Native(value) + Vector256.Create(128)).AsUInt32();

@@ -9,7 +9,9 @@ internal unsafe struct LstmWay
     public PackedMatrix Hidden;
     public float* HiddenBias;
 
-    /// <summary>The inputs' part of the gates, (batch, time, 4 · size); null where each part computes its own, some steps at a time.</summary>
+    /// <summary>
+    /// The inputs' part of the gates, (batch, time, 4 · size); null where each part computes its own, some steps at a time.
+    /// </summary>
     public float* Gates;
 }
 
@@ -35,6 +37,7 @@ internal unsafe struct LstmCall
     /// <summary>(batch, time, Inputs).</summary>
     public float* X;
     public int Inputs;
+    public RowPrecision Precision;
     public WorkerPool Workers;
     public float* Y;
 
@@ -62,7 +65,9 @@ internal unsafe struct LstmCall
     /// <summary>All room of a part: the inputs' part of some steps too, where that is not computed before.</summary>
     public readonly int ScratchFloats => (StateFloats + (Forward.Gates == null ? RowsPerPart * ChunkSteps * 4 * Size : 0) + 15) & ~15;
 
-    /// <summary>Shares the sequences out: as few parts as keep the threads busy, since a part reads the weights once a step for all its rows.</summary>
+    /// <summary>
+    /// Shares the sequences out: as few parts as keep the threads busy, since a part reads the weights once a step for all its rows.
+    /// </summary>
     public void Cut(int threads)
     {
         int blocks = Math.Max((Batch + MostRows - 1) / MostRows, Math.Min(Batch, threads / Ways));
@@ -90,7 +95,13 @@ internal unsafe struct LstmWork<TLanes> : IParallelWork where TLanes : struct, I
         var way = back ? Call.Backward : Call.Forward;
         int size = Call.Size, first = part / Call.Ways * Call.RowsPerPart, rows = Math.Min(Call.RowsPerPart, Call.Batch - first);
         float* scratch = Call.Scratch + (nint)part * Call.ScratchFloats;
-        var state = new LstmRows { Hidden = scratch, Cell = scratch + rows * Call.HiddenStride, Gates = scratch + rows * (Call.HiddenStride + size), Rows = rows };
+        var state = new LstmRows
+        {
+            Hidden = scratch,
+            Cell = scratch + rows * Call.HiddenStride,
+            Gates = scratch + rows * (Call.HiddenStride + size),
+            Rows = rows,
+        };
         new Span<float>(scratch, Call.StateFloats).Clear();
         float* chunk = scratch + Call.StateFloats;
         int steps = way.Gates == null ? Call.ChunkSteps : Call.Time;
@@ -103,8 +114,12 @@ internal unsafe struct LstmWork<TLanes> : IParallelWork where TLanes : struct, I
                 int t = back ? start + count - 1 - i : start + i;
                 for (int r = 0; r < rows; r++)
                 {
-                    float* input = way.Gates == null ? chunk + ((nint)r * count + t - start) * 4 * size : way.Gates + ((nint)(first + r) * Call.Time + t) * 4 * size;
-                    TensorPrimitives.Add(new ReadOnlySpan<float>(input, 4 * size), new ReadOnlySpan<float>(way.HiddenBias, 4 * size), new Span<float>(state.Gates + r * Call.GateStride, 4 * size));
+                    float* input = way.Gates == null
+                        ? chunk + ((nint)r * count + t - start) * 4 * size
+                        : way.Gates + ((nint)(first + r) * Call.Time + t) * 4 * size;
+                    TensorPrimitives.Add(
+                        new ReadOnlySpan<float>(input, 4 * size), new ReadOnlySpan<float>(way.HiddenBias, 4 * size),
+                        new Span<float>(state.Gates + r * Call.GateStride, 4 * size));
                 }
                 // Zeros before the first step add nothing.
                 if (done + i > 0) Multiply(way.Hidden, state);
@@ -132,7 +147,7 @@ internal unsafe struct LstmWork<TLanes> : IParallelWork where TLanes : struct, I
             OutputHeight = count,
             OutputWidth = 1,
         };
-        var call = new LinearCall { Patches = &frames, Rows = rows * count };
+        var call = new LinearCall { Patches = &frames, Rows = rows * count, Precision = Call.Precision };
         call.Add(way.Input with { Y = gates });
         MatrixProduct.Run(Call.Workers, call);
     }
@@ -172,7 +187,8 @@ internal unsafe struct LstmWork<TLanes> : IParallelWork where TLanes : struct, I
         int count = size - i, lanes = TLanes.Count;
         float* rest = stackalloc float[6 * TLanes.Count];
         new Span<float>(rest, 6 * lanes).Clear();
-        for (int gate = 0; gate < 4; gate++) new Span<float>(gates + gate * size + i, count).CopyTo(new Span<float>(rest + gate * lanes, count));
+        for (int gate = 0; gate < 4; gate++)
+            new Span<float>(gates + gate * size + i, count).CopyTo(new Span<float>(rest + gate * lanes, count));
         new Span<float>(cell + i, count).CopyTo(new Span<float>(rest + 4 * lanes, count));
         Step(rest, lanes, rest + 4 * lanes, rest + 5 * lanes);
         new Span<float>(rest + 4 * lanes, count).CopyTo(new Span<float>(cell + i, count));
@@ -183,7 +199,8 @@ internal unsafe struct LstmWork<TLanes> : IParallelWork where TLanes : struct, I
     static void Step(float* gates, int stride, float* cell, float* hidden)
     {
         var kept = VectorMath<TLanes>.Sigmoid(TLanes.Load(gates + stride)) * TLanes.Load(cell);
-        var c = TLanes.MultiplyAdd(VectorMath<TLanes>.Sigmoid(TLanes.Load(gates)), VectorMath<TLanes>.Tanh(TLanes.Load(gates + 2 * stride)), kept);
+        var c = TLanes.MultiplyAdd(
+            VectorMath<TLanes>.Sigmoid(TLanes.Load(gates)), VectorMath<TLanes>.Tanh(TLanes.Load(gates + 2 * stride)), kept);
         c.Store(cell);
         (VectorMath<TLanes>.Sigmoid(TLanes.Load(gates + 3 * stride)) * VectorMath<TLanes>.Tanh(c)).Store(hidden);
     }

@@ -21,7 +21,8 @@ internal static unsafe class ManagedKernels<TLanes> where TLanes : struct, ILane
     /// <summary>The panel's bytes widened in registers, the rows float32.</summary>
     public static MicroKernel WidenedInt8() => new(PanelType.Int8, MaxRows, &Run<WidenedBytePanel<TLanes>>) { RowType = PanelType.F32 };
 
-    public static MicroKernel Int8<TPanel>() where TPanel : struct, IPanel<TLanes> => new(PanelType.Int8, MaxRows, &Run<TPanel>) { RowType = PanelType.Int8 };
+    public static MicroKernel Int8<TPanel>() where TPanel : struct, IPanel<TLanes> =>
+        new(PanelType.Int8, MaxRows, &Run<TPanel>) { RowType = PanelType.Int8 };
 
     static void Run<TPanel>(MicroArguments* arguments, int rows) where TPanel : struct, IPanel<TLanes>
     {
@@ -51,7 +52,8 @@ internal static unsafe class ManagedKernels<TLanes> where TLanes : struct, ILane
             nint sumStride = arguments->SumStride / sizeof(float);
             bool accumulate = arguments->Accumulate != 0;
             TLanes s00 = Begin(sums, 0, accumulate), s01 = Begin(sums, bytes, accumulate);
-            TLanes s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default, s40 = default, s41 = default, s50 = default, s51 = default;
+            TLanes s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default, s40 = default, s41 = default,
+                s50 = default, s51 = default;
             if (TRows.Count > 1) { s10 = Begin(sums + sumStride, 0, accumulate); s11 = Begin(sums + sumStride, bytes, accumulate); }
             if (TRows.Count > 2) { s20 = Begin(sums + 2 * sumStride, 0, accumulate); s21 = Begin(sums + 2 * sumStride, bytes, accumulate); }
             if (TRows.Count > 3) { s30 = Begin(sums + 3 * sumStride, 0, accumulate); s31 = Begin(sums + 3 * sumStride, bytes, accumulate); }
@@ -64,11 +66,31 @@ internal static unsafe class ManagedKernels<TLanes> where TLanes : struct, ILane
                     TLanes p0 = TPanel.Load(panel, part), p1 = TPanel.Load(panel + bytes, part);
                     var value = TLanes.Create(*(float*)a0);
                     s00 = TPanel.MultiplyAdd(p0, value, s00); s01 = TPanel.MultiplyAdd(p1, value, s01);
-                    if (TRows.Count > 1) { value = TLanes.Create(*(float*)(a0 + stride)); s10 = TPanel.MultiplyAdd(p0, value, s10); s11 = TPanel.MultiplyAdd(p1, value, s11); }
-                    if (TRows.Count > 2) { value = TLanes.Create(*(float*)(a0 + 2 * stride)); s20 = TPanel.MultiplyAdd(p0, value, s20); s21 = TPanel.MultiplyAdd(p1, value, s21); }
-                    if (TRows.Count > 3) { value = TLanes.Create(*(float*)a3); s30 = TPanel.MultiplyAdd(p0, value, s30); s31 = TPanel.MultiplyAdd(p1, value, s31); }
-                    if (TRows.Count > 4) { value = TLanes.Create(*(float*)(a3 + stride)); s40 = TPanel.MultiplyAdd(p0, value, s40); s41 = TPanel.MultiplyAdd(p1, value, s41); }
-                    if (TRows.Count > 5) { value = TLanes.Create(*(float*)(a3 + 2 * stride)); s50 = TPanel.MultiplyAdd(p0, value, s50); s51 = TPanel.MultiplyAdd(p1, value, s51); }
+                    if (TRows.Count > 1)
+                    {
+                        value = TLanes.Create(
+                        *(float*)(a0 + stride)); s10 = TPanel.MultiplyAdd(p0, value, s10); s11 = TPanel.MultiplyAdd(p1, value, s11);
+                    }
+                    if (TRows.Count > 2)
+                    {
+                        value = TLanes.Create(
+                        *(float*)(a0 + 2 * stride)); s20 = TPanel.MultiplyAdd(p0, value, s20); s21 = TPanel.MultiplyAdd(p1, value, s21);
+                    }
+                    if (TRows.Count > 3)
+                    {
+                        value = TLanes.Create(
+                        *(float*)a3); s30 = TPanel.MultiplyAdd(p0, value, s30); s31 = TPanel.MultiplyAdd(p1, value, s31);
+                    }
+                    if (TRows.Count > 4)
+                    {
+                        value = TLanes.Create(
+                        *(float*)(a3 + stride)); s40 = TPanel.MultiplyAdd(p0, value, s40); s41 = TPanel.MultiplyAdd(p1, value, s41);
+                    }
+                    if (TRows.Count > 5)
+                    {
+                        value = TLanes.Create(
+                        *(float*)(a3 + 2 * stride)); s50 = TPanel.MultiplyAdd(p0, value, s50); s51 = TPanel.MultiplyAdd(p1, value, s51);
+                    }
                     a0 += sizeof(float);
                     a3 += sizeof(float);
                 }

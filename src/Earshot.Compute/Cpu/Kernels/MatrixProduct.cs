@@ -55,7 +55,8 @@ internal readonly record struct ProductPlan
         var weights = call.Weights;
         int strip = call.Kernel.MaxRows, allSteps = call.Kernel.StepsFor(weights.Inputs);
         // So few rows stay in cache whole.
-        int stepBlocks = call.Rows <= FewRows ? 1 : Ceiling(allSteps, BlockSteps), steps = RoundUp(Ceiling(allSteps, stepBlocks), 16); // whole tiles, and whole codes
+        int stepBlocks = call.Rows <= FewRows ? 1 : Ceiling(allSteps, BlockSteps),
+            steps = RoundUp(Ceiling(allSteps, stepBlocks), 16); // whole tiles, and whole codes
         int blocks = Ceiling(call.Rows, Math.Max(strip, BlockRows / strip * strip));
         int rows = RoundUp(Ceiling(call.Rows, blocks), strip);
         blocks = Ceiling(call.Rows, rows);

@@ -63,7 +63,6 @@ internal static unsafe class MemoryAttention<TLanes> where TLanes : struct, ILan
                 Output = Call.Output + offset,
                 OutputStride = width,
                 Rows = count,
-                CausalFrom = -1,
             };
             attention.Run();
         }
@@ -92,7 +91,6 @@ internal static unsafe class MemoryAttention<TLanes> where TLanes : struct, ILan
                 Output = Output + ((nint)first * Count + selected) * positions,
                 OutputStride = (nint)Count * positions,
                 Rows = count,
-                CausalFrom = -1,
             };
             attention.RunWeights();
         }

@@ -38,7 +38,10 @@ internal unsafe struct MicroArguments
     /// <summary>Zero to begin at zero, else the sums' values are added to.</summary>
     public nint Accumulate;
 
-    /// <summary>The rows that this thread's tiles are shaped for, zero where it holds none; kept from call to call until <see cref="MicroKernel.Release"/>.</summary>
+    /// <summary>
+    /// The rows that this thread's tiles are shaped for, zero where it holds none; kept from call to call until
+    /// <see cref="MicroKernel.Release"/>.
+    /// </summary>
     public int TileRows;
 }
 
@@ -91,7 +94,10 @@ internal sealed unsafe class MicroKernel
     /// <summary>Steps that some inputs take, padding included.</summary>
     public int StepsFor(int inputs) => ((inputs + StepInputs - 1) / StepInputs + StepMultiple - 1) / StepMultiple * StepMultiple;
 
-    /// <summary>Any number of rows, in strips of nearly the same height, since 9 + 9 are faster than 14 + 4; in tiles whole strips first, for one shape.</summary>
+    /// <summary>
+    /// Any number of rows, in strips of nearly the same height, since 9 + 9 are faster than 14 + 4; in tiles whole strips first, for one
+    /// shape.
+    /// </summary>
     public void RunStrips(MicroArguments* arguments, int rows)
     {
         byte* firstRow = arguments->Rows;
@@ -116,7 +122,9 @@ internal sealed unsafe class MicroKernel
         else _managed(arguments, rows);
     }
 
-    /// <summary>Ends a thread's calls with these arguments: tiles that it still held would be saved whenever the system switches threads.</summary>
+    /// <summary>
+    /// Ends a thread's calls with these arguments: tiles that it still held would be saved whenever the system switches threads.
+    /// </summary>
     public void Release(MicroArguments* arguments)
     {
         if (arguments->TileRows != 0) Tiles!.Release(arguments);
@@ -175,7 +183,7 @@ internal unsafe struct CodeArguments
 }
 
 /// <summary>Multiplies a few rows by one or two panels of four-bit codes.</summary>
-internal sealed unsafe class CodeKernel(nint[][] entries)
+internal sealed unsafe class Int4Kernel(nint[][] entries)
 {
     public void Run(CodeArguments* arguments, int rows, int panels) =>
         ((delegate* unmanaged[Cdecl, SuppressGCTransition]<CodeArguments*, void>)entries[panels][rows])(arguments);

@@ -18,7 +18,8 @@ internal static unsafe class PanelPacking
     {
         uint* destination = (uint*)panel + column;
         int pairs = weights.Length / 2;
-        for (int pair = 0; pair < pairs; pair++) destination[(nint)pair * Width] = BFloat16.Round(weights[2 * pair]) | (uint)BFloat16.Round(weights[2 * pair + 1]) << 16;
+        for (int pair = 0; pair < pairs; pair++)
+            destination[(nint)pair * Width] = BFloat16.Round(weights[2 * pair]) | (uint)BFloat16.Round(weights[2 * pair + 1]) << 16;
         if (weights.Length % 2 != 0) destination[(nint)pairs * Width] = BFloat16.Round(weights[^1]);
     }
 
@@ -30,14 +31,17 @@ internal static unsafe class PanelPacking
     {
         if (layout.IsNf4)
         {
-            for (int group = 0; group < layout.Groups; group++) ((sbyte*)panel + layout.ScalesOffset)[group * Width + column] = row.ScaleCodes[group];
+            for (int group = 0; group < layout.Groups; group++)
+                ((sbyte*)panel + layout.ScalesOffset)[group * Width + column] = row.ScaleCodes[group];
             float* means = (float*)(panel + layout.ScaleBlocksOffset) + column;
             var blocks = row.Nf4Scales;
-            for (int block = 0; block < blocks.Length; block++) (means[2 * block * Width], means[(2 * block + 1) * Width]) = (blocks[block].Mean, blocks[block].Step);
+            for (int block = 0; block < blocks.Length; block++)
+                (means[2 * block * Width], means[(2 * block + 1) * Width]) = (blocks[block].Mean, blocks[block].Step);
         }
         else
         {
-            for (int group = 0; group < layout.Groups; group++) ((Half*)(panel + layout.ScalesOffset))[group * Width + column] = row.Int4Scales[group];
+            for (int group = 0; group < layout.Groups; group++)
+                ((Half*)(panel + layout.ScalesOffset))[group * Width + column] = row.Int4Scales[group];
         }
         CopyQuads(row.Codes, panel, column, flipped: 0);
         // Codes behind the last are multiplied by rows' zeros or not at all, whatever they are.
@@ -50,6 +54,7 @@ internal static unsafe class PanelPacking
         uint flippedQuad = 0x01010101u * flipped;
         var quads = MemoryMarshal.Cast<byte, uint>(bytes);
         for (int step = 0; step < quads.Length; step++) destination[(nint)step * Width] = quads[step] ^ flippedQuad;
-        for (int i = quads.Length * 4; i < bytes.Length; i++) ((byte*)(destination + (nint)quads.Length * Width))[i % 4] = (byte)(bytes[i] ^ flipped);
+        for (int i = quads.Length * 4; i < bytes.Length; i++)
+            ((byte*)(destination + (nint)quads.Length * Width))[i % 4] = (byte)(bytes[i] ^ flipped);
     }
 }

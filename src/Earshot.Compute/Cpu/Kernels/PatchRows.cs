@@ -29,7 +29,8 @@ internal unsafe struct PatchRows
         for (int k = first / length; k * length < end; k++)
         {
             int from = Math.Max(first, k * length), to = Math.Min(end, (k + 1) * length);
-            CopyLine(image, top + k * DilationHeight, left * Size + from - k * length, new Span<float>(destination + from - first, to - from));
+            CopyLine(
+                image, top + k * DilationHeight, left * Size + from - k * length, new Span<float>(destination + from - first, to - from));
         }
     }
 
@@ -41,13 +42,14 @@ internal unsafe struct PatchRows
         for (int k = 0; k < KernelHeight; k++)
         {
             int line = top + k * DilationHeight, from = Math.Max(0, left * Size), to = Math.Min(Width * Size, (left + KernelWidth) * Size);
-            if ((uint)line < (uint)Height && from < to) largest = MathF.Max(largest, Rows<TLanes>.Largest(image + (nint)line * Width * Size + from, to - from));
+            if ((uint)line < (uint)Height && from < to)
+                largest = MathF.Max(largest, Rows<TLanes>.Largest(image + (nint)line * Width * Size + from, to - from));
         }
         return largest;
     }
 
-    // The image that a row belongs to, and where its kernel begins in there.
-    readonly float* Place(int row, out int top, out int left)
+    /// <summary>The image that a row belongs to, and where its kernel begins in there.</summary>
+    public readonly float* Place(int row, out int top, out int left)
     {
         int line = row / OutputWidth, image = line / OutputHeight;
         top = (line - image * OutputHeight) * StrideHeight - PadHeight;

@@ -6,8 +6,8 @@ namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>
 /// What an x64 processor says of itself, and which registers the system keeps. Emitted code asks here and not the runtime: a program that
-/// was compiled ahead of time for older processors has <c>IsSupported</c> false for all that is newer, and can run emitted code all the same.
-/// Bits as in the Intel® 64 and IA-32 Architectures Software Developer's Manual, CPUID and chapter 13.
+/// was compiled ahead of time for older processors has <c>IsSupported</c> false for all that is newer, and can run emitted code all the
+/// same. Bits as in the Intel® 64 and IA-32 Architectures Software Developer's Manual, CPUID and chapter 13.
 /// </summary>
 /// <param name="Leaf7Ebx">CPUID leaf 7, subleaf 0.</param>
 /// <param name="Leaf7Ecx">CPUID leaf 7, subleaf 0.</param>

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Earshot.Compute.Cpu.Kernels;
 
-/// <summary>Finishes the sums of a block of rows of one panel while they are in cache: scales, bias, activation, residual, and the store.</summary>
+/// <summary>
+/// Finishes the sums of a block of rows of one panel while they are in cache: scales, bias, activation, residual, and the store.
+/// </summary>
 internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, ILanes<TLanes>
 {
     const int Width = PackedMatrix.PanelWidth;
@@ -17,6 +19,13 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
     readonly float* _y;
     readonly nint _yStride;
 
+    // The columns that are kept beside int8 codes, and the rows that they multiply.
+    readonly int _outliers;
+    readonly int* _outlierColumns;
+    readonly float* _outlierValues;
+    readonly float* _x;
+    readonly nint _xStride;
+
     /// <summary>For the rows of one panel of a matrix from <paramref name="firstRow"/> on.</summary>
     public ProductEpilogue(in LinearCall call, in LinearTarget target, int firstColumn, int firstRow)
     {
@@ -29,6 +38,14 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
         _residualStride = call.ResidualStride;
         _y = target.Y + firstRow * target.YStride + firstColumn;
         _yStride = target.YStride;
+        if (target.Weights.Outliers is { } outliers)
+        {
+            _outliers = outliers.Count;
+            _outlierColumns = outliers.Columns;
+            _outlierValues = outliers.Panel(firstColumn / Width);
+            _x = call.X + firstRow * call.XStride;
+            _xStride = call.XStride;
+        }
     }
 
     /// <summary>Takes sums (rows, 32): int32 with the rows' units, two for each row where those are pairs, or float32 without.</summary>
@@ -37,22 +54,49 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
         // Zeros stand for what there is not, so that no row asks.
         float* zeros = stackalloc float[Width];
         new Span<float>(zeros, Width).Clear();
-        var rest = new Operands { Bias = _bias == null ? zeros : _bias, Residual = _residual == null ? zeros : _residual, ResidualStride = _residual == null ? 0 : _residualStride, Y = _y, YStride = _yStride };
-        if (_count == Width)
+        var rest = new Operands
+        {
+            Bias = _bias == null ? zeros : _bias,
+            Residual = _residual == null ? zeros : _residual,
+            ResidualStride = _residual == null ? 0 : _residualStride,
+            Y = _y,
+            YStride = _yStride,
+        };
+        if (_count == Width && _outliers == 0)
         {
             FinishRows(sums, rows, units, rest);
             return;
         }
+        FinishOneByOne(sums, rows, units, rest);
+    }
+
+    void FinishOneByOne(float* sums, int rows, in RowUnits units, in Operands rest)
+    {
         // The last panel has columns that the output lacks.
-        float* padded = stackalloc float[3 * Width];
-        new Span<float>(padded, 3 * Width).Clear();
+        float* padded = stackalloc float[4 * Width];
+        new Span<float>(padded, 4 * Width).Clear();
         var whole = new Operands { Bias = padded, Residual = padded + Width, Y = padded + 2 * Width };
-        new Span<float>(rest.Bias, _count).CopyTo(new Span<float>(whole.Bias, Width));
+        float* bias = whole.Bias;
+        if (_outliers > 0) whole.Bias = padded + 3 * Width;
+        new Span<float>(rest.Bias, _count).CopyTo(new Span<float>(bias, Width));
         for (int r = 0; r < rows; r++)
         {
+            if (_outliers > 0) AddOutliers(_x + r * _xStride, bias, whole.Bias);
             new Span<float>(rest.Residual + r * rest.ResidualStride, _count).CopyTo(new Span<float>(whole.Residual, Width));
             FinishRows(sums + r * units.Parts * Width, 1, units.From(r), whole);
             new Span<float>(whole.Y, _count).CopyTo(new Span<float>(_y + r * _yStride, _count));
+        }
+    }
+
+    // What the columns that are kept come to for a row joins its bias: one sum in the columns' order, whatever the other rows.
+    void AddOutliers(float* x, float* bias, float* sums)
+    {
+        for (int n = 0; n < Width; n += TLanes.Count)
+        {
+            var sum = TLanes.Load(bias + n);
+            for (int i = 0; i < _outliers; i++)
+                sum = TLanes.MultiplyAdd(TLanes.Load(_outlierValues + i * Width + n), TLanes.Create(x[_outlierColumns[i]]), sum);
+            sum.Store(sums + n);
         }
     }
 
@@ -74,6 +118,10 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
             case Activation.Sigmoid: FinishRows<TSums, Sigmoid<TLanes>>(sums, rows, units, operands); break;
             case Activation.LeakyRelu: FinishRows<TSums, LeakyRelu<TLanes>>(sums, rows, units, operands); break;
             case Activation.Abs: FinishRows<TSums, Abs<TLanes>>(sums, rows, units, operands); break;
+            case Activation.Tanh: FinishRows<TSums, Tanh<TLanes>>(sums, rows, units, operands); break;
+            case Activation.GeluTanh: FinishRows<TSums, GeluTanh<TLanes>>(sums, rows, units, operands); break;
+            case Activation.QuickGelu: FinishRows<TSums, QuickGelu<TLanes>>(sums, rows, units, operands); break;
+            case Activation.Elu: FinishRows<TSums, Elu<TLanes>>(sums, rows, units, operands); break;
             default: FinishRows<TSums, Identity<TLanes>>(sums, rows, units, operands); break;
         }
     }
@@ -171,7 +219,8 @@ internal readonly unsafe struct IntegerSums<TLanes> : ISums<TLanes> where TLanes
     public static int Parts => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowUnit<TLanes> Row(in RowUnits units, int row) => new() { Scale = TLanes.Create(units.Scales[row]), Less = 128 * units.Sums[row] };
+    public static RowUnit<TLanes> Row(in RowUnits units, int row) =>
+        new() { Scale = TLanes.Create(units.Scales[row]), Less = 128 * units.Sums[row] };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Load(float* sums, in RowUnit<TLanes> row, float* columnScales) =>

@@ -36,7 +36,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     readonly int Steps => Kernel.StepsFor(Call.Weights.Inputs);
 
     /// <summary>Int8 rows for each row: few rows wait for the weights, and are kept to 15 bits at no cost.</summary>
-    readonly int Parts => Kernel.RowType == PanelType.Int8 && Call.Rows <= CpuDevice.StepRows ? 2 : 1;
+    readonly int Parts => Kernel.RowType == PanelType.Int8 && Call.IsStep ? 2 : 1;
 
     /// <summary>Prepares the rows for all parts, on the calling thread.</summary>
     public void PrepareOnce()
@@ -82,10 +82,20 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
             for (int p = 0; p < panels; p++)
             {
                 float* tile = sums + (tiles == 1 ? 0 : (nint)p * rows * Parts * Width);
-                arguments = new MicroArguments { Rows = start, RowStride = stride, Steps = steps, Sums = tile, SumStride = TileRowBytes, Accumulate = stepBlock > 0 ? 1 : 0, TileRows = arguments.TileRows };
+                arguments = new MicroArguments
+                {
+                    Rows = start,
+                    RowStride = stride,
+                    Steps = steps,
+                    Sums = tile,
+                    SumStride = TileRowBytes,
+                    Accumulate = stepBlock > 0 ? 1 : 0,
+                    TileRows = arguments.TileRows,
+                };
                 var target = Call.Locate(firstPanel + p, out int panel);
                 arguments.Panel = target.Weights.Panel(panel);
-                if (Call.Weights.Groups is { } groups) MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
+                if (Call.Weights.Groups is { } groups)
+                    MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
                 else Multiply(&arguments, rows, firstStep);
                 if (stepBlock == Plan.StepBlocks - 1) Finish(target, panel, rowBlock, tile, firstRow, rows);
             }
@@ -95,28 +105,30 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
 
     readonly int StepRowBytes => Kernel.StepInputs * Kernel.RowInputBytes;
 
-    /// <summary>Whether few rows meet codes in whole groups, for which there is emitted code.</summary>
+    /// <summary>Whether few rows meet codes in whole groups, for which there is emitted code; it reads rows of float32.</summary>
     readonly bool EmittedCodes(int rows) =>
-        _all.Start != null && Call.Weights.Groups is { } groups && Call.Weights.Kernels.Codes is not null && rows <= EmittedCodeRows && Call.Weights.Inputs % groups.GroupSize == 0;
+        _all.Start != null && Kernel == Call.Weights.Kernel && Call.Weights.Groups is { } groups && Call.Weights.Kernels.Codes is not null
+        && rows <= EmittedCodeRows && Call.Weights.Inputs % groups.GroupSize == 0;
 
     readonly void MultiplyCodes(int firstPanel, int panels, int rows)
     {
         var groups = Call.Weights.Groups!.Value;
-        const int tileBytes = CodeKernels.MaxPanels * CodeKernels.MaxRows * TileRowBytes;
-        byte* scratch = Scratch.ForPart(tileBytes + (nint)groups.Groups * CodeKernels.MaxPanels * TileRowBytes);
+        const int tileBytes = Int4Kernels.MaxPanels * Int4Kernels.MaxRows * TileRowBytes;
+        byte* scratch = Scratch.ForPart(tileBytes + (nint)groups.Groups * Int4Kernels.MaxPanels * TileRowBytes);
         var sums = (float*)scratch;
         var scales = (float*)(scratch + tileBytes);
-        int strips = (rows + CodeKernels.MaxRows - 1) / CodeKernels.MaxRows;
+        int strips = (rows + Int4Kernels.MaxRows - 1) / Int4Kernels.MaxRows;
         for (int p = 0, taken; p < panels; p += taken)
         {
             var target = Call.Locate(firstPanel + p, out int own);
-            taken = Math.Min(CodeKernels.MaxPanels, Math.Min(panels - p, target.Weights.Panels - own));
+            taken = Math.Min(Int4Kernels.MaxPanels, Math.Min(panels - p, target.Weights.Panels - own));
             byte* panel = target.Weights.Panel(own);
             GroupedPanels<TLanes>.Scales(groups, panel, taken, scales);
             for (int strip = 0, row = 0; strip < strips; strip++)
             {
                 int count = (rows - row + strips - strip - 1) / (strips - strip);
-                var arguments = new MicroArguments { Rows = _all.Start + row * _all.Stride, RowStride = _all.Stride, Panel = panel, Sums = sums };
+                var arguments =
+                    new MicroArguments { Rows = _all.Start + row * _all.Stride, RowStride = _all.Stride, Panel = panel, Sums = sums };
                 GroupedPanels<TLanes>.Multiply(Call.Weights.Kernels.Codes!, groups, &arguments, count, taken, scales);
                 for (int i = 0; i < taken; i++) Finish(target, own + i, _all, sums + i * count * Width, row, count);
                 row += count;
@@ -132,7 +144,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
 
     readonly void MultiplyGrouped(in GroupLayout groups, MicroArguments* arguments, int rows, int firstInput, float* unpacked)
     {
-        if (rows <= GroupedPanels<TLanes>.DirectRows && Plan.StepBlocks == 1)
+        if (rows <= GroupedPanels<TLanes>.DirectRows && Plan.StepBlocks == 1 && Kernel == Call.Weights.Kernel)
         {
             GroupedPanels<TLanes>.Multiply(groups, arguments, rows);
             return;
@@ -157,7 +169,8 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     }
 
     readonly void Finish(in LinearTarget target, int panel, in RowBlock rowBlock, float* tile, int firstRow, int rows) =>
-        new ProductEpilogue<TLanes>(Call, target, panel * Width, firstRow).Finish(tile, rows, new RowUnits { Scales = rowBlock.Scales, Sums = rowBlock.Sums, Pairs = Parts == 2 });
+        new ProductEpilogue<TLanes>(Call, target, panel * Width, firstRow)
+            .Finish(tile, rows, new RowUnits { Scales = rowBlock.Scales, Sums = rowBlock.Sums, Pairs = Parts == 2 });
 
     readonly nint RowStride(int steps)
     {
@@ -179,7 +192,9 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         if (Kernel.RowType != PanelType.Int8) return;
         for (int r = 0; r < rows; r++)
         {
-            float largest = Call.Patches == null ? Rows<TLanes>.Largest(Call.X + (firstRow + r) * Call.XStride, Call.Weights.Inputs) : Call.Patches->Largest<TLanes>(firstRow + r);
+            float largest = Call.Patches == null
+                ? Rows<TLanes>.Largest(Call.X + (firstRow + r) * Call.XStride, Call.Weights.Inputs)
+                : Call.Patches->Largest<TLanes>(firstRow + r);
             block.Scales[r] = largest / 127;
         }
         new Span<int>(block.Sums, rows * Parts).Clear();
@@ -187,7 +202,8 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
 
     readonly void Convert(in RowBlock block, int firstRow, int rows, int firstStep, int steps)
     {
-        int first = firstStep * Kernel.StepInputs, padded = steps * Kernel.StepInputs, count = Math.Clamp(Call.Weights.Inputs - first, 0, padded);
+        int first = firstStep * Kernel.StepInputs, padded = steps * Kernel.StepInputs,
+            count = Math.Clamp(Call.Weights.Inputs - first, 0, padded);
         if (Call.Patches != null)
         {
             Gather(block, firstRow, rows, first, count, padded);
@@ -226,7 +242,8 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     {
         float inverse = block.Scales[row] == 0 ? 0 : 1 / block.Scales[row];
         var codes = (sbyte*)block.Start + row * Parts * block.Stride;
-        if (Parts == 2) Rows<TLanes>.ToInt8Pair(source, count, inverse, new Int8Pair(codes, codes + block.Stride, padded), block.Sums + 2 * row);
+        if (Parts == 2)
+            Rows<TLanes>.ToInt8Pair(source, count, inverse, new Int8Pair(codes, codes + block.Stride, padded), block.Sums + 2 * row);
         else block.Sums[row] += Rows<TLanes>.ToInt8(source, count, inverse, codes, padded);
     }
 }

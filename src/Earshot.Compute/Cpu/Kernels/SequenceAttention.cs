@@ -6,16 +6,26 @@ internal static unsafe class SequenceAttention<TLanes> where TLanes : struct, IL
     public static void Run(WorkerPool pool, in AttentionCall call)
     {
         if (call.Time == 0) return;
-        var layout = new HeadLayout(call.Kernel, call.HeadSize, call.Time);
+        int keys = call.Earlier + call.Time;
+        var span = call.Span.IsLimited || !call.Heads.Causal ? call.Span : new KeySpan(default, call.Heads, keys);
+        var layout = new HeadLayout(call.Kernel, call.HeadSize, keys);
         byte* panels = Scratch.ForCall(call.Heads.KeyValue * layout.Bytes);
         long queryWidth = (long)call.Heads.Query * call.HeadSize, keyWidth = (long)call.Heads.KeyValue * call.HeadSize;
         int most = HeadAttention<TLanes>.RowsAtOnce(call.Kernel), blocks = (call.Time + most - 1) / most;
         for (int b = 0; b < call.Batch; b++)
         {
-            long first = (long)b * call.Time;
+            long first = (long)b * call.Time, firstKey = (long)b * keys;
             pool.Run(new PackHeadWork<TLanes>
             {
-                Call = new PackCall { Layout = layout, Keys = call.K + first * keyWidth, Values = call.V + first * keyWidth, Heads = call.Heads.KeyValue, Positions = call.Time, Panels = panels },
+                Call = new PackCall
+                {
+                    Layout = layout,
+                    Keys = call.K + firstKey * keyWidth,
+                    Values = call.V + firstKey * keyWidth,
+                    Heads = call.Heads.KeyValue,
+                    Positions = keys,
+                    Panels = panels,
+                },
             }, call.Heads.KeyValue);
             pool.Run(new BlockWork
             {
@@ -24,7 +34,11 @@ internal static unsafe class SequenceAttention<TLanes> where TLanes : struct, IL
                 Queries = call.Q + first * queryWidth,
                 Output = call.Output + first * queryWidth,
                 Time = call.Time,
+                Earlier = call.Earlier,
                 Heads = call.Heads,
+                Span = call.Lengths == null ? span : span.Until(call.Lengths[b]),
+                Bias = call.Bias.Values == null ? null : call.Bias.Values + b * call.Bias.BatchStride,
+                HeadBiasStride = call.Bias.HeadStride,
                 Blocks = blocks,
             }, call.Heads.Query * blocks);
         }
@@ -38,7 +52,11 @@ internal static unsafe class SequenceAttention<TLanes> where TLanes : struct, IL
         public float* Queries;
         public float* Output;
         public int Time;
+        public int Earlier;
         public Heads Heads;
+        public KeySpan Span;
+        public float* Bias;
+        public nint HeadBiasStride;
         public int Blocks;
 
         public readonly void Execute(int part)
@@ -50,18 +68,24 @@ internal static unsafe class SequenceAttention<TLanes> where TLanes : struct, IL
             {
                 Layout = Layout,
                 Panels = Panels + keyHead * Layout.Bytes,
-                Positions = Time,
+                Positions = Earlier + Time,
                 Queries = Queries + offset,
                 QueryStride = width,
                 Output = Output + offset,
                 OutputStride = width,
                 Rows = rows,
-                CausalFrom = Heads.Causal ? first : -1,
+                Span = Span,
+                FirstPosition = Earlier + first,
+                Bias = Bias == null ? null : Bias + head * HeadBiasStride + (nint)first * (Earlier + Time),
+                BiasStride = Earlier + Time,
             };
             attention.Run();
         }
 
-        /// <summary>As even as the kernel's strips allow: the last block is not a remainder. Tiles stay in one shape only for whole strips, so there it is.</summary>
+        /// <summary>
+        /// As even as the kernel's strips allow: the last block is not a remainder. Tiles stay in one shape only for whole strips, so there
+        /// it is.
+        /// </summary>
         readonly (int First, int Count) Rows(int block)
         {
             int first = (int)((long)Time * block / Blocks);

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Earshot.Compute.Cpu.Kernels;
 
-/// <summary>A block of scores of some rows, in place or apart from its probabilities; strides in bytes. Emitted code knows the offsets.</summary>
+/// <summary>
+/// A block of scores of some rows, in place or apart from its probabilities; strides in bytes. Emitted code knows the offsets.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct SoftmaxArguments
 {

@@ -112,3 +112,30 @@ internal readonly struct Abs<TLanes> : IActivation<TLanes> where TLanes : struct
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Apply(TLanes x) => TLanes.Abs(x);
 }
+
+internal readonly struct Tanh<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Apply(TLanes x) => VectorMath<TLanes>.Tanh(x);
+}
+
+internal readonly struct GeluTanh<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    // (1 + tanh u) / 2 is sigmoid(2u); 2·√(2/π) = 1.5957691, times 0.044715 = 0.07135482.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Apply(TLanes x) =>
+        x * VectorMath<TLanes>.Sigmoid(x * TLanes.MultiplyAdd(x * x, TLanes.Create(0.07135482f), TLanes.Create(1.5957691f)));
+}
+
+internal readonly struct QuickGelu<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Apply(TLanes x) => x * VectorMath<TLanes>.Sigmoid(x * TLanes.Create(1.702f));
+}
+
+internal readonly struct Elu<TLanes> : IActivation<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Apply(TLanes x) =>
+        TLanes.SelectPositive(x, x, VectorMath<TLanes>.Exp(TLanes.Min(x, TLanes.Create(0))) - TLanes.Create(1));
+}

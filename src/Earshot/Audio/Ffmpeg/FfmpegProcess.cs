@@ -49,7 +49,8 @@ internal sealed class FfmpegProcess : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var argument in Arguments(container?.Demuxer, input is null ? "pipe:0" : $"file:{input}")) start.ArgumentList.Add(argument);
+        foreach (var argument in Arguments(container?.Demuxer, input is null ? "pipe:0" : $"file:{input}"))
+            start.ArgumentList.Add(argument);
         try
         {
             var process = new Process { StartInfo = start };

@@ -42,7 +42,9 @@ public sealed class FfmpegReader : AudioReader
     {
         var kind = container?.Name ?? "file";
         if (program is null)
-            throw new AudioFormatException($"'{source.Name}': this is {kind}, which needs the ffmpeg program; none is on the PATH. Install ffmpeg, or convert the file to WAV or FLAC.");
+            throw new AudioFormatException(
+                $"'{source.Name}': this is {kind}, which needs the ffmpeg program; none is on the PATH. " +
+                "Install ffmpeg, or convert the file to WAV or FLAC.");
         var process = FfmpegProcess.Start(program, source, container, path);
         try
         {
@@ -55,7 +57,8 @@ public sealed class FfmpegReader : AudioReader
             process.Dispose();
             if (process.Complaints.Any(line => line.Contains("matches no streams", StringComparison.Ordinal)))
                 throw new AudioFormatException($"'{source.Name}': this {kind} has no sound track. Check that it is the right file.", e);
-            throw new AudioFormatException($"'{source.Name}': ffmpeg cannot decode this {kind}: {reason ?? e.Message} Check that the file plays and has sound.", e);
+            throw new AudioFormatException(
+                $"'{source.Name}': ffmpeg cannot decode this {kind}: {reason ?? e.Message} Check that the file plays and has sound.", e);
         }
     }
 
@@ -80,11 +83,17 @@ public sealed class FfmpegReader : AudioReader
         _ended = true;
         var reason = _process.WaitForReason();
         if (reason is not null && (_frames == 0 || _process.FeedFailure is not null))
-            throw new AudioFormatException($"'{Name}': ffmpeg stopped while decoding this {_container}: {reason} Check that the file plays to its end.", _process.FeedFailure);
+            throw new AudioFormatException(
+                $"'{Name}': ffmpeg stopped while decoding this {_container}: {reason} Check that the file plays to its end.",
+                _process.FeedFailure);
         if (reason is not null)
-            Warn(AudioWarningKind.Truncated, $"ffmpeg stopped while decoding this {_container}: {reason} Check that the file plays to its end.", TimeOf(_frames));
+            Warn(
+                AudioWarningKind.Truncated,
+                $"ffmpeg stopped while decoding this {_container}: {reason} Check that the file plays to its end.", TimeOf(_frames));
         else if (_process.Complaints is [var first, ..])
-            Warn(AudioWarningKind.Damaged, $"ffmpeg found damage in this {_container}: {FfmpegProcess.AsSentence(first)} The rest is read.", position: null);
+            Warn(
+                AudioWarningKind.Damaged,
+                $"ffmpeg found damage in this {_container}: {FfmpegProcess.AsSentence(first)} The rest is read.", position: null);
         return 0;
     }
 

@@ -127,15 +127,26 @@ internal sealed class FlacBits
             {
                 Advance(run + 1);
                 zeros += run;
-                return zeros <= limit ? zeros : throw new AudioFormatException($"'{_source.Name}': a FLAC code at byte {Position} is longer than any encoder writes. The file is damaged: copy or download it again.");
+                return zeros <= limit
+                    ? zeros
+                    : throw new AudioFormatException(
+                        $"'{_source.Name}': a FLAC code at byte {Position} is longer than any encoder writes. " +
+                        "The file is damaged: copy or download it again.");
             }
             Advance(56);
             zeros += 56;
-            if (zeros > limit) throw new AudioFormatException($"'{_source.Name}': a FLAC code at byte {Position} is longer than any encoder writes. The file is damaged: copy or download it again.");
+            if (zeros > limit)
+            {
+                throw new AudioFormatException(
+                    $"'{_source.Name}': a FLAC code at byte {Position} is longer than any encoder writes. " +
+                    "The file is damaged: copy or download it again.");
+            }
         }
     }
 
-    /// <summary>Reads Rice codes of one parameter: the quotient in unary, the remainder in bits, signs folded into the lowest bit.</summary>
+    /// <summary>
+    /// Reads Rice codes of one parameter: the quotient in unary, the remainder in bits, signs folded into the lowest bit.
+    /// </summary>
     public void ReadRice(Span<long> residuals, int parameter, int limit)
     {
         for (var i = 0; i < residuals.Length; i++)
@@ -165,7 +176,9 @@ internal sealed class FlacBits
     {
         var over = _bit & 7;
         if (over != 0 && Read(8 - over) != 0)
-            throw new AudioFormatException($"'{_source.Name}': the padding of a FLAC frame at byte {Position} is not zero. The file is damaged: copy or download it again.");
+            throw new AudioFormatException(
+                $"'{_source.Name}': the padding of a FLAC frame at byte {Position} is not zero. " +
+                "The file is damaged: copy or download it again.");
     }
 
     ulong Word() => BinaryPrimitives.ReadUInt64BigEndian(_buffer.AsSpan(_bit >> 3)) << (_bit & 7);
@@ -174,7 +187,9 @@ internal sealed class FlacBits
     {
         _bit += bits;
         if (_bit > _length << 3)
-            throw new AudioFormatException($"'{_source.Name}': the FLAC stream ends inside a frame at byte {_base + _length}. The file is truncated: copy or download it again.");
+            throw new AudioFormatException(
+                $"'{_source.Name}': the FLAC stream ends inside a frame at byte {_base + _length}. " +
+                "The file is truncated: copy or download it again.");
     }
 
     /// <summary>Makes sure that a whole word's data stands in the buffer, or all there is.</summary>

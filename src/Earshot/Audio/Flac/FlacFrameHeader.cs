@@ -24,14 +24,18 @@ internal readonly record struct FlacFrameHeader(int BlockSize, int Channels, Fla
         var length = 0;
         for (; length < 4; length++) bytes[length] = (byte)bits.Read(8);
         if (bytes[0] != 0xFF || (bytes[1] & 0xFE) != 0xF8 || (bytes[3] & 1) != 0)
-            throw new AudioFormatException($"'{name}': no FLAC frame at byte {at} (it begins {Convert.ToHexString(bytes[..4])}); expected FFF8 or FFF9. The file is damaged: copy or download it again.");
+            throw new AudioFormatException(
+                $"'{name}': no FLAC frame at byte {at} (it begins {Convert.ToHexString(bytes[..4])}); expected FFF8 or FFF9. " +
+                "The file is damaged: copy or download it again.");
 
         var numberLength = NumberLength(bytes[length++] = (byte)bits.Read(8));
         var extra = numberLength - 1 + SizeLength(bytes[2] >> 4) + RateLength(bytes[2] & 15);
         for (var i = 0; i < extra; i++) bytes[length++] = (byte)bits.Read(8);
         var crc = bits.Read(8);
         if (numberLength == 0 || crc != FlacChecksum.Crc8(bytes[..length]))
-            throw new AudioFormatException($"'{name}': the header of the FLAC frame at byte {at} has a wrong check sum. The file is damaged: copy or download it again.");
+            throw new AudioFormatException(
+                $"'{name}': the header of the FLAC frame at byte {at} has a wrong check sum. " +
+                "The file is damaged: copy or download it again.");
 
         var tail = bytes[(4 + numberLength)..length];
         var blockSize = BlockSizeOf(bytes[2] >> 4, tail);
@@ -48,7 +52,9 @@ internal readonly record struct FlacFrameHeader(int BlockSize, int Channels, Fla
     static void Require(bool condition, string name, long at, string what, int got, string expected)
     {
         if (!condition)
-            throw new AudioFormatException($"'{name}': the FLAC frame at byte {at} has {what} {got}; expected {expected}. The file is damaged, or its format changes midway: export it again.");
+            throw new AudioFormatException(
+                $"'{name}': the FLAC frame at byte {at} has {what} {got}; expected {expected}. " +
+                "The file is damaged, or its format changes midway: export it again.");
     }
 
     /// <summary>Bytes of a number coded as UTF-8 codes characters, extended to 36 bits; 0 where the first byte starts none.</summary>

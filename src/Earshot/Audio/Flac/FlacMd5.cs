@@ -4,14 +4,17 @@ using System.Numerics;
 namespace Earshot.Audio;
 
 /// <summary>
-/// The MD5 that FLAC checks its samples by, after RFC 1321. Of our own, since the system's needs a cryptographic library to be installed, and this
-/// is no matter of security.
+/// The MD5 that FLAC checks its samples by, after RFC 1321. Of our own, since the system's needs a cryptographic library to be installed,
+/// and this is no matter of security.
 /// </summary>
 sealed class FlacMd5
 {
     const int BlockLength = 64;
 
-    static readonly uint[] s_sines = [.. Enumerable.Range(1, BlockLength).Select(i => (uint)Math.Floor(Math.Abs(Math.Sin(i)) * 4294967296.0))];
+    static readonly uint[] s_sines =
+    [
+        .. Enumerable.Range(1, BlockLength).Select(i => (uint)Math.Floor(Math.Abs(Math.Sin(i)) * 4294967296.0))
+    ];
 
     static ReadOnlySpan<byte> Rotations => [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21];
 

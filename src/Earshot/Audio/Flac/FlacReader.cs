@@ -111,7 +111,9 @@ public sealed class FlacReader : AudioReader
         var computed = _bits.Crc;
         var stored = _bits.Read(16);
         if (stored != computed)
-            throw new AudioFormatException($"'{Name}': the FLAC frame at byte {at} has check sum {computed:X4}; expected {stored:X4}. The file is damaged: copy or download it again.");
+            throw new AudioFormatException(
+                $"'{Name}': the FLAC frame at byte {at} has check sum {computed:X4}; expected {stored:X4}. " +
+                "The file is damaged: copy or download it again.");
         Interleave(header.BlockSize, at);
         return header;
     }
@@ -134,7 +136,9 @@ public sealed class FlacReader : AudioReader
         _decoded += gap + header.BlockSize;
     }
 
-    /// <summary>The most samples that may have stood in a place: of frames that are missing altogether, or in bytes that were passed over.</summary>
+    /// <summary>
+    /// The most samples that may have stood in a place: of frames that are missing altogether, or in bytes that were passed over.
+    /// </summary>
     long MostFrames(bool isClean, long skipped)
     {
         const int ShortestFrame = 10;
@@ -147,7 +151,10 @@ public sealed class FlacReader : AudioReader
     {
         _damaged = true;
         var why = cause is null ? "FLAC frames are missing." : Cause(cause);
-        Warn(AudioWarningKind.Damaged, string.Create(CultureInfo.InvariantCulture, $"{why} Silence of {(double)gap / SampleRate:0.00} s stands in for what is lost."), TimeOf(_decoded));
+        Warn(
+            AudioWarningKind.Damaged,
+            string.Create(CultureInfo.InvariantCulture, $"{why} Silence of {(double)gap / SampleRate:0.00} s stands in for what is lost."),
+            TimeOf(_decoded));
     }
 
     string Cause(AudioFormatException e) => e.Message[(Name.Length + "'': ".Length)..];
@@ -158,7 +165,8 @@ public sealed class FlacReader : AudioReader
         const long Patience = 64L * 1024 * 1024;
         _readInVain += _bits.FrameLength;
         if (_readInVain > Patience + (8 * _bits.Position))
-            throw new AudioFormatException($"'{Name}': the FLAC stream is damaged nearly everywhere before byte {_bits.Position}. Copy or download it again.");
+            throw new AudioFormatException(
+                $"'{Name}': the FLAC stream is damaged nearly everywhere before byte {_bits.Position}. Copy or download it again.");
     }
 
     /// <summary>Whether no frame follows: nothing does, or all samples are there, or a tag stands where a frame would.</summary>
@@ -166,14 +174,18 @@ public sealed class FlacReader : AudioReader
     {
         if (_info.TotalFrames > 0 && _decoded >= _info.TotalFrames) return true;
         var next = _bits.PeekBytes(8);
-        return next.IsEmpty || next.StartsWith("TAG"u8) || next.StartsWith("ID3"u8) || next.SequenceEqual("APETAGEX"u8) || next.SequenceEqual("LYRICSBE"u8);
+        return next.IsEmpty || next.StartsWith("TAG"u8) || next.StartsWith("ID3"u8) || next.SequenceEqual("APETAGEX"u8)
+            || next.SequenceEqual("LYRICSBE"u8);
     }
 
     bool End()
     {
         _ended = true;
         if (_info.TotalFrames > 0 && _decoded != _info.TotalFrames)
-            Warn(AudioWarningKind.Truncated, $"the FLAC stream ends after {_decoded} samples; expected {_info.TotalFrames}. The file is truncated: copy or download it again.", TimeOf(_decoded));
+            Warn(
+                AudioWarningKind.Truncated,
+                $"the FLAC stream ends after {_decoded} samples; expected {_info.TotalFrames}. " +
+                "The file is truncated: copy or download it again.", TimeOf(_decoded));
         else
             VerifyMd5();
         return false;
@@ -198,7 +210,8 @@ public sealed class FlacReader : AudioReader
             var isSide = (header.Stereo, channel) is (FlacStereo.LeftSide or FlacStereo.MidSide, 1) or (FlacStereo.SideRight, 0);
             FlacSubframe.Read(_bits, _block[channel].AsSpan(0, header.BlockSize), _info.BitsPerSample + (isSide ? 1 : 0), Name);
         }
-        if (header.Stereo != FlacStereo.Independent) Decorrelate(header.Stereo, _block[0].AsSpan(0, header.BlockSize), _block[1].AsSpan(0, header.BlockSize));
+        if (header.Stereo != FlacStereo.Independent)
+            Decorrelate(header.Stereo, _block[0].AsSpan(0, header.BlockSize), _block[1].AsSpan(0, header.BlockSize));
     }
 
     /// <summary>Turns what was stored into left and right (section 4.2).</summary>
@@ -231,7 +244,9 @@ public sealed class FlacReader : AudioReader
                 _interleaved[to] = samples[i] * _scale;
             }
             if (outside)
-                throw new AudioFormatException($"'{Name}': the FLAC frame at byte {at} decodes to samples beyond {_info.BitsPerSample} bits. The file is damaged: copy or download it again.");
+                throw new AudioFormatException(
+                    $"'{Name}': the FLAC frame at byte {at} decodes to samples beyond {_info.BitsPerSample} bits. " +
+                    "The file is damaged: copy or download it again.");
         }
     }
 
@@ -263,7 +278,10 @@ public sealed class FlacReader : AudioReader
         if (_md5 is null || _damaged) return;
         var computed = _md5.Complete();
         if (!computed.AsSpan().SequenceEqual(_info.Md5))
-            Warn(AudioWarningKind.Damaged, $"the decoded samples have MD5 {Convert.ToHexString(computed)}; expected {Convert.ToHexString(_info.Md5)}. The file is not what was encoded: copy or download it again.", position: null);
+            Warn(
+                AudioWarningKind.Damaged,
+                $"the decoded samples have MD5 {Convert.ToHexString(computed)}; expected {Convert.ToHexString(_info.Md5)}. " +
+                "The file is not what was encoded: copy or download it again.", position: null);
     }
 
     void Reserve(int blockSize)

@@ -26,7 +26,9 @@ internal sealed record FlacStreamInfo(int SampleRate, int Channels, int BitsPerS
             var type = header[0] & 0x7F;
             var length = (header[1] << 16) | (header[2] << 8) | header[3];
             if (type == InvalidType || (info is null) != (type == StreamInfoType))
-                throw new AudioFormatException($"'{source.Name}': unexpected FLAC metadata block of type {type} at byte {at}; expected one STREAMINFO, and that first. The header is damaged: copy or download the file again.");
+                throw new AudioFormatException(
+                    $"'{source.Name}': unexpected FLAC metadata block of type {type} at byte {at}; " +
+                    "expected one STREAMINFO, and that first. The header is damaged: copy or download the file again.");
             if (info is null) info = ReadBlock(source, length, at);
             else if (source.Skip(length) < length) throw Truncated(source, at);
         }
@@ -37,7 +39,9 @@ internal sealed record FlacStreamInfo(int SampleRate, int Channels, int BitsPerS
     static FlacStreamInfo ReadBlock(ByteSource source, int length, long at)
     {
         if (length != Length)
-            throw new AudioFormatException($"'{source.Name}': the FLAC STREAMINFO block has {length} bytes; expected {Length}. The header is damaged: copy or download the file again.");
+            throw new AudioFormatException(
+                $"'{source.Name}': the FLAC STREAMINFO block has {length} bytes; expected {Length}. " +
+                "The header is damaged: copy or download the file again.");
         Span<byte> block = stackalloc byte[Length];
         if (source.Read(block) < Length) throw Truncated(source, at);
         var packed = BinaryPrimitives.ReadUInt64BigEndian(block[10..]);
@@ -47,11 +51,15 @@ internal sealed record FlacStreamInfo(int SampleRate, int Channels, int BitsPerS
         var frames = (long)(packed & 0xF_FFFF_FFFF);
         AudioLimits.CheckSampleRate(rate, source.Name);
         if (bits < 4)
-            throw new AudioFormatException($"'{source.Name}': the FLAC header gives {bits} bits a sample; expected 4 to 32. The header is damaged: copy or download the file again.");
+            throw new AudioFormatException(
+                $"'{source.Name}': the FLAC header gives {bits} bits a sample; expected 4 to 32. " +
+                "The header is damaged: copy or download the file again.");
         var (least, most) = (BinaryPrimitives.ReadUInt16BigEndian(block), BinaryPrimitives.ReadUInt16BigEndian(block[2..]));
         return new FlacStreamInfo(rate, channels, bits, frames, block[18..].ToArray(), least == most ? least : 0);
     }
 
     static AudioFormatException Truncated(ByteSource source, long at) =>
-        new($"'{source.Name}': the FLAC file ends inside the metadata block at byte {at}. The file is truncated: copy or download it again.");
+        new(
+            $"'{source.Name}': the FLAC file ends inside the metadata block at byte {at}. " +
+            "The file is truncated: copy or download it again.");
 }

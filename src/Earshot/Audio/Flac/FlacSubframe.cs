@@ -71,7 +71,9 @@ internal static class FlacSubframe
         }
     }
 
-    /// <summary>Reads the residuals after the first <paramref name="order"/> samples, in partitions of their own Rice parameters (section 9.2.7).</summary>
+    /// <summary>
+    /// Reads the residuals after the first <paramref name="order"/> samples, in partitions of their own Rice parameters (section 9.2.7).
+    /// </summary>
     static void ReadResidual(FlacBits bits, Span<long> samples, int order, string name, long at)
     {
         // A residual fits in 32 bits, so no quotient is longer.

@@ -19,7 +19,8 @@ internal sealed class Mp3Frame : IMpegFrame
 
     public int BitRate => Header.BitRate;
 
-    public MpegVersion Version => Header.Version switch { 1 => MpegVersion.Version1, 2 => MpegVersion.Version2, _ => MpegVersion.Version25 };
+    public MpegVersion Version =>
+        Header.Version switch { 1 => MpegVersion.Version1, 2 => MpegVersion.Version2, _ => MpegVersion.Version25 };
 
     public MpegLayer Layer => Header.Layer switch { 1 => MpegLayer.LayerI, 2 => MpegLayer.LayerII, _ => MpegLayer.LayerIII };
 

@@ -43,7 +43,8 @@ internal readonly record struct Mp3Header(uint Bits)
     /// <summary>Bits a second.</summary>
     public int BitRate => BitRates[(15 * (Version == 1 ? Layer - 1 : Layer == 1 ? 3 : 4)) + BitRateIndex] * 1000;
 
-    public int SampleRate => (SampleRateIndex switch { 0 => 44_100, 1 => 48_000, _ => 32_000 }) / (Version switch { 1 => 1, 2 => 2, _ => 4 });
+    public int SampleRate =>
+        (SampleRateIndex switch { 0 => 44_100, 1 => 48_000, _ => 32_000 }) / (Version switch { 1 => 1, 2 => 2, _ => 4 });
 
     /// <summary>Samples of each channel in the frame.</summary>
     public int SampleCount => (Layer, Version) switch { (1, _) => 384, (3, not 1) => 576, _ => 1152 };

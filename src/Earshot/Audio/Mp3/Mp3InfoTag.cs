@@ -32,7 +32,8 @@ internal sealed record Mp3InfoTag(long? Frames, int? Delay, int Padding)
         var flags = BinaryPrimitives.ReadInt32BigEndian(tag);
         tag = tag[4..];
         long? frames = (flags & HasFrames) != 0 && tag.Length >= 4 ? BinaryPrimitives.ReadUInt32BigEndian(tag) : null;
-        var skip = ((flags & HasFrames) != 0 ? 4 : 0) + ((flags & HasBytes) != 0 ? 4 : 0) + ((flags & HasPlaces) != 0 ? PlacesLength : 0) + ((flags & HasQuality) != 0 ? 4 : 0);
+        var skip = ((flags & HasFrames) != 0 ? 4 : 0) + ((flags & HasBytes) != 0 ? 4 : 0) + ((flags & HasPlaces) != 0 ? PlacesLength : 0)
+            + ((flags & HasQuality) != 0 ? 4 : 0);
         if (tag.Length < skip + 24) return new Mp3InfoTag(frames, null, 0);
         // LAME's part: the encoder's name 9, then 12 bytes of other matters, then 12 bits of delay and 12 of padding.
         var lame = tag[skip..];

@@ -35,20 +35,25 @@ public sealed class Mp3Reader : AudioReader
 
     /// <summary>Finds the first frame in a stream, which the reader then owns.</summary>
     /// <exception cref="AudioFormatException">The stream holds no MPEG audio.</exception>
-    public Mp3Reader(Stream stream, string name, AudioReadOptions? options = null) : this(new ByteSource(stream, name), start: null, options) { }
+    public Mp3Reader(Stream stream, string name, AudioReadOptions? options = null)
+        : this(new ByteSource(stream, name), start: null, options) { }
 
     internal Mp3Reader(ByteSource source, Mp3Sync? start, AudioReadOptions? options) : base(source.Name, options)
     {
-        start ??= Mp3Sync.Find(source) ?? throw new AudioFormatException($"'{source.Name}': no frames of MPEG audio follow each other at the start. The file is damaged or of another format: copy or download it again.");
+        start ??= Mp3Sync.Find(source) ?? throw new AudioFormatException(
+            $"'{source.Name}': no frames of MPEG audio follow each other at the start. " +
+            "The file is damaged or of another format: copy or download it again.");
         _source = source;
         _source.Skip(start.Offset);
         _format = start.Header;
         Channels = _format.Channels;
         _samples = new float[Channels * 1152];
-        if (ReadInfo(_format) is { Frames: { } frames }) TotalFrames = Math.Max(0, (frames * _format.SampleCount) - _skip - (_behind.To - _behind.From));
+        if (ReadInfo(_format) is { Frames: { } frames })
+            TotalFrames = Math.Max(0, (frames * _format.SampleCount) - _skip - (_behind.To - _behind.From));
     }
 
-    public override string Format => $"MP{_format.Layer}, MPEG {(_format.Version == 25 ? "2.5" : _format.Version.ToString(CultureInfo.InvariantCulture))}";
+    public override string Format =>
+        $"MP{_format.Layer}, MPEG {(_format.Version == 25 ? "2.5" : _format.Version.ToString(CultureInfo.InvariantCulture))}";
 
     public override int SampleRate => _format.SampleRate;
 
@@ -125,7 +130,10 @@ public sealed class Mp3Reader : AudioReader
         var bytes = _source.Peek(header.Length);
         if (bytes.Length < header.Length)
         {
-            Warn(AudioWarningKind.Truncated, $"the MPEG stream ends inside a frame, at byte {_source.Position + bytes.Length}. The file is truncated: copy or download it again.", TimeOf(_given));
+            Warn(
+                AudioWarningKind.Truncated,
+                $"the MPEG stream ends inside a frame, at byte {_source.Position + bytes.Length}. " +
+                "The file is truncated: copy or download it again.", TimeOf(_given));
             _source.Skip(bytes.Length);
             return;
         }
@@ -150,7 +158,10 @@ public sealed class Mp3Reader : AudioReader
         {
             // The library throws whatever its tables and buffers do when a frame describes the impossible.
             _decoder.Reset();
-            Warn(AudioWarningKind.Damaged, $"the MPEG frame at byte {at} cannot be decoded ({e.Message.TrimEnd('.')}). Silence of its length stands in for it.", TimeOf(_given));
+            Warn(
+                AudioWarningKind.Damaged,
+                $"the MPEG frame at byte {at} cannot be decoded ({e.Message.TrimEnd('.')}). Silence of its length stands in for it.",
+                TimeOf(_given));
             return false;
         }
     }
@@ -188,7 +199,8 @@ public sealed class Mp3Reader : AudioReader
         _silence = lost * _format.SampleCount;
         _at += _silence;
         Warn(AudioWarningKind.Damaged, string.Create(CultureInfo.InvariantCulture,
-            $"{skipped} bytes from byte {at} on are no MPEG audio of this stream's format. Silence of {(double)_silence / SampleRate:0.00} s stands in for them."), TimeOf(_given));
+            $"{skipped} bytes from byte {at} on are no MPEG audio of this stream's format. " +
+            $"Silence of {(double)_silence / SampleRate:0.00} s stands in for them."), TimeOf(_given));
         _decoder.Reset();
     }
 
@@ -198,6 +210,7 @@ public sealed class Mp3Reader : AudioReader
         // Some encoders count the information frame too.
         if (_missingFrames is not > 2) return;
         Warn(AudioWarningKind.Truncated, string.Create(CultureInfo.InvariantCulture,
-            $"the MPEG stream ends {(double)_missingFrames * _format.SampleCount / SampleRate:0.0} s before its header says. The file is truncated: copy or download it again."), TimeOf(_given));
+            $"the MPEG stream ends {(double)_missingFrames * _format.SampleCount / SampleRate:0.0} s before its header says. " +
+            $"The file is truncated: copy or download it again."), TimeOf(_given));
     }
 }

@@ -38,7 +38,9 @@ internal abstract class OggDecoder : IDisposable
 
     public abstract void Dispose();
 
-    /// <summary>For each channel of files as they are usually ordered (L R C LFE BL BR SL SR), the place that Vorbis and Opus give it.</summary>
+    /// <summary>
+    /// For each channel of files as they are usually ordered (L R C LFE BL BR SL SR), the place that Vorbis and Opus give it.
+    /// </summary>
     protected static ReadOnlySpan<byte> OrderOf(int channels) => channels switch
     {
         3 => [0, 2, 1],

@@ -93,14 +93,17 @@ internal sealed class OggLink : IDisposable
         if (Origin is null) return Start(granule);
         _position = granule;
         if (HasEnded) _end = _counted + Math.Min(0, missing);
-        var isGap = missing > (_packets.IsLost ? 0 : Tolerance * Decoder.SampleRate) && missing <= AudioLimits.MaxGap.TotalSeconds * Decoder.SampleRate;
+        var isGap = missing > (_packets.IsLost ? 0 : Tolerance * Decoder.SampleRate)
+            && missing <= AudioLimits.MaxGap.TotalSeconds * Decoder.SampleRate;
         if (!isGap) return 0;
         _counted += missing;
         if (HasEnded) _end += missing;
         return missing;
     }
 
-    /// <summary>The first page of sound: its frames may begin before the recording does, or long after where it was cut out of a longer one.</summary>
+    /// <summary>
+    /// The first page of sound: its frames may begin before the recording does, or long after where it was cut out of a longer one.
+    /// </summary>
     long Start(long granule)
     {
         var start = granule - _counted;

@@ -37,10 +37,14 @@ public sealed class OggReader : AudioReader
 
     public override long? TotalFrames { get; }
 
-    /// <summary>Opens the source, and owns it, where one of the streams that begin in it is Vorbis or plain Opus; null, with nothing read, where none is.</summary>
+    /// <summary>
+    /// Opens the source, and owns it, where one of the streams that begin in it is Vorbis or plain Opus; null, with nothing read, where
+    /// none is.
+    /// </summary>
     internal static OggReader? Open(ByteSource source, AudioReadOptions options)
     {
-        for (var bytes = source.Peek(ByteSource.MaxPeek); OggPage.Read(bytes) is { IsFirst: true } page; bytes = bytes[OggPage.LengthOf(bytes)..])
+        for (var bytes = source.Peek(
+            ByteSource.MaxPeek); OggPage.Read(bytes) is { IsFirst: true } page; bytes = bytes[OggPage.LengthOf(bytes)..])
         {
             if (VorbisHeader.IsHeader(page.Body) || (OpusHead.IsHeader(page.Body) && OpusHead.Read(page.Body, source.Name).IsPlain))
                 return new OggReader(source, options);
@@ -101,7 +105,10 @@ public sealed class OggReader : AudioReader
     {
         if (link.Decoder.SampleRate != SampleRate)
         {
-            Warn(AudioWarningKind.Damaged, $"the stream that follows has {link.Decoder.SampleRate} Hz, the first {SampleRate}; it is not read. Cut the file there.", TimeOf(_given + Queued()));
+            Warn(
+                AudioWarningKind.Damaged,
+                $"the stream that follows has {link.Decoder.SampleRate} Hz, the first {SampleRate}; it is not read. Cut the file there.",
+                TimeOf(_given + Queued()));
             _ended = true;
             link.Dispose();
             return;
@@ -113,7 +120,8 @@ public sealed class OggReader : AudioReader
     void Lose(long gap)
     {
         Warn(AudioWarningKind.Damaged, string.Create(CultureInfo.InvariantCulture,
-            $"Ogg pages are missing or damaged before byte {_pages.Position}. Silence of {(double)gap / SampleRate:0.00} s stands in for them."), TimeOf(_given + Queued()));
+            $"Ogg pages are missing or damaged before byte {_pages.Position}. " +
+            $"Silence of {(double)gap / SampleRate:0.00} s stands in for them."), TimeOf(_given + Queued()));
         for (; gap > 0; gap -= Math.Min(gap, SampleRate)) _queue.Enqueue((null, (int)Math.Min(gap, SampleRate)));
     }
 
@@ -134,7 +142,10 @@ public sealed class OggReader : AudioReader
         catch (InvalidDataException e)
         {
             samples.Clear();
-            Warn(AudioWarningKind.Damaged, $"a packet of {_link.Decoder.Name} before byte {_source.Position} cannot be decoded ({e.Message.TrimEnd('.')}). Silence of its length stands in for it.", TimeOf(_given));
+            Warn(
+                AudioWarningKind.Damaged,
+                $"a packet of {_link.Decoder.Name} before byte {_source.Position} cannot be decoded ({e.Message.TrimEnd('.')}). " +
+                "Silence of its length stands in for it.", TimeOf(_given));
         }
         if (channels != Channels) ChannelCount.Change(_samples, frames, channels, Channels);
         (_from, _to) = _link.Place(frames);
@@ -144,7 +155,10 @@ public sealed class OggReader : AudioReader
     {
         _ended = true;
         if (!_link.HasEnded)
-            Warn(AudioWarningKind.Truncated, $"the Ogg stream ends without its last page, at byte {_source.Position}. The file is probably truncated: copy or download it again.", TimeOf(_given + Queued()));
+            Warn(
+                AudioWarningKind.Truncated,
+                $"the Ogg stream ends without its last page, at byte {_source.Position}. " +
+                "The file is probably truncated: copy or download it again.", TimeOf(_given + Queued()));
     }
 
     /// <summary>The length by the file's last page, where it can be seen and is of this stream.</summary>

@@ -1,6 +1,8 @@
 namespace Earshot.Audio;
 
-/// <summary>Reads a Vorbis packet's bits, lowest first. Beyond its end are zeros, and <see cref="IsOver"/> says that one was asked for.</summary>
+/// <summary>
+/// Reads a Vorbis packet's bits, lowest first. Beyond its end are zeros, and <see cref="IsOver"/> says that one was asked for.
+/// </summary>
 internal ref struct VorbisBits(ReadOnlySpan<byte> packet)
 {
     readonly ReadOnlySpan<byte> _packet = packet;

@@ -59,7 +59,9 @@ internal sealed class VorbisDecoder : OggDecoder
         }
         catch (InvalidDataException e)
         {
-            throw new AudioFormatException($"'{_name}': the Vorbis setup header cannot be read: {e.Message}. The header is damaged: copy or download the file again.", e);
+            throw new AudioFormatException(
+                $"'{_name}': the Vorbis setup header cannot be read: {e.Message}. The header is damaged: copy or download the file again.",
+                e);
         }
     }
 
@@ -88,7 +90,8 @@ internal sealed class VorbisDecoder : OggDecoder
             _block.AsSpan(block / 2, block / 2).Reverse();
             Window(_block.AsSpan(block / 2, block / 2), right);
             _block.AsSpan(block / 2, block / 2).Reverse();
-            if (_previousBlock != 0) Join(_previous[channel].AsSpan(0, _previousBlock / 2), _block.AsSpan(0, block / 2), interleaved, channel);
+            if (_previousBlock != 0)
+                Join(_previous[channel].AsSpan(0, _previousBlock / 2), _block.AsSpan(0, block / 2), interleaved, channel);
             _block.AsSpan(block / 2, block / 2).CopyTo(_previous[channel]);
         }
         _previousBlock = block;
@@ -99,7 +102,8 @@ internal sealed class VorbisDecoder : OggDecoder
 
     /// <summary>The rising half of a window (section 1.3.2).</summary>
     static float[] Slope(int length) =>
-        [.. Enumerable.Range(0, length).Select(i => (float)Math.Sin(Math.PI / 2 * Math.Pow(Math.Sin((i + 0.5) / length * Math.PI / 2), 2)))];
+        [.. Enumerable.Range(0, length)
+            .Select(i => (float)Math.Sin(Math.PI / 2 * Math.Pow(Math.Sin((i + 0.5) / length * Math.PI / 2), 2)))];
 
     /// <summary>Multiplies a rising half block: silence, the slope in its middle, and nothing changed.</summary>
     static void Window(Span<float> half, float[] slope)
@@ -149,7 +153,8 @@ internal sealed class VorbisDecoder : OggDecoder
             if (!_isSilent[magnitude] || !_isSilent[angle]) _isSilent[magnitude] = _isSilent[angle] = false;
         }
         for (var part = 0; part < mapping.Parts.Length; part++) ReadPart(ref bits, mapping, part, length);
-        for (var i = mapping.Couplings.Length - 1; i >= 0; i--) Uncouple(_spectra[mapping.Couplings[i].Magnitude], _spectra[mapping.Couplings[i].Angle], length);
+        for (var i = mapping.Couplings.Length - 1; i >= 0; i--)
+            Uncouple(_spectra[mapping.Couplings[i].Magnitude], _spectra[mapping.Couplings[i].Angle], length);
         for (var channel = 0; channel < Channels; channel++)
         {
             var spectrum = _spectra[channel].AsSpan(0, length);
@@ -161,7 +166,8 @@ internal sealed class VorbisDecoder : OggDecoder
     void ReadPart(ref VorbisBits bits, VorbisMapping mapping, int part, int length)
     {
         var channels = mapping.ChannelsOf[part];
-        mapping.Parts[part].Residue.Read(ref bits, [.. channels.Select(channel => _spectra[channel])], [.. channels.Select(channel => _isSilent[channel])], length);
+        mapping.Parts[part].Residue.Read(
+            ref bits, [.. channels.Select(channel => _spectra[channel])], [.. channels.Select(channel => _isSilent[channel])], length);
     }
 
     /// <summary>Square polar coupling (section 4.3.5).</summary>

@@ -39,8 +39,12 @@ internal sealed class VorbisFloor
         _x = [.. x];
         _order = [.. Enumerable.Range(0, _x.Length).OrderBy(i => _x[i])];
         // For each point the nearest of the earlier ones on both sides.
-        _below = [.. Enumerable.Range(0, _x.Length).Select(i => i < 2 ? 0 : Enumerable.Range(0, i).Where(j => _x[j] < _x[i]).MaxBy(j => _x[j]))];
-        _above = [.. Enumerable.Range(0, _x.Length).Select(i => i < 2 ? 1 : Enumerable.Range(0, i).Where(j => _x[j] > _x[i]).MinBy(j => _x[j]))];
+        _below = [
+            .. Enumerable.Range(0, _x.Length).Select(i => i < 2 ? 0 : Enumerable.Range(0, i).Where(j => _x[j] < _x[i]).MaxBy(j => _x[j]))
+        ];
+        _above = [
+            .. Enumerable.Range(0, _x.Length).Select(i => i < 2 ? 1 : Enumerable.Range(0, i).Where(j => _x[j] > _x[i]).MinBy(j => _x[j]))
+        ];
     }
 
     public int Points => _x.Length;
@@ -89,7 +93,8 @@ internal sealed class VorbisFloor
         if (_subclasses[index] > 0) _masters[index] = VorbisSetup.Book(books, bits.Read(8));
         _books[index] = new VorbisCodebook?[1 << _subclasses[index]];
         // One less than what stands there; none where that is 0.
-        foreach (ref var book in _books[index].AsSpan()) book = bits.Read(8) is > 0 and var number ? VorbisSetup.Book(books, number - 1) : null;
+        foreach (ref var book in _books[index].AsSpan())
+            book = bits.Read(8) is > 0 and var number ? VorbisSetup.Book(books, number - 1) : null;
     }
 
     /// <summary>Heights are stored as differences from the line between their neighbours (section 7.2.4, step 1).</summary>

@@ -78,7 +78,8 @@ internal sealed class VorbisResidue
                 {
                     for (var channel = 0; channel < spectra.Length; channel++)
                     {
-                        if (isSilent[channel] || _books[(_chosen[(channel * partitions) + partition] * Passes) + pass] is not { } book) continue;
+                        if (isSilent[channel] || _books[(_chosen[(channel * partitions) + partition] * Passes) + pass] is not { } book)
+                            continue;
                         if (!AddVectors(ref bits, book, spectra[channel].AsSpan(begin + (partition * _partition), _partition))) return;
                     }
                 }

@@ -3,11 +3,13 @@ using System.Numerics;
 namespace Earshot.Audio;
 
 /// <summary>Which channels share a floor and a residue, and which are coupled (section 4.2.4).</summary>
-internal sealed record VorbisMapping((int Magnitude, int Angle)[] Couplings, int[] Submaps, (VorbisFloor Floor, VorbisResidue Residue)[] Parts)
+internal sealed record VorbisMapping(
+    (int Magnitude, int Angle)[] Couplings, int[] Submaps, (VorbisFloor Floor, VorbisResidue Residue)[] Parts)
 {
     /// <summary>The channels of each part.</summary>
     public int[][] ChannelsOf { get; } =
-        [.. Enumerable.Range(0, Parts.Length).Select(part => Enumerable.Range(0, Submaps.Length).Where(channel => Submaps[channel] == part).ToArray())];
+        [.. Enumerable.Range(0, Parts.Length)
+            .Select(part => Enumerable.Range(0, Submaps.Length).Where(channel => Submaps[channel] == part).ToArray())];
 }
 
 /// <summary>The third packet of a Vorbis stream (section 4.2.4): all tables, of bounded size.</summary>
@@ -79,7 +81,9 @@ internal sealed class VorbisSetup
         foreach (ref var coupling in couplings.AsSpan())
         {
             coupling = ((int)bits.Read(width), (int)bits.Read(width));
-            Require(coupling.Magnitude != coupling.Angle && coupling.Magnitude < channels && coupling.Angle < channels, "a mapping couples channels that are not there");
+            Require(
+                coupling.Magnitude != coupling.Angle && coupling.Magnitude < channels && coupling.Angle < channels,
+                "a mapping couples channels that are not there");
         }
         Require(bits.Read(2) == 0, "a mapping's reserved bits are not 0");
         var submaps = new int[channels];

@@ -43,11 +43,15 @@ internal sealed record WavFormat(WavSampleType Type, int SampleRate, int Channel
         _ => "WAV, mu-law",
     };
 
-    /// <summary>Reads the chunk's first 16 to 40 bytes: the format's code, and how samples are stored where this code is one that is read here.</summary>
+    /// <summary>
+    /// Reads the chunk's first 16 to 40 bytes: the format's code, and how samples are stored where this code is one that is read here.
+    /// </summary>
     public static (int Tag, WavFormat? Format) Parse(ReadOnlySpan<byte> chunk, bool bigEndian, string name)
     {
         if (chunk.Length < 16)
-            throw new AudioFormatException($"'{name}': the WAV format chunk has {chunk.Length} bytes; expected at least 16. The header is damaged: export the file again.");
+            throw new AudioFormatException(
+                $"'{name}': the WAV format chunk has {chunk.Length} bytes; expected at least 16. " +
+                "The header is damaged: export the file again.");
         int tag = UInt16(chunk, bigEndian);
         int channels = UInt16(chunk[2..], bigEndian);
         long rate = bigEndian ? BinaryPrimitives.ReadUInt32BigEndian(chunk[4..]) : BinaryPrimitives.ReadUInt32LittleEndian(chunk[4..]);
@@ -59,12 +63,16 @@ internal sealed record WavFormat(WavSampleType Type, int SampleRate, int Channel
         AudioLimits.CheckChannels(channels, name);
         AudioLimits.CheckSampleRate(rate, name);
         CheckBits(type, bits, name);
-        return (tag, new WavFormat(type, (int)rate, channels, bits, ContainerOf(type, channels, bits, blockAlign, name)) { BigEndian = bigEndian });
+        return (
+            tag,
+            new WavFormat(type, (int)rate, channels, bits, ContainerOf(type, channels, bits, blockAlign, name)) { BigEndian = bigEndian });
     }
 
     /// <summary>Why a format code is refused.</summary>
     public static AudioFormatException NotRead(int tag, string name) =>
-        new($"'{name}': WAV format {(tag < 0 ? "of an unknown kind" : $"0x{tag:X4}{NameOf(tag)}")} is not read here; expected PCM, float, A-law or mu-law. Install ffmpeg, which is asked for the others, or convert it first.");
+        new(
+            $"'{name}': WAV format {(tag < 0 ? "of an unknown kind" : $"0x{tag:X4}{NameOf(tag)}")} is not read here; expected PCM, " +
+            "float, A-law or mu-law. Install ffmpeg, which is asked for the others, or convert it first.");
 
     /// <summary>
     /// Finds out, by the first samples, at which end of a wider container samples stand: at the bottom where the low bytes are in use
@@ -94,17 +102,27 @@ internal sealed record WavFormat(WavSampleType Type, int SampleRate, int Channel
     {
         var least = (bits + 7) / 8;
         var container = blockAlign / channels;
-        if (container * channels == blockAlign && (container == least || (type == WavSampleType.Pcm && container > least && container <= MaxContainerBytes))) return container;
-        throw new AudioFormatException($"'{name}': the WAV header gives {blockAlign} bytes a frame; expected {least * channels} for {channels} channels of {bits} bits. The header is damaged: export the file again.");
+        if (container * channels == blockAlign
+            && (container == least || (type == WavSampleType.Pcm && container > least && container <= MaxContainerBytes)))
+        {
+            return container;
+        }
+        throw new AudioFormatException(
+            $"'{name}': the WAV header gives {blockAlign} bytes a frame; expected {least * channels} for {channels} channels of {bits} " +
+            "bits. The header is damaged: export the file again.");
     }
 
     static int ReadSubFormat(ReadOnlySpan<byte> chunk, int bits, bool bigEndian, string name)
     {
         if (chunk.Length < 40)
-            throw new AudioFormatException($"'{name}': the WAV extensible format chunk has {chunk.Length} bytes; expected 40. The header is damaged: export the file again.");
+            throw new AudioFormatException(
+                $"'{name}': the WAV extensible format chunk has {chunk.Length} bytes; expected 40. " +
+                "The header is damaged: export the file again.");
         int validBits = UInt16(chunk[18..], bigEndian);
         if (validBits > bits)
-            throw new AudioFormatException($"'{name}': the WAV header gives {validBits} valid bits in samples of {bits}. The header is damaged: export the file again.");
+            throw new AudioFormatException(
+                $"'{name}': the WAV header gives {validBits} valid bits in samples of {bits}. " +
+                "The header is damaged: export the file again.");
         // Fewer valid bits than stored stand at the top of the sample, so the stored width is the scale. The GUID's first numbers
         // turn with the file's byte order, its last bytes do not.
         if (!chunk.Slice(32, 8).SequenceEqual(SubFormatTail[6..])) return -1;
@@ -141,6 +159,8 @@ internal sealed record WavFormat(WavSampleType Type, int SampleRate, int Channel
             _ => (bits == 8, "8"),
         };
         if (!valid)
-            throw new AudioFormatException($"'{name}': the WAV header gives {bits} bits a sample for {type}; expected {expected}. The header is damaged: export the file again.");
+            throw new AudioFormatException(
+                $"'{name}': the WAV header gives {bits} bits a sample for {type}; expected {expected}. " +
+                "The header is damaged: export the file again.");
     }
 }

@@ -14,7 +14,11 @@ internal sealed record WavHeader(int Tag, WavFormat? Format, long DataSize)
     const int MaxFormatBytes = 40;
 
     // The chunks that may follow one whose size is odd, where a writer left out the byte that makes it even.
-    static readonly string[] KnownChunks = ["data", "fmt ", "LIST", "fact", "bext", "cue ", "JUNK", "junk", "smpl", "PEAK", "id3 ", "ID3 ", "inst", "iXML", "note", "labl", "PAD ", "FLLR"];
+    static readonly string[] KnownChunks =
+    [
+        "data", "fmt ", "LIST", "fact", "bext", "cue ", "JUNK", "junk", "smpl", "PEAK", "id3 ", "ID3 ", "inst", "iXML", "note", "labl",
+        "PAD ", "FLLR",
+    ];
 
     /// <summary>Reads up to the first sample.</summary>
     public static WavHeader Read(ByteSource source) => new Parser(source).Read();
@@ -45,7 +49,12 @@ internal sealed record WavHeader(int Tag, WavFormat? Format, long DataSize)
                 long size = UInt32(header[4..]);
                 if (header.StartsWith("data"u8))
                 {
-                    if (format is not { } found) throw new AudioFormatException($"'{source.Name}': the WAV data chunk at byte {source.Position - 8} comes before any format chunk. The header is damaged: export the file again.");
+                    if (format is not { } found)
+                    {
+                        throw new AudioFormatException(
+                            $"'{source.Name}': the WAV data chunk at byte {source.Position - 8} comes before any format chunk. " +
+                            "The header is damaged: export the file again.");
+                    }
                     return new WavHeader(found.Tag, found.Format, size == UnknownSize && dataSize64 is { } large ? large : size);
                 }
                 if (header.StartsWith("fmt "u8)) format = ReadFormat(size);
@@ -53,7 +62,8 @@ internal sealed record WavHeader(int Tag, WavFormat? Format, long DataSize)
             }
         }
 
-        readonly uint UInt32(ReadOnlySpan<byte> bytes) => _bigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+        readonly uint UInt32(ReadOnlySpan<byte> bytes) =>
+            _bigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
 
         /// <summary>Reads the outer header and, for RF64 and BW64, the 64-bit data size of the <c>ds64</c> chunk.</summary>
         long? ReadRiff()
@@ -63,19 +73,26 @@ internal sealed record WavHeader(int Tag, WavFormat? Format, long DataSize)
             var large = header.StartsWith("RF64"u8) || header.StartsWith("BW64"u8);
             _bigEndian = header.StartsWith("RIFX"u8);
             if ((!large && !_bigEndian && !header.StartsWith("RIFF"u8)) || !header[8..].SequenceEqual("WAVE"u8))
-                throw new AudioFormatException($"'{source.Name}': not a WAV file (it begins {Convert.ToHexString(header)}); expected RIFF, RIFX, RF64 or BW64 and WAVE.");
+                throw new AudioFormatException(
+                    $"'{source.Name}': not a WAV file (it begins {Convert.ToHexString(header)}); " +
+                    "expected RIFF, RIFX, RF64 or BW64 and WAVE.");
             if (!large || !source.Peek(4).SequenceEqual("ds64"u8)) return null;
 
             Span<byte> ds64 = stackalloc byte[8 + 24];
             ReadAll(ds64, "ds64 chunk");
             long size = UInt32(ds64[4..]);
-            if (size < 24) throw new AudioFormatException($"'{source.Name}': the ds64 chunk has {size} bytes; expected at least 24. The header is damaged: export the file again.");
+            if (size < 24)
+            {
+                throw new AudioFormatException(
+                    $"'{source.Name}': the ds64 chunk has {size} bytes; expected at least 24. " +
+                    "The header is damaged: export the file again.");
+            }
             SkipRest(size - 24, size, "ds64 chunk");
             var dataSize = BinaryPrimitives.ReadUInt64LittleEndian(ds64[16..]);
             return dataSize > long.MaxValue ? long.MaxValue : (long)dataSize;
         }
 
-        (int Tag, WavFormat? Format) ReadFormat(long size)
+        readonly (int Tag, WavFormat? Format) ReadFormat(long size)
         {
             Span<byte> chunk = stackalloc byte[(int)Math.Min(size, MaxFormatBytes)];
             ReadAll(chunk, "format chunk");
@@ -104,6 +121,8 @@ internal sealed record WavHeader(int Tag, WavFormat? Format, long DataSize)
         }
 
         readonly AudioFormatException Truncated(string what, long at, long expected, long got) =>
-            new($"'{source.Name}': the WAV file ends inside its {what} at byte {at}: expected {expected} bytes, got {got}. The file is truncated: copy or record it again.");
+            new(
+                $"'{source.Name}': the WAV file ends inside its {what} at byte {at}: expected {expected} bytes, got {got}. " +
+                "The file is truncated: copy or record it again.");
     }
 }

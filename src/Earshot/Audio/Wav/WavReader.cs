@@ -34,7 +34,8 @@ public sealed class WavReader : AudioReader
         TotalFrames = _bytesLeft == long.MaxValue ? null : _bytesLeft / _format.BlockAlign;
         // Room for some thousand frames, always a whole number of them.
         _bytes = new byte[Math.Max(1, 32 * 1024 / _format.BlockAlign) * _format.BlockAlign];
-        if (remaining is { } there && header.DataSize > there && IsKnown(header.DataSize)) WarnTruncated(header.DataSize - there, there / _format.BlockAlign);
+        if (remaining is { } there && header.DataSize > there && IsKnown(header.DataSize))
+            WarnTruncated(header.DataSize - there, there / _format.BlockAlign);
     }
 
     public override string Format => _format.ToString();
@@ -89,6 +90,7 @@ public sealed class WavReader : AudioReader
     {
         var seconds = (double)missing / _format.BlockAlign / SampleRate;
         Warn(AudioWarningKind.Truncated, string.Create(CultureInfo.InvariantCulture,
-            $"the WAV file ends {seconds:0.0} s ({missing} bytes) before its header says. What is there is read; copy or record the file again for the rest."), TimeOf(frames));
+            $"the WAV file ends {seconds:0.0} s ({missing} bytes) before its header says. What is there is read; " +
+            $"copy or record the file again for the rest."), TimeOf(frames));
     }
 }

@@ -37,7 +37,8 @@ internal static class WavSamples
     static void Pack(WavFormat format, Span<byte> bytes, int count)
     {
         var from = format.AtBottom ? 0 : format.ContainerBytes - format.BytesPerSample;
-        for (var i = 0; i < count; i++) bytes.Slice((i * format.ContainerBytes) + from, format.BytesPerSample).CopyTo(bytes[(i * format.BytesPerSample)..]);
+        for (var i = 0; i < count; i++)
+            bytes.Slice((i * format.ContainerBytes) + from, format.BytesPerSample).CopyTo(bytes[(i * format.BytesPerSample)..]);
     }
 
     static void Pcm8(ReadOnlySpan<byte> bytes, Span<float> samples)

@@ -62,7 +62,8 @@ public sealed class WavWriter : IDisposable
     }
 
     /// <summary>Writes a whole file of interleaved samples.</summary>
-    public static void Write(string path, ReadOnlySpan<float> interleaved, int sampleRate, int channels = 1, WavEncoding encoding = WavEncoding.Pcm16)
+    public static void Write(
+        string path, ReadOnlySpan<float> interleaved, int sampleRate, int channels = 1, WavEncoding encoding = WavEncoding.Pcm16)
     {
         using var writer = Create(path, sampleRate, channels, encoding);
         writer.Write(interleaved);
@@ -77,7 +78,8 @@ public sealed class WavWriter : IDisposable
         if (interleaved.Length % _channels != 0)
             throw new ArgumentException($"{interleaved.Length} samples are not whole frames of {_channels} channels.", nameof(interleaved));
         if (_dataLength + ((long)interleaved.Length * BytesPerSample) > MaxDataLength)
-            throw new AudioFormatException($"'{_path ?? "stream"}': WAV holds at most 4 GiB of samples. Write several files, or fewer channels.");
+            throw new AudioFormatException(
+                $"'{_path ?? "stream"}': WAV holds at most 4 GiB of samples. Write several files, or fewer channels.");
 
         var most = BytesAtOnce / BytesPerSample;
         while (!interleaved.IsEmpty)

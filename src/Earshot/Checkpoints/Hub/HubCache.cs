@@ -43,7 +43,8 @@ sealed class HubCache(string root)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException($"Cannot write to the cache at '{root}': {e.Message} Free space there, or set HF_HUB_CACHE to another folder.", e);
+            throw new CheckpointException(
+                $"Cannot write to the cache at '{root}': {e.Message} Free space there, or set HF_HUB_CACHE to another folder.", e);
         }
     }
 
@@ -94,7 +95,10 @@ sealed class HubCache(string root)
         return models;
     }
 
-    /// <summary>Deletes a model, or where <paramref name="wholeModel"/> is false its one revision with the blobs that no other uses; gives the bytes freed.</summary>
+    /// <summary>
+    /// Deletes a model, or where <paramref name="wholeModel"/> is false its one revision with the blobs that no other uses; gives the bytes
+    /// freed.
+    /// </summary>
     public long Remove(HubModelName model, bool wholeModel)
     {
         var folder = FolderOf(model);
@@ -108,7 +112,8 @@ sealed class HubCache(string root)
         }
         var commit = IsCommit(model.Revision) ? model.Revision : ReadRef(model);
         if (commit is null || !Directory.Exists(SnapshotOf(model, commit)))
-            throw new CheckpointException($"'{model}' is not in the cache at '{root}'; of this model it has {string.Join(", ", Refs(folder).Select(r => r.Name))}.");
+            throw new CheckpointException(
+                $"'{model}' is not in the cache at '{root}'; of this model it has {string.Join(", ", Refs(folder).Select(r => r.Name))}.");
         Directory.Delete(SnapshotOf(model, commit), recursive: true);
         foreach (var reference in Refs(folder).Where(r => r.Commit == commit)) File.Delete(Path.Combine(folder, "refs", reference.Name));
         DeleteUnusedBlobs(model);
@@ -142,13 +147,14 @@ sealed class HubCache(string root)
     static bool IsComplete(string snapshot)
     {
         bool Has(string file) => File.Exists(Path.Combine(snapshot, file));
-        if (!Has(WhisperConfig.FileName) || !(Has("tokenizer.json") || Has("vocab.json"))) return false;
+        if (!Has(ModelFolder.ConfigName) || !(Has("tokenizer.json") || Has("vocab.json"))) return false;
         if (File.Exists(Path.Combine(snapshot, SafetensorsCheckpoint.FileName))) return true;
         try
         {
             using var index = SettingsFile.OpenIfPresent(Path.Combine(snapshot, SafetensorsCheckpoint.IndexName));
             return index is not null && index.Root.TryGetProperty("weight_map", out var map)
-                && map.EnumerateObject().Select(p => p.Value.GetString()).Distinct().All(shard => shard is not null && File.Exists(Path.Combine(snapshot, shard)));
+                && map.EnumerateObject().Select(p => p.Value.GetString()).Distinct()
+                    .All(shard => shard is not null && File.Exists(Path.Combine(snapshot, shard)));
         }
         catch (Exception e) when (e is CheckpointException or InvalidOperationException)
         {
@@ -166,7 +172,8 @@ sealed class HubCache(string root)
     {
         var refs = Path.Combine(folder, "refs");
         if (!Directory.Exists(refs)) return [];
-        return [.. Directory.EnumerateFiles(refs, "*", SearchOption.AllDirectories).Select(file => (Path.GetRelativePath(refs, file), File.ReadAllText(file).Trim()))];
+        return [.. Directory.EnumerateFiles(refs, "*", SearchOption.AllDirectories)
+            .Select(file => (Path.GetRelativePath(refs, file), File.ReadAllText(file).Trim()))];
     }
 
     /// <summary>What the files take; links take nothing.</summary>

@@ -24,7 +24,9 @@ sealed class HubClient : IDisposable
     {
         // Checked here, because the message of a header that cannot be sent would show the token.
         if (options.Token is { } token && !token.All(c => c is > ' ' and <= '~'))
-            throw new CheckpointException("The access token for the hub has spaces or other characters that no token has. Correct HF_TOKEN, or the file that holds the token.");
+            throw new CheckpointException(
+                "The access token for the hub has spaces or other characters that no token has. " +
+                "Correct HF_TOKEN, or the file that holds the token.");
         _options = options;
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = options.StallTimeout })
         {
@@ -58,10 +60,14 @@ sealed class HubClient : IDisposable
             using var response = await FollowAsync(HttpMethod.Head, address, null, anyHost: false, token).ConfigureAwait(false);
             if ((int)response.StatusCode >= 400) HubErrors.ThrowIfRefused(response, model, file, _options);
             if (Header(response, "X-Repo-Commit") is { } served && served != commit)
-                throw new CheckpointException($"'{_options.Endpoint.Host}' served commit '{served}' of '{model}' instead of '{commit}'. Try again later.");
-            var blob = (Header(response, "X-Linked-Etag") ?? Header(response, "ETag") ?? "").Replace("W/", "", StringComparison.Ordinal).Trim('"');
+                throw new CheckpointException(
+                    $"'{_options.Endpoint.Host}' served commit '{served}' of '{model}' instead of '{commit}'. Try again later.");
+            var blob =
+                (Header(response, "X-Linked-Etag") ?? Header(response, "ETag") ?? "").Replace("W/", "", StringComparison.Ordinal).Trim('"');
             if (blob.Length is 0 or > 128 || !blob.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
-                throw new CheckpointException($"'{_options.Endpoint.Host}' gives '{file}' of '{model}' the ETag '{blob}'; expected a hash. Check HF_ENDPOINT: this is not a model hub.");
+                throw new CheckpointException(
+                    $"'{_options.Endpoint.Host}' gives '{file}' of '{model}' the ETag '{blob}'; expected a hash. " +
+                    "Check HF_ENDPOINT: this is not a model hub.");
             long? size = long.TryParse(Header(response, "X-Linked-Size"), out long linked) && linked >= 0 ? linked
                 : (int)response.StatusCode < 300 ? response.Content.Headers.ContentLength : null;
             return new HubFile(file, blob, size, address);
@@ -104,14 +110,16 @@ sealed class HubClient : IDisposable
             }
             catch (Exception e) when (HubErrors.MayPass(e, cancellationToken))
             {
-                if (failures >= _options.Retries || !_answered && Limit(started) <= Delay(failures)) throw HubErrors.Unreachable(e, _options, limit);
+                if (failures >= _options.Retries || !_answered && Limit(started) <= Delay(failures))
+                    throw HubErrors.Unreachable(e, _options, limit);
             }
             await WaitAsync(failures, cancellationToken).ConfigureAwait(false);
         }
     }
 
     /// <summary>Waits before the next attempt: twice as long after each failure, but a minute at most.</summary>
-    public Task WaitAsync(int failures, CancellationToken cancellationToken) => Task.Delay(Delay(failures), _options.Clock, cancellationToken);
+    public Task WaitAsync(int failures, CancellationToken cancellationToken) =>
+        Task.Delay(Delay(failures), _options.Clock, cancellationToken);
 
     /// <summary>How long an attempt may take.</summary>
     TimeSpan Limit(long started)
@@ -127,8 +135,12 @@ sealed class HubClient : IDisposable
 
     Uri Address(string path) => new($"{_options.Endpoint.ToString().TrimEnd('/')}/{path}");
 
-    /// <summary>Follows redirects; with <paramref name="anyHost"/> false a redirect away from the hub is the answer, since its headers describe the file.</summary>
-    async Task<HttpResponseMessage> FollowAsync(HttpMethod method, Uri address, RangeHeaderValue? range, bool anyHost, CancellationToken cancellationToken)
+    /// <summary>
+    /// Follows redirects; with <paramref name="anyHost"/> false a redirect away from the hub is the answer, since its headers describe the
+    /// file.
+    /// </summary>
+    async Task<HttpResponseMessage> FollowAsync(
+        HttpMethod method, Uri address, RangeHeaderValue? range, bool anyHost, CancellationToken cancellationToken)
     {
         for (int redirects = 0; redirects <= MaxRedirects; redirects++)
         {
@@ -137,7 +149,8 @@ sealed class HubClient : IDisposable
             request.Headers.AcceptEncoding.ParseAdd("identity");
             if (_options.Token is { } token && IsHub(address))
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
-            var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+            var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken)
+                .ConfigureAwait(false);
             _answered = true;
             if ((int)response.StatusCode is < 300 or >= 400 || response.Headers.Location is not { } location) return response;
             var target = new Uri(address, location);
@@ -145,7 +158,8 @@ sealed class HubClient : IDisposable
             response.Dispose();
             bool downgrade = address.Scheme == Uri.UriSchemeHttps && target.Scheme != Uri.UriSchemeHttps;
             if (downgrade || target.Scheme is not ("http" or "https"))
-                throw new CheckpointException($"'{address.Host}' redirects to '{target.Scheme}://{target.Host}', which is not secure. Check HF_ENDPOINT.");
+                throw new CheckpointException(
+                    $"'{address.Host}' redirects to '{target.Scheme}://{target.Host}', which is not secure. Check HF_ENDPOINT.");
             address = target;
         }
         throw new CheckpointException($"'{address.Host}' redirects more than {MaxRedirects} times. Check HF_ENDPOINT.");
@@ -165,8 +179,14 @@ sealed class HubClient : IDisposable
         if (!settings.Has("siblings")) throw settings.Wrong("siblings", "the list of files", "nothing");
         foreach (var item in settings.Array(settings.Root.GetProperty("siblings"), "siblings"))
         {
-            var name = item.ValueKind == JsonValueKind.Object && item.TryGetProperty("rfilename", out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
-            if (!IsInside(name)) throw new CheckpointException($"The hub lists '{name}' among the files of '{model}', a name that leaves the model's folder. Do not trust this model.");
+            var name = item.ValueKind == JsonValueKind.Object && item.TryGetProperty("rfilename", out var value)
+                && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+            if (!IsInside(name))
+            {
+                throw new CheckpointException(
+                    $"The hub lists '{name}' among the files of '{model}', a name that leaves the model's folder. " +
+                    "Do not trust this model.");
+            }
             files.Add(name);
         }
         return new HubListing(commit, files);

@@ -39,7 +39,9 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException($"Cannot write '{fileName}' of '{model}' to the cache at '{cache.Root}': {e.Message} Free space there, or set HF_HUB_CACHE to another folder.", e);
+            throw new CheckpointException(
+                $"Cannot write '{fileName}' of '{model}' to the cache at '{cache.Root}': {e.Message} Free space there, " +
+                "or set HF_HUB_CACHE to another folder.", e);
         }
     }
 
@@ -55,7 +57,9 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
             if (await IsIntactAsync(file, path, cancellationToken).ConfigureAwait(false)) return;
             File.Delete(path);
         }
-        throw new CheckpointException($"'{file.Name}' of '{model}' arrived damaged: its content does not have the hash '{file.Blob}'. It was deleted; try again, and if that does not help, look for a proxy that changes downloads.");
+        throw new CheckpointException(
+            $"'{file.Name}' of '{model}' arrived damaged: its content does not have the hash '{file.Blob}'. It was deleted; " +
+            "try again, and if that does not help, look for a proxy that changes downloads.");
     }
 
     /// <summary>Receives until the file is whole, through cuts and busy servers; true where it began with an earlier part.</summary>
@@ -93,7 +97,8 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
         // Without the size, a part cannot be told from the whole.
         if (file.Size is null) stream.SetLength(0);
         using var response = await client.OpenAsync(model, file, stream.Length, stall.Token).ConfigureAwait(false);
-        bool continues = response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == stream.Length;
+        bool continues = response.StatusCode == HttpStatusCode.PartialContent
+            && response.Content.Headers.ContentRange?.From == stream.Length;
         if (!continues) stream.SetLength(0);
         if (!continues && response.StatusCode != HttpStatusCode.OK) throw new BusyHubException(response.StatusCode);
         stream.Position = stream.Length;
@@ -106,7 +111,9 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
             if (read == 0) return;
             silence.CancelAfter(options.StallTimeout);
             if (stream.Length + read > file.Size)
-                throw new CheckpointException($"'{file.Name}' of '{model}' is longer than the {file.Size} bytes that the hub announced. Try again; if that does not help, look for a proxy that changes downloads.");
+                throw new CheckpointException(
+                    $"'{file.Name}' of '{model}' is longer than the {file.Size} bytes that the hub announced. Try again; " +
+                    "if that does not help, look for a proxy that changes downloads.");
             await WriteAsync(stream, buffer.AsMemory(0, read), file, cancellationToken).ConfigureAwait(false);
             if (stream.Length - reported < ReportEvery) continue;
             reported = stream.Length;
@@ -123,7 +130,9 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
         }
         catch (IOException e)
         {
-            throw new CheckpointException($"Cannot write '{file.Name}' of '{model}' to the cache at '{cache.Root}': {e.Message} Free space there, or set HF_HUB_CACHE to another folder.", e);
+            throw new CheckpointException(
+                $"Cannot write '{file.Name}' of '{model}' to the cache at '{cache.Root}': {e.Message} Free space there, " +
+                "or set HF_HUB_CACHE to another folder.", e);
         }
     }
 
@@ -131,7 +140,9 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
     {
         long needed = (file.Size ?? 0) - present;
         if (FreeSpace(path) is not { } free || needed <= free) return;
-        throw new CheckpointException($"'{file.Name}' of '{model}' needs {Megabytes(needed)} more at '{cache.Root}', which has {Megabytes(free)} free. Free space there, or set HF_HUB_CACHE to another folder.");
+        throw new CheckpointException(
+            $"'{file.Name}' of '{model}' needs {Megabytes(needed)} more at '{cache.Root}', which has {Megabytes(free)} free. " +
+            "Free space there, or set HF_HUB_CACHE to another folder.");
     }
 
     static long? FreeSpace(string path)
@@ -149,7 +160,9 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
 
     static string Megabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:F1} MB");
 
-    /// <summary>Blobs are named by their hash: SHA-256 of the content for large files, git's SHA-1 for others; other names tell nothing.</summary>
+    /// <summary>
+    /// Blobs are named by their hash: SHA-256 of the content for large files, git's SHA-1 for others; other names tell nothing.
+    /// </summary>
     static async Task<bool> IsIntactAsync(HubFile file, string path, CancellationToken cancellationToken)
     {
         if (!file.Blob.All(char.IsAsciiHexDigitLower) || file.Blob.Length is not (40 or 64)) return true;

@@ -1,6 +1,8 @@
 namespace Earshot.Checkpoints;
 
-/// <summary>A model's name on the hub with the wanted revision: <c>openai/whisper-tiny@main</c>. Checked, so that it is safe in paths and addresses.</summary>
+/// <summary>
+/// A model's name on the hub with the wanted revision: <c>openai/whisper-tiny@main</c>. Checked, so that it is safe in paths and addresses.
+/// </summary>
 sealed record HubModelName(string Id, string Revision)
 {
     const int MaxLength = 96;
@@ -16,7 +18,8 @@ sealed record HubModelName(string Id, string Revision)
         int at = text.IndexOf('@', StringComparison.Ordinal);
         var (id, revision) = at < 0 ? (text, "main") : (text[..at], text[(at + 1)..]);
         var parts = id.Split('/');
-        return parts.Length <= 2 && id.Length <= MaxLength && parts.All(IsPart) && revision.Length <= 256 && revision.Split('/').All(IsRevisionPart)
+        return parts.Length <= 2 && id.Length <= MaxLength && parts.All(IsPart) && revision.Length <= 256
+            && revision.Split('/').All(IsRevisionPart)
             ? new HubModelName(id, revision)
             : null;
     }
@@ -30,8 +33,10 @@ sealed record HubModelName(string Id, string Revision)
 
     // The hub forbids "--" and ".." in names; the first keeps folder names unambiguous.
     static bool IsPart(string part) =>
-        IsRevisionPart(part) && !part.Contains("--", StringComparison.Ordinal) && part[0] is not ('.' or '-') && part[^1] is not ('.' or '-');
+        IsRevisionPart(part) && !part.Contains("--", StringComparison.Ordinal) && part[0] is not ('.' or '-')
+        && part[^1] is not ('.' or '-');
 
     static bool IsRevisionPart(string part) =>
-        part.Length > 0 && part.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && !part.Contains("..", StringComparison.Ordinal) && part != ".";
+        part.Length > 0 && part.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
+        && !part.Contains("..", StringComparison.Ordinal) && part != ".";
 }

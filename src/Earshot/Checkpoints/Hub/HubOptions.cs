@@ -1,6 +1,9 @@
 namespace Earshot.Checkpoints;
 
-/// <summary>Where models come from and where they are kept; by default as the environment variables of Hugging Face's own client say, so that both share one cache.</summary>
+/// <summary>
+/// Where models come from and where they are kept; by default as the environment variables of Hugging Face's own client say, so that both
+/// share one cache.
+/// </summary>
 public sealed record HubOptions
 {
     /// <summary>The folder that holds <c>models--…</c> folders.</summary>
@@ -24,7 +27,10 @@ public sealed record HubOptions
     /// <summary>The wait before the first retry; it doubles each time.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long the hub may take to answer at all, tries again included; once it has answered, <see cref="Retries"/> and <see cref="StallTimeout"/> count.</summary>
+    /// <summary>
+    /// How long the hub may take to answer at all, tries again included; once it has answered, <see cref="Retries"/> and
+    /// <see cref="StallTimeout"/> count.
+    /// </summary>
     public TimeSpan ContactTimeout { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>What waits and limits are measured by.</summary>
@@ -33,7 +39,10 @@ public sealed record HubOptions
     /// <summary>How long a server may stay silent before the connection counts as broken.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>The options that the environment gives: HF_HOME, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, XDG_CACHE_HOME, HF_ENDPOINT, HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE.</summary>
+    /// <summary>
+    /// The options that the environment gives: HF_HOME, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, XDG_CACHE_HOME, HF_ENDPOINT, HF_TOKEN,
+    /// HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE.
+    /// </summary>
     /// <exception cref="CheckpointException">HF_ENDPOINT is not a web address.</exception>
     public static HubOptions FromEnvironment() =>
         FromVariables(Environment.GetEnvironmentVariable, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile));
@@ -63,7 +72,8 @@ public sealed record HubOptions
 
     /// <summary>All options but the token's text.</summary>
     public override string ToString() =>
-        $"{nameof(HubOptions)} {{ CacheFolder = {CacheFolder}, Endpoint = {Endpoint}, Token = {(Token is null ? "none" : "given")}, Offline = {Offline} }}";
+        $"{nameof(HubOptions)} {{ CacheFolder = {CacheFolder}, Endpoint = {Endpoint}, " +
+        $"Token = {(Token is null ? "none" : "given")}, Offline = {Offline} }}";
 
     static Uri ParseEndpoint(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var endpoint) && endpoint.Scheme is "http" or "https"

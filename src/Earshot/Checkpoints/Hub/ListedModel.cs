@@ -61,7 +61,14 @@ static class ModelList
             .. BundledModels.List().Select(InBox).OrderBy(model => model.Name != ModelNames.Base),
             .. cached.Select(InCache),
             .. ModelNames.Hub.Where(model => !here.Contains(model.Id)).Select(model =>
-                new ListedModel { Name = model.Id, ShortNames = model.ShortNames, Where = ModelPlace.Hub, Purpose = Recognition, Bytes = model.Bytes }),
+                new ListedModel
+                {
+                    Name = model.Id,
+                    ShortNames = model.ShortNames,
+                    Where = ModelPlace.Hub,
+                    Purpose = Recognition,
+                    Bytes = model.Bytes,
+                }),
         ];
     }
 

@@ -1,6 +1,5 @@
 using System.Runtime.ExceptionServices;
 using Earshot.Compute;
-using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
 
 namespace Earshot.Checkpoints;
@@ -9,7 +8,7 @@ namespace Earshot.Checkpoints;
 /// One part of a matrix's quantised rows, on all threads, some rows at a time. Parts lie apart in the file, the wide elements of
 /// all matrices first, so each part quantises the rows anew: time, for never holding more than some rows in memory.
 /// </summary>
-internal sealed class MatrixRows(StoredTensor matrix, WeightFormat format, string suffix)
+internal sealed class MatrixRows(StoredTensor matrix, WeightFormat format, string suffix, OutlierColumns? outliers = null)
 {
     // Enough for every thread to have some rows, and a few megabytes at most of float32.
     const int ValuesAtOnce = 1 << 20;
@@ -35,7 +34,7 @@ internal sealed class MatrixRows(StoredTensor matrix, WeightFormat format, strin
     {
         try
         {
-            Parallel.For(0, count, parallel, () => new RowReader(matrix, format), (i, _, reader) =>
+            Parallel.For(0, count, parallel, () => new RowReader(matrix, format, outliers), (i, _, reader) =>
             {
                 var part = WeightScheme.PartOf(reader.Read(first + i), suffix);
                 part.CopyTo(bytes.AsSpan(i * part.Length));

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Earshot.Compute;
-using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
 
 namespace Earshot.Checkpoints;
@@ -26,13 +25,19 @@ public sealed class QuantizedTensors : ITensorStore
         {
             var name = codes[..^WeightScheme.CodesSuffix.Length];
             // A model that was int8 first may have kept some matrices so.
-            var own = stored.Find(codes)!.Type == DType.I8 ? WeightFormat.Int8 : format;
+            var own = stored.Find(codes)!.Type == DType.I8 || format.Bits == 8 ? WeightFormat.Int8 : format;
             var parts = Parts(name, own);
-            _quantized[name] = new QuantizedTensor(name, ShapeOf(name, own, parts), own, parts);
-            foreach (var suffix in parts.Keys) _names.Remove(name + suffix);
-            _names.Add(name);
+            var shape = ShapeOf(name, own, parts);
+            var outliers = SavedOutliers.Open(name, shape, stored);
+            if (outliers is not null && own != WeightFormat.Int8)
+            {
+                throw new CheckpointException(
+                    $"{Location}: '{name}' keeps columns beside codes of {own}; only int8 matrices do. Quantise the model again.");
+            }
+            Add(name, new QuantizedTensor(name, shape, (own, outliers), parts));
         }
-        foreach (var panels in stored.Names.Where(name => name.EndsWith(WeightScheme.PanelsSuffix, StringComparison.Ordinal))) AddPanels(panels[..^WeightScheme.PanelsSuffix.Length]);
+        foreach (var panels in stored.Names.Where(name => name.EndsWith(WeightScheme.PanelsSuffix, StringComparison.Ordinal)))
+            AddPanels(panels[..^WeightScheme.PanelsSuffix.Length]);
     }
 
     /// <summary>The format of the quantised matrices but for those that are int8 in a model of another.</summary>
@@ -54,13 +59,21 @@ public sealed class QuantizedTensors : ITensorStore
     void AddPanels(string name)
     {
         var panels = _stored.Find(name + WeightScheme.PanelsSuffix)!;
-        if (panels is not IMappedTensor { Metadata: var metadata }) throw new CheckpointException($"{Location}: '{panels.Name}' holds panels, which are read from mapped files only.");
+        if (panels is not IMappedTensor { Metadata: var metadata })
+            throw new CheckpointException($"{Location}: '{panels.Name}' holds panels, which are read from mapped files only.");
         if (metadata.GetValueOrDefault(WeightScheme.LayoutKey) is var version && version != WeightScheme.LayoutVersion)
-            throw new CheckpointException($"{Location}: its panels are of layout '{version ?? "(none)"}'; this version of Earshot reads '{WeightScheme.LayoutVersion}'. Quantise the model again with this version, or use the version that wrote it.");
-        if (!_quantized.TryAdd(name, PanelledTensor.Open(name, _stored, panels)))
+            throw new CheckpointException(
+                $"{Location}: its panels are of layout '{version ?? "(none)"}'; this version of Earshot reads " +
+                $"'{WeightScheme.LayoutVersion}'. Quantise the model again with this version, or use the version that wrote it.");
+        if (_quantized.ContainsKey(name))
             throw new CheckpointException($"{Location}: '{name}' is there twice, as rows and as panels. Quantise the model again.");
-        _names.Remove(panels.Name);
-        _names.Remove(name + WeightScheme.ScalesSuffix);
+        Add(name, PanelledTensor.Open(name, _stored, panels));
+    }
+
+    void Add(string name, QuantizedMatrix matrix)
+    {
+        _quantized[name] = matrix;
+        foreach (var suffix in WeightScheme.Suffixes) _names.Remove(name + suffix);
         _names.Add(name);
     }
 
@@ -69,8 +82,15 @@ public sealed class QuantizedTensors : ITensorStore
         // Suffixes and types do not depend on the sizes.
         return WeightScheme.Parts(format, 1, 1).ToDictionary(part => part.Suffix, part =>
         {
-            var stored = _stored.Find(name + part.Suffix) ?? throw new CheckpointException($"{Location}: '{name}{part.Suffix}' is missing; a matrix saved as {WeightScheme.NameOf(format)} has it beside '{name}{WeightScheme.CodesSuffix}'. Quantise the model again.");
-            if (stored.Type != part.Type || stored.Shape.Rank != part.Shape.Rank) throw new CheckpointException($"{Location}: '{stored.Name}' is {stored.Type} {stored.Shape}; a matrix saved as {WeightScheme.NameOf(format)} has {part.Type} of rank {part.Shape.Rank} there.");
+            var stored = _stored.Find(name + part.Suffix) ?? throw new CheckpointException(
+                $"{Location}: '{name}{part.Suffix}' is missing; a matrix saved as {format} has it beside " +
+                $"'{name}{WeightScheme.CodesSuffix}'. Quantise the model again.");
+            if (stored.Type != part.Type || stored.Shape.Rank != part.Shape.Rank)
+            {
+                throw new CheckpointException(
+                    $"{Location}: '{stored.Name}' is {stored.Type} {stored.Shape}; a matrix saved as {format} has {part.Type} of rank " +
+                    $"{part.Shape.Rank} there.");
+            }
             return stored;
         });
     }
@@ -79,19 +99,31 @@ public sealed class QuantizedTensors : ITensorStore
     Shape ShapeOf(string name, WeightFormat format, Dictionary<string, StoredTensor> parts)
     {
         var codes = parts[WeightScheme.CodesSuffix].Shape;
-        long columns = format == WeightFormat.Int8 ? codes[1] : 2L * codes[1];
-        if (columns > Array.MaxLength) throw new CheckpointException($"{Location}: '{name}{WeightScheme.CodesSuffix}' has shape {codes}, rows of {columns:N0} values; a row has at most {Array.MaxLength:N0}. Quantise the model again.");
+        long columns = format.Bits == 8 ? codes[1] : 2L * codes[1];
+        if (columns > Array.MaxLength)
+        {
+            throw new CheckpointException(
+                $"{Location}: '{name}{WeightScheme.CodesSuffix}' has shape {codes}, rows of {columns:N0} values; " +
+                $"a row has at most {Array.MaxLength:N0}. Quantise the model again.");
+        }
         var shape = new Shape(codes[0], (int)columns);
         foreach (var (suffix, _, expected) in WeightScheme.Parts(format, shape[0], shape[1]))
         {
-            if (parts[suffix].Shape != expected) throw new CheckpointException($"{Location}: '{name}{suffix}' has shape {parts[suffix].Shape}, expected {expected} beside codes of {codes}. Quantise the model again.");
+            if (parts[suffix].Shape != expected)
+            {
+                throw new CheckpointException(
+                    $"{Location}: '{name}{suffix}' has shape {parts[suffix].Shape}, expected {expected} beside codes of {codes}. " +
+                    "Quantise the model again.");
+            }
         }
         return shape;
     }
 
-    sealed class QuantizedTensor(string name, Shape shape, WeightFormat format, Dictionary<string, StoredTensor> parts) : QuantizedMatrix(name, shape, format)
+    sealed class QuantizedTensor(
+        string name, Shape shape, (WeightFormat Codes, SavedOutliers? Outliers) format, Dictionary<string, StoredTensor> parts)
+        : QuantizedMatrix(name, shape, format.Codes, format.Outliers)
     {
-        public override void ReadRow(int row, QuantizedRow destination)
+        protected override void ReadCodes(int row, QuantizedRow destination)
         {
             foreach (var (suffix, part) in parts)
             {
@@ -99,7 +131,7 @@ public sealed class QuantizedTensors : ITensorStore
                 part.Read((long)row * bytes.Length, bytes);
             }
             var scales = parts[WeightScheme.ScalesSuffix];
-            if (Format is WeightFormat.Int8 or WeightFormat.Nf4)
+            if (Format.Group == 0 || Format.Scheme == NumberScheme.NormalFloat)
             {
                 foreach (float scale in MemoryMarshal.Cast<byte, float>(destination.Scales)) CheckScale(scale, row, scales);
             }

@@ -1,6 +1,8 @@
 namespace Earshot.Transcription;
 
-/// <summary>A piece of text of a cue, and when it is said: a word with what sets it apart from the one before, or a whole segment.</summary>
+/// <summary>
+/// A piece of text of a cue, and when it is said: a word with what sets it apart from the one before, or a whole segment.
+/// </summary>
 readonly record struct CuePart(string Text, TimeSpan Start, TimeSpan End, int? Channel = null);
 
 /// <summary>
@@ -28,7 +30,8 @@ sealed class CueBuilder(TranscriptWriterOptions options)
         if (turn) _last = null;
         if (segment.Words is not { Count: > 0 } words)
         {
-            if (!string.IsNullOrWhiteSpace(segment.Text)) yield return [new CuePart(Safe(segment.Text.Trim()), segment.Start, segment.End, _channel)];
+            if (!string.IsNullOrWhiteSpace(segment.Text))
+                yield return [new CuePart(Safe(segment.Text.Trim()), segment.Start, segment.End, _channel)];
             yield break;
         }
         for (int i = 0; i < words.Count; i++)

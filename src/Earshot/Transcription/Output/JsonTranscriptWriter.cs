@@ -23,7 +23,8 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
         Output.Write(verbose
             ? JsonSerializer.Serialize(Verbose(info, text), TranscriptJson.Readable.VerboseTranscript)
             : options.JsonSegments
-                ? JsonSerializer.Serialize(new WhisperTranscript(text, [.. _segments.Select(ToWhisper)], info.Language), TranscriptJson.Readable.WhisperTranscript)
+                ? JsonSerializer.Serialize(
+                    new WhisperTranscript(text, [.. _segments.Select(ToWhisper)], info.Language), TranscriptJson.Readable.WhisperTranscript)
                 : JsonSerializer.Serialize(new TextTranscript(text), TranscriptJson.Readable.TextTranscript));
         Output.Write('\n');
     }
@@ -36,7 +37,8 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
         Text = text,
         Segments = [.. _segments.Select(ToJson)],
         Words = _segments.Any(segment => segment.Words is not null)
-            ? [.. _segments.SelectMany(segment => (segment.Words ?? []).Select(word => new VerboseWord(word.Text.Trim(), Seconds(word.Start), Seconds(word.End)) { Channel = segment.Channel }))]
+            ? [.. _segments.SelectMany(segment => (segment.Words ?? [])
+                .Select(word => new VerboseWord(word.Text.Trim(), Seconds(word.Start), Seconds(word.End)) { Channel = segment.Channel }))]
             : null,
     };
 
@@ -58,7 +60,9 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
     // There a segment holds its own words, with the space before each and how sure the model is.
     static VerboseSegment ToWhisper(Segment segment) => ToJson(segment) with
     {
-        Words = segment.Words is null ? null : [.. segment.Words.Select(word => new SegmentWord(word.Text, Seconds(word.Start), Seconds(word.End), word.Probability))],
+        Words = segment.Words is null
+            ? null
+            : [.. segment.Words.Select(word => new SegmentWord(word.Text, Seconds(word.Start), Seconds(word.End), word.Probability))],
     };
 
     static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 3);

@@ -23,7 +23,10 @@ sealed class LineWriter(TextWriter output, string header, Func<Segment, string> 
         $"{Milliseconds(segment.Start)}\t{Milliseconds(segment.End)}\t{OneLine(segment.Text)}{(byChannel ? $"\t{segment.Channel}" : "")}\n";
 
     public static string Csv(Segment segment, bool byChannel) =>
-        $"{Milliseconds(segment.Start)},{Milliseconds(segment.End)},\"{OneLine(segment.Text).Replace("\"", "\"\"", StringComparison.Ordinal)}\"{(byChannel ? $",{segment.Channel}" : "")}\n";
+        $"{Milliseconds(segment.Start)},{Milliseconds(segment.End)},{Quoted(OneLine(segment.Text))}" +
+        (byChannel ? $",{segment.Channel}\n" : "\n");
+
+    static string Quoted(string text) => $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     public static string Audacity(Segment segment) => string.Create(CultureInfo.InvariantCulture,
         $"{segment.Start.TotalSeconds:F3}\t{segment.End.TotalSeconds:F3}\t{Labelled(segment)}\n");
@@ -40,7 +43,8 @@ sealed class LineWriter(TextWriter output, string header, Func<Segment, string> 
     public static string Ctm(Segment segment, TranscriptWriterOptions options)
     {
         if (segment.Words is null)
-            throw new ArgumentException("CTM lists words with their times, and this transcript has none. Transcribe with word timestamps.", nameof(segment));
+            throw new ArgumentException(
+                "CTM lists words with their times, and this transcript has none. Transcribe with word timestamps.", nameof(segment));
         var lines = new StringBuilder();
         var channel = segment.Channel is { } index ? (index + 1).ToString(CultureInfo.InvariantCulture) : options.Channel;
         foreach (var word in segment.Words)
@@ -50,7 +54,8 @@ sealed class LineWriter(TextWriter output, string header, Func<Segment, string> 
             if (text.Length == 0) continue;
             // In whole hundredths, rounded down: a last word must not end after the recording.
             double start = Math.Floor(word.Start.TotalMilliseconds / 10) / 100, end = Math.Floor(word.End.TotalMilliseconds / 10) / 100;
-            lines.Append(CultureInfo.InvariantCulture, $"{options.Recording} {channel} {start:F2} {end - start:F2} {text} {word.Probability:F2}\n");
+            lines.Append(
+                CultureInfo.InvariantCulture, $"{options.Recording} {channel} {start:F2} {end - start:F2} {text} {word.Probability:F2}\n");
         }
         return lines.ToString();
     }
@@ -60,7 +65,8 @@ sealed class LineWriter(TextWriter output, string header, Func<Segment, string> 
         segment.Channel is { } channel ? $"{TranscriptFormats.ChannelName(channel)}: {OneLine(segment.Text)}" : OneLine(segment.Text);
 
     /// <summary>Text without the spaces around it; a tab or line break within it would be taken for a field's or line's end.</summary>
-    static string OneLine(string text) => text.Trim().Replace('\t', ' ').Replace("\r\n", " ", StringComparison.Ordinal).Replace('\n', ' ').Replace('\r', ' ');
+    static string OneLine(string text) =>
+        text.Trim().Replace('\t', ' ').Replace("\r\n", " ", StringComparison.Ordinal).Replace('\n', ' ').Replace('\r', ' ');
 
     static string Milliseconds(TimeSpan time) => ((long)Math.Round(time.TotalMilliseconds)).ToString(CultureInfo.InvariantCulture);
 

@@ -49,7 +49,8 @@ abstract class SubtitleWriter(TextWriter output, TranscriptWriterOptions options
         {
             // Between two words nothing is underlined.
             if (last != parts[i].Start) WriteCue(last, parts[i].Start, text);
-            WriteCue(parts[i].Start, parts[i].End, voice + string.Concat(parts.Select((part, j) => j == i ? Underlined(part.Text) : part.Text)));
+            WriteCue(
+                parts[i].Start, parts[i].End, voice + string.Concat(parts.Select((part, j) => j == i ? Underlined(part.Text) : part.Text)));
             last = parts[i].End;
         }
     }
@@ -67,7 +68,8 @@ sealed class SrtWriter(TextWriter output, TranscriptWriterOptions options) : Sub
     int _number;
 
     protected override void WriteCue(TimeSpan start, TimeSpan end, string text) =>
-        Output.Write(string.Create(CultureInfo.InvariantCulture, $"{++_number}\n{Time(start, true, ',')} --> {Time(end, true, ',')}\n{text}\n\n"));
+        Output.Write(
+            string.Create(CultureInfo.InvariantCulture, $"{++_number}\n{Time(start, true, ',')} --> {Time(end, true, ',')}\n{text}\n\n"));
 }
 
 /// <summary>WebVTT: hours only where there are any.</summary>

@@ -17,7 +17,9 @@ public enum TranscriptFormat
     /// <summary>Start and end in milliseconds, and text, between tabs.</summary>
     Tsv,
 
-    /// <summary>OpenAI's <c>json</c>: the text alone; with <see cref="TranscriptWriterOptions.JsonSegments"/> segments and words too.</summary>
+    /// <summary>
+    /// OpenAI's <c>json</c>: the text alone; with <see cref="TranscriptWriterOptions.JsonSegments"/> segments and words too.
+    /// </summary>
     Json,
 
     /// <summary>OpenAI's <c>verbose_json</c>: everything.</summary>
@@ -42,9 +44,9 @@ public static class TranscriptFormats
     static readonly (TranscriptFormat Format, string Name, string Extension)[] s_formats =
     [
         (TranscriptFormat.Text, "txt", "txt"), (TranscriptFormat.Srt, "srt", "srt"), (TranscriptFormat.Vtt, "vtt", "vtt"),
-        (TranscriptFormat.Tsv, "tsv", "tsv"), (TranscriptFormat.Json, "json", "json"), (TranscriptFormat.VerboseJson, "verbose_json", "json"),
-        (TranscriptFormat.Lrc, "lrc", "lrc"), (TranscriptFormat.Ctm, "ctm", "ctm"), (TranscriptFormat.Csv, "csv", "csv"),
-        (TranscriptFormat.Audacity, "aud", "aud.txt"),
+        (TranscriptFormat.Tsv, "tsv", "tsv"), (TranscriptFormat.Json, "json", "json"),
+        (TranscriptFormat.VerboseJson, "verbose_json", "json"), (TranscriptFormat.Lrc, "lrc", "lrc"), (TranscriptFormat.Ctm, "ctm", "ctm"),
+        (TranscriptFormat.Csv, "csv", "csv"), (TranscriptFormat.Audacity, "aud", "aud.txt"),
     ];
 
     /// <summary>All names: txt, srt, vtt, tsv, json, verbose_json, lrc, ctm, csv, aud.</summary>
@@ -97,7 +99,10 @@ public sealed record TranscriptWriterOptions
     /// <summary>Whether the segments are those of several channels: tables then have a column for the channel.</summary>
     public bool ByChannel { get; init; }
 
-    /// <summary>Whether json holds segments and, where there are any, words too, as openai/whisper's own command line writes it; else it is OpenAI's: text alone.</summary>
+    /// <summary>
+    /// Whether json holds segments and, where there are any, words too, as openai/whisper's own command line writes it; else it is
+    /// OpenAI's: text alone.
+    /// </summary>
     public bool JsonSegments { get; init; }
 
     internal void Validate()

@@ -24,8 +24,11 @@ public abstract class TranscriptWriter
             TranscriptFormat.Text => new LineWriter(output, "", segment => LineWriter.Plain(segment)),
             TranscriptFormat.Srt => new SrtWriter(output, options),
             TranscriptFormat.Vtt => new VttWriter(output, options),
-            TranscriptFormat.Tsv => new LineWriter(output, $"start\tend\ttext{(options.ByChannel ? "\tchannel" : "")}\n", segment => LineWriter.Tsv(segment, options.ByChannel)),
-            TranscriptFormat.Csv => new LineWriter(output, $"start,end,text{(options.ByChannel ? ",channel" : "")}\n", segment => LineWriter.Csv(segment, options.ByChannel)),
+            TranscriptFormat.Tsv => new LineWriter(
+                output, $"start\tend\ttext{(options.ByChannel ? "\tchannel" : "")}\n",
+                segment => LineWriter.Tsv(segment, options.ByChannel)),
+            TranscriptFormat.Csv => new LineWriter(
+                output, $"start,end,text{(options.ByChannel ? ",channel" : "")}\n", segment => LineWriter.Csv(segment, options.ByChannel)),
             TranscriptFormat.Lrc => new LineWriter(output, "", LineWriter.Lrc),
             TranscriptFormat.Audacity => new LineWriter(output, "", LineWriter.Audacity),
             TranscriptFormat.Ctm => new LineWriter(output, "", segment => LineWriter.Ctm(segment, options)),
@@ -47,7 +50,9 @@ public abstract class TranscriptWriter
     }
 
     /// <summary>Writes a whole transcript to a file: beside it first, so that none is ever half written.</summary>
-    public static async Task WriteFileAsync(string path, Transcript transcript, TranscriptFormat format, TranscriptWriterOptions? options = null, CancellationToken cancellationToken = default)
+    public static async Task WriteFileAsync(
+        string path, Transcript transcript, TranscriptFormat format, TranscriptWriterOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var text = ToText(transcript, format, options);

@@ -42,7 +42,10 @@ public sealed class SpeechSegmenter
         _maxSpeech = options.MaxSpeechDuration is { } longest ? Samples(longest) - windowSize - (2 * _pad) : double.PositiveInfinity;
     }
 
-    /// <summary>Samples before this belong to no speech that is still to come. Speech that waits for its end comes first; what follows does not reach back into it.</summary>
+    /// <summary>
+    /// Samples before this belong to no speech that is still to come. Speech that waits for its end comes first; what follows does not
+    /// reach back into it.
+    /// </summary>
     public long Unneeded => Math.Max(0, _pending?.Start ?? _paddedStart ?? ((_speaking ? _start : _position) - _pad));
 
     /// <summary>Takes the probability of the next window.</summary>

@@ -1,6 +1,9 @@
 namespace Earshot.Transcription;
 
-/// <summary>Brings times on the line of speech alone, silence left out, back to the recording's. Follows faster-whisper's <c>SpeechTimestampsMap</c>.</summary>
+/// <summary>
+/// Brings times on the line of speech alone, silence left out, back to the recording's. Follows faster-whisper's
+/// <c>SpeechTimestampsMap</c>.
+/// </summary>
 sealed class SpeechTimeline
 {
     const double SampleRate = 16_000;

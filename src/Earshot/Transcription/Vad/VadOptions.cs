@@ -1,10 +1,13 @@
 namespace Earshot.Transcription;
 
-/// <summary>When a sound counts as speech, by Silero's usual names. The defaults are those for leaving silence out of a recording.</summary>
+/// <summary>
+/// When a sound counts as speech, by Silero's usual names. The defaults are those for leaving silence out of a recording.
+/// </summary>
 public sealed record VadOptions
 {
     /// <summary>The defaults for cutting a recording into windows that are transcribed at once.</summary>
-    public static VadOptions Batched { get; } = new() { MinSilenceDuration = TimeSpan.FromMilliseconds(160), MaxSpeechDuration = TimeSpan.FromSeconds(30) };
+    public static VadOptions Batched { get; } =
+        new() { MinSilenceDuration = TimeSpan.FromMilliseconds(160), MaxSpeechDuration = TimeSpan.FromSeconds(30) };
 
     /// <summary>Speech begins at this probability.</summary>
     public float Threshold { get; init; } = 0.5f;
@@ -33,12 +36,16 @@ public sealed record VadOptions
     internal void Validate()
     {
         Require(Threshold is > 0 and <= 1, nameof(Threshold), "above 0 and at most 1", Threshold);
-        Require(NegThreshold is null || (NegThreshold > 0 && NegThreshold <= Threshold), nameof(NegThreshold), "above 0 and at most the threshold", NegThreshold);
+        Require(
+            NegThreshold is null || (NegThreshold > 0 && NegThreshold <= Threshold), nameof(NegThreshold),
+            "above 0 and at most the threshold", NegThreshold);
         Require(MinSpeechDuration >= TimeSpan.Zero, nameof(MinSpeechDuration), "at least 0", MinSpeechDuration);
         Require(MinSilenceDuration >= TimeSpan.Zero, nameof(MinSilenceDuration), "at least 0", MinSilenceDuration);
         Require(SpeechPad >= TimeSpan.Zero && SpeechPad <= TimeSpan.FromMinutes(1), nameof(SpeechPad), "0 to 1 minute", SpeechPad);
         var least = (2 * SpeechPad) + TimeSpan.FromSeconds(0.1);
-        Require(MaxSpeechDuration is null || MaxSpeechDuration > least, nameof(MaxSpeechDuration), $"more than {least}, twice the padding and 0.1 s", MaxSpeechDuration);
+        Require(
+            MaxSpeechDuration is null || MaxSpeechDuration > least, nameof(MaxSpeechDuration),
+            $"more than {least}, twice the padding and 0.1 s", MaxSpeechDuration);
     }
 
     static void Require<T>(bool holds, string option, string expected, T got)

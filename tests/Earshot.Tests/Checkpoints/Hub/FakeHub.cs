@@ -134,7 +134,8 @@ sealed class FakeHub : IDisposable
     }
 
     void Record(HttpListenerRequest request, bool toStorage) =>
-        Requests.Enqueue(new(request.HttpMethod, request.Url!.AbsolutePath, request.Headers["Authorization"], request.Headers["Range"], toStorage));
+        Requests.Enqueue(
+            new(request.HttpMethod, request.Url!.AbsolutePath, request.Headers["Authorization"], request.Headers["Range"], toStorage));
 
     void Answer(HttpListenerContext context)
     {

@@ -42,7 +42,8 @@ public sealed class HubOptionsTests
 
     static HubOptions From(string variables)
     {
-        var values = variables.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(v => v.Split('=', 2)).ToDictionary(v => v[0], v => v[1]);
+        var values = variables.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(v => v.Split('=', 2))
+            .ToDictionary(v => v[0], v => v[1]);
         return HubOptions.FromVariables(values.GetValueOrDefault, "/home/me");
     }
 }

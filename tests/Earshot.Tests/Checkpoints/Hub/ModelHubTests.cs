@@ -22,15 +22,22 @@ public sealed class ModelHubTests : IDisposable
         var reports = new Reports();
         var folder = await hub.GetAsync(Name, reports);
         Assert.Equal(Path.Combine(Cache, "models--org--model", "snapshots", FakeHub.Commit), folder);
-        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        foreach (var file in Directory.GetFiles(folder)) Assert.Equal(server.Files[Path.GetFileName(file)], await File.ReadAllBytesAsync(file));
+        Assert.Equal(
+            ["config.json", "model.safetensors", "tokenizer.json"],
+            Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        foreach (var file in Directory.GetFiles(folder))
+            Assert.Equal(server.Files[Path.GetFileName(file)], await File.ReadAllBytesAsync(file));
         Assert.Equal(FakeHub.Commit, await File.ReadAllTextAsync(Path.Combine(Cache, "models--org--model", "refs", "main")));
         Assert.True(File.Exists(Path.Combine(Blobs, FakeHub.Sha256(server.Files["model.safetensors"]))));
         Assert.True(File.Exists(Path.Combine(Blobs, FakeHub.GitHash(server.Files["config.json"]))));
         Assert.Contains(new DownloadProgress("model.safetensors", 3_000_000, 3_000_000), reports);
-        Assert.DoesNotContain(server.Requests, r => r.Path.EndsWith("README.md", StringComparison.Ordinal) || r.Path.EndsWith(".bin", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            server.Requests,
+            r => r.Path.EndsWith("README.md", StringComparison.Ordinal) || r.Path.EndsWith(".bin", StringComparison.Ordinal));
         if (!OperatingSystem.IsWindows())
-            Assert.Equal(Path.Combine("..", "..", "blobs", FakeHub.GitHash(server.Files["config.json"])), new FileInfo(Path.Combine(folder, "config.json")).LinkTarget);
+            Assert.Equal(
+                Path.Combine("..", "..", "blobs", FakeHub.GitHash(server.Files["config.json"])),
+                new FileInfo(Path.Combine(folder, "config.json")).LinkTarget);
     }
 
     [Fact]
@@ -157,7 +164,8 @@ public sealed class ModelHubTests : IDisposable
     {
         using var server = new FakeHub();
         using var hub = Open(server);
-        Assert.Contains(reason, (await Assert.ThrowsAsync<CheckpointException>(() => hub.GetAsync(name))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            reason, (await Assert.ThrowsAsync<CheckpointException>(() => hub.GetAsync(name))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -201,7 +209,13 @@ public sealed class ModelHubTests : IDisposable
     [Fact]
     public async Task An_unreachable_hub_is_reported_with_what_to_do()
     {
-        var options = new HubOptions { CacheFolder = Cache, Endpoint = new Uri("http://127.0.0.1:1"), Retries = 1, RetryDelay = TimeSpan.FromMilliseconds(1) };
+        var options = new HubOptions
+        {
+            CacheFolder = Cache,
+            Endpoint = new Uri("http://127.0.0.1:1"),
+            Retries = 1,
+            RetryDelay = TimeSpan.FromMilliseconds(1),
+        };
         using var hub = new ModelHub(options);
         var error = await Assert.ThrowsAsync<CheckpointException>(() => hub.GetAsync(Name));
         Assert.Contains("Cannot download from 'http://127.0.0.1:1/'", error.Message, StringComparison.Ordinal);
@@ -234,7 +248,8 @@ public sealed class ModelHubTests : IDisposable
         server.Files.Remove("model.safetensors");
         server.Files["model-00001-of-00002.safetensors"] = weights;
         server.Files["model-00002-of-00002.safetensors"] = [.. weights.Reverse()];
-        server.Files["model.safetensors.index.json"] = """{"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}}"""u8.ToArray();
+        server.Files["model.safetensors.index.json"] =
+            """{"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}}"""u8.ToArray();
         using var hub = Open(server);
         var folder = await hub.GetAsync(Name);
         Assert.Equal(5, Directory.GetFiles(folder).Length);
@@ -297,7 +312,8 @@ public sealed class ModelHubTests : IDisposable
         Assert.Throws<CheckpointException>(() => hub.Remove("../x"));
     }
 
-    HubOptions Options(FakeHub server) => new() { CacheFolder = Cache, Endpoint = server.Endpoint, Retries = 3, RetryDelay = TimeSpan.FromMilliseconds(1) };
+    HubOptions Options(FakeHub server) =>
+        new() { CacheFolder = Cache, Endpoint = server.Endpoint, Retries = 3, RetryDelay = TimeSpan.FromMilliseconds(1) };
 
     ModelHub Open(FakeHub server) => new(Options(server));
 

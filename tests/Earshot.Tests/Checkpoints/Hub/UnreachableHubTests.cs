@@ -61,7 +61,8 @@ public sealed class UnreachableHubTests : IDisposable
         Assert.Equal(BundledModels.Find(BundledModels.WhisperBase), hub.TryResolve("Base"));
         Assert.Null(hub.TryResolve("openai/whisper-base"));
         Assert.Contains("Earshot.Models.Base", BundledModels.NotHere(BundledModels.WhisperBase).Message, StringComparison.Ordinal);
-        Assert.Contains("came with the program", Assert.Throws<CheckpointException>(() => hub.Remove("base")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "came with the program", Assert.Throws<CheckpointException>(() => hub.Remove("base")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -86,7 +87,8 @@ public sealed class UnreachableHubTests : IDisposable
         var error = await Assert.ThrowsAsync<CheckpointException>(() => hub.GetAsync("org/model"));
         Assert.InRange(_clock.Elapsed, TimeSpan.Zero, s_most);
         Assert.Contains($"Cannot download from '{endpoint}'", error.Message, StringComparison.Ordinal);
-        if (BundledModels.Find(BundledModels.WhisperBase) is { } box) Assert.Contains($"--model base; its folder is '{box}'", error.Message, StringComparison.Ordinal);
+        if (BundledModels.Find(BundledModels.WhisperBase) is { } box)
+            Assert.Contains($"--model base; its folder is '{box}'", error.Message, StringComparison.Ordinal);
         Assert.Empty(hub.ListCached());
         return error.Message;
     }

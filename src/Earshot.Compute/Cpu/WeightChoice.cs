@@ -1,0 +1,78 @@
+using Earshot.Compute.Cpu.Kernels;
+using Earshot.Compute.Quantization;
+
+namespace Earshot.Compute.Cpu;
+
+/// <summary>How many rows meet a weight matrix at a time, which decides whether arithmetic or reading it is waited for.</summary>
+public enum WeightUse
+{
+    /// <summary>A few rows a step, as tokens that are decoded: the matrix is read from memory for each step.</summary>
+    FewRows,
+
+    /// <summary>Hundreds of rows a call, as frames that are encoded.</summary>
+    ManyRows,
+}
+
+/// <summary>What decides where nobody names a format.</summary>
+public enum WeightPriority
+{
+    /// <summary>
+    /// A quantised matrix is computed in the format that it is saved in; all others in what is fastest here for a checkpoint.
+    /// </summary>
+    AsSaved,
+
+    /// <summary>What is fastest here and no less exact than what is saved, for more memory.</summary>
+    Speed,
+}
+
+/// <summary>
+/// What each matrix is computed in, which need not be what it is saved in: the one place where what the user wishes, what is saved,
+/// how the matrix is used and what the processor has come together.
+/// </summary>
+public sealed record WeightChoice
+{
+    /// <summary>The format wished for; null leaves it to what is saved and to the machine.</summary>
+    public WeightFormat? Wished { get; init; }
+
+    /// <summary>Exceptions by the parameter's name: a format, or null for none. They come before all else.</summary>
+    public Func<string, WeightFormat?>? WishedFor { get; init; }
+
+    /// <summary>The quantised format that a parameter is saved in, by its name; null where it is plain numbers.</summary>
+    public Func<string, WeightFormat?>? SavedAs { get; init; }
+
+    /// <summary>How a parameter is used, by its name; null: few rows a step.</summary>
+    public Func<string, WeightUse>? UseOf { get; init; }
+
+    public WeightPriority Priority { get; init; }
+
+    /// <summary>The instructions to use at most; null for the best there are.</summary>
+    public InstructionSet? InstructionSet { get; init; }
+
+    /// <summary>What parameters are computed in that no other rule names; attention and its memory go by it too.</summary>
+    public WeightFormat Default => Wished ?? CpuDevice.PreferredWeights(InstructionSet);
+
+    /// <summary>What a parameter is computed in.</summary>
+    public WeightFormat Of(string name)
+    {
+        if (WishedFor?.Invoke(name) is { } exception) return exception;
+        if (Wished is not null || SavedAs?.Invoke(name) is not { } saved) return Default;
+        return Priority == WeightPriority.Speed ? Fastest(saved, UseOf?.Invoke(name) ?? WeightUse.FewRows) : saved;
+    }
+
+    /// <summary>Options of a device that computes so.</summary>
+    public CpuOptions Apply(CpuOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options with { Weights = Default, WeightsFor = Of, InstructionSet = InstructionSet };
+    }
+
+    // Steps wait for memory, which codes are the least of. Many rows wait for arithmetic, and without dot products of int8 the kernels
+    // multiply float32, to which int8 is widened again for every strip of rows, and four bits for every block.
+    WeightFormat Fastest(WeightFormat saved, WeightUse use)
+    {
+        if (use == WeightUse.FewRows) return saved;
+        var isa = Isa.Select(InstructionSet);
+        bool multipliesInt8 = isa.HasVnni || isa.Set is Cpu.InstructionSet.Avx2Vnni or Cpu.InstructionSet.Amx;
+        return saved.Bits == 8 && !multipliesInt8 ? WeightFormat.F32 : saved;
+    }
+}

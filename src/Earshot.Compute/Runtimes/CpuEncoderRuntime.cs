@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using Earshot.Compute.Cpu;
+using Earshot.Compute.Parts;
+
+namespace Earshot.Compute.Runtimes;
+
+/// <summary>An encoder on the CPU backend: one window at a time, in order of arrival.</summary>
+internal sealed class CpuEncoderRuntime(ModelParts parts, Scope root, CpuDevice device, PlacePool windows, CpuDecoderRuntime? memory)
+    : EncoderRuntime(parts), IDisposable
+{
+    readonly ModelParts _parts = parts;
+    readonly CpuBackend _backend = new(device);
+
+    public StageTimer Time { get; } = new();
+
+    /// <summary>Windows that wait for a place in memory.</summary>
+    public int Waiting => windows.Waiting;
+
+    public void Dispose() => _backend.Dispose();
+
+    protected override async ValueTask<EncodedAudio> RunAsync(
+        ReadOnlyMemory<float> features, int frames, CancellationToken cancellationToken)
+    {
+        var place = await windows.TakeAsync(1, cancellationToken).ConfigureAwait(false);
+        bool kept = false;
+        try
+        {
+            if (memory is null)
+            {
+                var values = await EncodeAsync(
+                    features, frames, encoded => CpuBackend.Read(_parts.Finish(encoded, root)).ToArray(), cancellationToken)
+                    .ConfigureAwait(false);
+                return new EncodedValues(values, PositionsOf(frames));
+            }
+            await EncodeAsync(features, frames, encoded => Store(encoded, place[0]), cancellationToken).ConfigureAwait(false);
+            kept = true;
+            return new CpuEncodedAudio(windows, memory, place[0], PositionsOf(frames));
+        }
+        finally
+        {
+            if (!kept) windows.Return(place);
+        }
+    }
+
+    protected override ValueTask<float[]> RunToArrayAsync(
+        ReadOnlyMemory<float> features, int frames, CancellationToken cancellationToken) =>
+        EncodeAsync(features, frames, encoded => CpuBackend.Read(encoded).ToArray(), cancellationToken);
+
+    /// <summary>Encodes, and keeps what comes of it in a slot of the decoder's memory or gives it back.</summary>
+    async ValueTask<float[]> EncodeAsync(
+        ReadOnlyMemory<float> features, int frames, Func<Tensor, float[]> keep, CancellationToken cancellationToken)
+    {
+        float[] values = [];
+        var encoder = _parts.Encoder!;
+        await device.RunAsync(_backend, () =>
+        {
+            long started = Stopwatch.GetTimestamp();
+            _backend.FreeTemporaries();
+            values = keep(encoder.Encode(_backend.Input(features.Span, new Shape(1, frames, encoder.Shape.InputSize)), root));
+            Time.Add(started);
+        }, cancellationToken).ConfigureAwait(false);
+        return values;
+    }
+
+    float[] Store(Tensor encoded, int slot)
+    {
+        memory!.Store(encoded, slot);
+        return [];
+    }
+}
+
+/// <summary>A slot of the decoder's memory.</summary>
+internal sealed class CpuEncodedAudio(PlacePool windows, CpuDecoderRuntime owner, int slot, int positions) : EncodedAudio
+{
+    bool _disposed;
+
+    public int Slot => _disposed ? throw new ObjectDisposedException(nameof(EncodedAudio)) : slot;
+
+    public CpuDecoderRuntime Owner => owner;
+
+    public override int Positions => positions;
+
+    protected override void Dispose(bool disposing)
+    {
+        if (_disposed) return;
+        _disposed = true;
+        windows.Return([slot]);
+        base.Dispose(disposing);
+    }
+}

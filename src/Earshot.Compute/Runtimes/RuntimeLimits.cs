@@ -1,0 +1,23 @@
+namespace Earshot.Compute.Runtimes;
+
+/// <summary>How much a runtime serves at once.</summary>
+public sealed record RuntimeLimits
+{
+    /// <summary>Stretches of encoded audio in a decoder's memory at once.</summary>
+    public int Windows { get; init; } = 16;
+
+    /// <summary>Sequences decoded at once, beams counted each.</summary>
+    public int Rows { get; init; } = 64;
+
+    /// <summary>
+    /// Positions that all sequences' pasts may take together, as a limit of memory; null for as many as the sequences can fill, at most
+    /// 131,072. A generation that would need more is refused (<see cref="OverloadedException"/>); nothing is taken away from others.
+    /// </summary>
+    public int? CachePositions { get; init; }
+
+    /// <summary>
+    /// Requests that may wait for a place; more are refused (<see cref="OverloadedException"/>), so that a server under load says so
+    /// instead of falling behind.
+    /// </summary>
+    public int Waiting { get; init; } = 256;
+}

@@ -1,0 +1,73 @@
+using Earshot.Compute.Parts;
+
+namespace Earshot.Compute.Runtimes;
+
+/// <summary>What a walk through encoded sound asks for.</summary>
+internal interface ITransducerSteps
+{
+    /// <summary>The logits of a position of the stretch after what was said so far.</summary>
+    ReadOnlySpan<float> Logits(int position);
+
+    /// <summary>The predictor reads a token.</summary>
+    void Say(int token);
+}
+
+/// <summary>
+/// The likeliest token of each step. A blank moves on to the next position; a token is written and stays, until a position has its most; in
+/// token-and-duration transducers (Xu et al. 2023, arXiv 2304.06795) both move on by the likeliest duration, blanks by one at least.
+/// </summary>
+internal sealed class TransducerGreedy(TransducerShape shape)
+{
+    // Positions of the next stretch that the last one's durations took already.
+    int _ahead;
+
+    /// <summary>Positions decoded so far.</summary>
+    public int Positions { get; private set; }
+
+    public void Decode(int positions, ITransducerSteps steps, List<TransducerToken> tokens)
+    {
+        int position = _ahead, symbols = 0;
+        while (position < positions)
+        {
+            var logits = steps.Logits(position);
+            var scores = logits[..shape.VocabSize];
+            int token = ArgMax(scores), duration = shape.Durations.Count == 0 ? 0 : shape.Durations[ArgMax(logits[shape.VocabSize..])];
+            bool moves = token == shape.Blank || duration > 0;
+            if (token != shape.Blank)
+            {
+                tokens.Add(
+                    new TransducerToken(token, Positions + position, shape.Durations.Count == 0 ? 1 : duration, Logprob(scores, token)));
+                steps.Say(token);
+                moves |= ++symbols >= shape.MostSymbols;
+            }
+            if (!moves) continue;
+            position += Math.Max(1, duration);
+            symbols = 0;
+        }
+        _ahead = position - positions;
+        Positions += positions;
+    }
+
+    static int ArgMax(ReadOnlySpan<float> logits)
+    {
+        int best = 0;
+        for (int i = 0; i < logits.Length; i++)
+        {
+            if (float.IsNaN(logits[i]))
+            {
+                throw new ModelException(
+                    "A transducer's logit is not a number. The weights are damaged, or of another model: download the model again.");
+            }
+            if (logits[i] > logits[best]) best = i;
+        }
+        return best;
+    }
+
+    static float Logprob(ReadOnlySpan<float> scores, int token)
+    {
+        // The token is the largest.
+        double sum = 0;
+        foreach (float score in scores) sum += Math.Exp(score - scores[token]);
+        return (float)-Math.Log(sum);
+    }
+}

@@ -1,0 +1,54 @@
+using Earshot.Onnx.Native;
+
+namespace Earshot.Onnx.Runtimes;
+
+/// <summary>A graph of an exported model, loaded, whose inputs and outputs are checked against what the model's parts say.</summary>
+internal sealed class ModelGraph : IDisposable
+{
+    readonly string _path;
+
+    /// <exception cref="CheckpointException">The folder lacks the file.</exception>
+    /// <exception cref="OnnxRuntimeException">ONNX Runtime is absent, refused the graph, or has none of the wished providers.</exception>
+    public ModelGraph(string folder, string file, OnnxSessionOptions options)
+    {
+        _path = Path.Combine(folder, file);
+        if (!File.Exists(_path))
+            throw new CheckpointException($"'{folder}' has no graph '{file}', which its manifest names. Export the model again.");
+        Session = OnnxSession.FromFile(_path, options);
+    }
+
+    public OnnxSession Session { get; }
+
+    public bool HasInput(string name) => Session.Inputs.Any(input => input.Name == name);
+
+    public bool HasOutput(string name) => Session.Outputs.Any(output => output.Name == name);
+
+    /// <summary>Makes sure that an input has these sizes; −1 stands for a size that is open.</summary>
+    /// <exception cref="CheckpointException">There is no such input, or it has others.</exception>
+    public OnnxTensorDescription RequireInput(string name, params ReadOnlySpan<long> sizes) =>
+        Require("input", Session.Inputs, name, sizes);
+
+    /// <inheritdoc cref="RequireInput"/>
+    public OnnxTensorDescription RequireOutput(string name, params ReadOnlySpan<long> sizes) =>
+        Require("output", Session.Outputs, name, sizes);
+
+    public void Dispose() => Session.Dispose();
+
+    OnnxTensorDescription Require(string kind, IReadOnlyList<OnnxTensorDescription> all, string name, ReadOnlySpan<long> sizes)
+    {
+        var expected = $"({string.Join(", ", sizes.ToArray().Select(size => size < 0 ? "?" : $"{size}"))})";
+        var found = all.FirstOrDefault(own => own.Name == name)
+            ??
+                throw new CheckpointException(
+                    $"The graph '{_path}' has no {kind} '{name}'; "
+                    +
+                    $"expected one of {expected}. The graphs and the settings beside them belong to different " +
+                    "models: export the model again.");
+        bool fits = found.Shape.Count == sizes.Length;
+        for (int i = 0; fits && i < sizes.Length; i++) fits = sizes[i] < 0 || found.Shape[i].Size is not { } size || size == sizes[i];
+        if (fits) return found;
+        throw new CheckpointException(
+            $"The graph '{_path}' has the {kind} {found}; "
+            + $"expected {expected}. The graphs and the settings beside them belong to different models: export the model again.");
+    }
+}

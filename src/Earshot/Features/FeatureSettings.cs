@@ -1,0 +1,51 @@
+namespace Earshot.Features;
+
+/// <summary>How sound becomes a model's input, frame by frame.</summary>
+public abstract record FeatureSettings
+{
+    /// <summary>Samples per second.</summary>
+    public int SampleRate { get; init; } = 16_000;
+
+    /// <summary>Values of a frame.</summary>
+    public abstract int InputSize { get; }
+
+    /// <summary>Samples from one frame to the next.</summary>
+    public abstract int HopLength { get; }
+
+    /// <summary>Samples before a stretch of sound that its first frames reach into.</summary>
+    public virtual int SamplesBefore => 0;
+
+    /// <summary>Samples after a stretch of sound that its last frames reach into.</summary>
+    public virtual int SamplesAfter => 0;
+
+    /// <summary>What computes them; one for each thread.</summary>
+    public abstract FeatureExtractor CreateExtractor();
+}
+
+/// <summary>Computes a model's input. Keeps its scratch: not safe for use by several threads at once.</summary>
+public abstract class FeatureExtractor
+{
+    /// <summary>Computes the frames of a stretch of sound.</summary>
+    /// <param name="samples">At most frameCount × hop length of them; silence follows up to that length.</param>
+    /// <param name="frames">(frameCount, input size), frame by frame.</param>
+    /// <param name="frameCount">Frames to compute.</param>
+    /// <param name="before">The samples just before; where they are missing, as the model's own rule says.</param>
+    /// <param name="after">The samples just after; where they are missing, as the model's own rule says.</param>
+    public abstract void Compute(
+        ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before = default,
+        ReadOnlySpan<float> after = default);
+}
+
+/// <summary>Log-mel features as Whisper hears them: see <see cref="LogMelSpectrogram"/>.</summary>
+public sealed record LogMelSettings(int MelBins) : FeatureSettings
+{
+    public override int InputSize => MelBins;
+
+    public override int HopLength => LogMelSpectrogram.HopLength;
+
+    public override int SamplesBefore => LogMelSpectrogram.SamplesBefore;
+
+    public override int SamplesAfter => LogMelSpectrogram.SamplesAfter;
+
+    public override FeatureExtractor CreateExtractor() => new LogMelSpectrogram(MelBins);
+}

@@ -1,0 +1,42 @@
+using Earshot.Decoding;
+
+namespace Earshot.Recognition;
+
+/// <summary>How windows are recognised. The defaults are those of faster-whisper.</summary>
+public record RecognitionOptions
+{
+    /// <summary>The language spoken, by code or English name; null to detect it.</summary>
+    public string? Language { get; init; }
+
+    public SpeechTask Task { get; init; }
+
+    /// <summary>
+    /// How tokens are searched. Language, task, temperature, prompt and prefix are each window's own, and are set for it.
+    /// </summary>
+    public DecodingOptions Decoding { get; init; } = new();
+
+    /// <summary>When a result is not good enough, and what is tried then.</summary>
+    public TemperatureFallback Fallback { get; init; } = new();
+
+    /// <summary>Whether segments tell when each word is said.</summary>
+    public bool WordTimestamps { get; init; }
+
+    /// <summary>Punctuation that belongs to the word after it.</summary>
+    public string PrependPunctuations { get; init; } = "\"'“¿([{-";
+
+    /// <summary>Punctuation that belongs to the word before it.</summary>
+    public string AppendPunctuations { get; init; } = "\"'.。,，!！?？:：”)]}、";
+
+    /// <summary>
+    /// Whether a window that is not full is encoded only as far as it holds audio, and ten seconds of silence: faster for short
+    /// recordings, while the model was trained on full windows, so that results differ. With less silence it begins to loop.
+    /// </summary>
+    public bool ShortWindows { get; init; }
+
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    internal virtual void Validate()
+    {
+        Decoding.Validate();
+        Fallback.Validate();
+    }
+}
