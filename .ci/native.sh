@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-dotnet publish -c Release -r "linux-$([ "$(uname -m)" = aarch64 ] && echo arm64 || echo x64)" src/Earshot.Cli -o "$folder" --nologo -v quiet
+dotnet publish -c Release -r "linux-$([ "$(uname -m)" = aarch64 ] && echo arm64 || echo x64)" src/Earshot.Cli -o "$folder" --nologo -v quiet -p:UseSharedCompilation=true -p:RunAnalyzers=false
 [ ! -e "$folder/Earshot.Cli.dll" ] || { echo "The program was not compiled ahead of time." >&2; exit 1; }
 
 best=avx2
