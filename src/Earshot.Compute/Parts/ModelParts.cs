@@ -50,9 +50,9 @@ public sealed record ModelParts
         Transducer is not null ? Encoder?.Shape.Width ?? 0 : Ctc?.VocabSize ?? Projector?.Width ?? Encoder?.Shape.Width ?? 0;
 
     /// <summary>Positions of <see cref="Finish"/> that come of so many frames.</summary>
-    public int FinishedPositionsOf(int frames)
-    {
-        int positions = Encoder?.PositionsOf(frames) ?? 0;
-        return Transducer is null && Ctc is null && Projector is not null ? Projector.EmbeddingsOf(positions) : positions;
-    }
+    public int FinishedPositionsOf(int frames) => FinishedFrom(Encoder?.PositionsOf(frames) ?? 0);
+
+    /// <summary>Positions of <see cref="Finish"/> that come of so many of the encoder's.</summary>
+    internal int FinishedFrom(int positions) =>
+        Transducer is null && Ctc is null && Projector is not null ? Projector.EmbeddingsOf(positions) : positions;
 }

@@ -30,76 +30,79 @@ internal sealed class CpuTransducerRuntime(ModelParts parts, Scope root, CpuDevi
     }, cancellationToken);
 }
 
-/// <summary>The predictor's states of one recording.</summary>
-internal sealed class CpuTransducerStream(CpuTransducerRuntime runtime) : TransducerStream(runtime.Shape), ITransducerSteps
+/// <summary>A recording that is written down in its turns.</summary>
+internal sealed class CpuTransducerStream(CpuTransducerRuntime runtime) : TransducerStream(runtime.Shape)
 {
-    // Most positions are blank, after which the text is the same: the joiner's weights are read once for several positions.
-    const int JoinedAtOnce = 4;
-
-    readonly RecurrentState[] _states = runtime.Shape.CreateStates(runtime.Backend, rows: 1);
-    readonly float[] _predicted = new float[runtime.Shape.Width];
-    readonly CpuBackend _backend = runtime.Backend;
-    bool _isStarted;
-    Tensor? _encoded;
-    Tensor? _logits;
-    int _first;
-    int _joined;
-    ArenaMark _mark;
-
-    ReadOnlySpan<float> ITransducerSteps.Logits(int position)
-    {
-        if (position < _first || position >= _first + _joined) Join(position);
-        return CpuBackend.Read(_logits!).Slice((position - _first) * Shape.Outputs, Shape.Outputs);
-    }
-
-    void ITransducerSteps.Say(int token) => Say(token);
+    readonly CpuTransducerSteps _steps = new(runtime);
 
     protected override async ValueTask RunSayAsync(ReadOnlyMemory<int> tokens, CancellationToken cancellationToken) =>
         await runtime.RunAsync(() =>
         {
-            Start();
-            foreach (int token in tokens.Span) Say(token);
+            _steps.Begin();
+            foreach (int token in tokens.Span) _steps.Say(token);
         }, cancellationToken).ConfigureAwait(false);
 
     protected override async ValueTask RunDecodeAsync(
         ReadOnlyMemory<float> encoded, int positions, List<TransducerToken> tokens, CancellationToken cancellationToken) =>
         await runtime.RunAsync(() =>
         {
-            _encoded = runtime.Transducer.ProjectEncoded(
-                _backend.Input(encoded.Span, new Shape(positions, Shape.EncodedWidth)), runtime.Root);
-            Start();
-            Walk(positions, this, tokens);
+            _steps.Begin(encoded.Span, positions);
+            Walk(positions, _steps, tokens);
         }, cancellationToken).ConfigureAwait(false);
 
     protected override void Dispose(bool disposing)
     {
-        foreach (var state in _states) state.Dispose();
+        _steps.Dispose();
         base.Dispose(disposing);
     }
+}
 
-    void Start()
+/// <summary>The predictor's states of one recording, and what was computed last.</summary>
+internal sealed class CpuTransducerSteps(CpuTransducerRuntime runtime) : TransducerSteps(runtime.Shape), IDisposable
+{
+    readonly RecurrentState[] _states = runtime.Shape.CreateStates(runtime.Backend, rows: 1);
+    readonly float[] _predicted = new float[runtime.Shape.Width];
+    readonly CpuBackend _backend = runtime.Backend;
+    Tensor? _encoded;
+    Tensor? _logits;
+    ArenaMark _mark;
+
+    /// <summary>Before tokens are told.</summary>
+    public void Begin()
     {
         _mark = _backend.Mark();
-        _joined = 0;
-        if (!_isStarted) Say(Shape.Blank);
-        _isStarted = true;
+        Start(positions: 0);
     }
 
-    void Say(int token)
+    /// <summary>Before a stretch of encoded sound, (positions, encoder's width).</summary>
+    public void Begin(ReadOnlySpan<float> encoded, int positions)
+    {
+        _encoded = runtime.Transducer.ProjectEncoded(
+            _backend.Input(encoded, new Shape(positions, Shape.EncodedWidth)), runtime.Root);
+        _mark = _backend.Mark();
+        Start(positions);
+    }
+
+    public void Dispose()
+    {
+        foreach (var state in _states) state.Dispose();
+    }
+
+    protected override void Predict(int token)
     {
         Pass();
-        _joined = 0;
         var predicted = runtime.Transducer.Predict(_backend.Indices([token], new Shape(1)), _states, runtime.Root);
         CpuBackend.Read(predicted).CopyTo(_predicted);
     }
 
-    void Join(int position)
+    protected override void Join(int first, int count)
     {
         Pass();
-        (_first, _joined) = (position, Math.Min(JoinedAtOnce, _encoded!.Shape[0] - position));
         var predicted = _backend.Input(_predicted, new Shape(1, Shape.Width));
-        _logits = runtime.Transducer.Join(_encoded.Slice(0, position..(position + _joined)), predicted, runtime.Root);
+        _logits = runtime.Transducer.Join(_encoded!.Slice(0, first..(first + count)), predicted, runtime.Root);
     }
+
+    protected override ReadOnlySpan<float> Joined() => CpuBackend.Read(_logits!);
 
     // What was computed for the last step is not needed any more; others' steps may pass, and whoever waits may have given up.
     void Pass()

@@ -31,6 +31,9 @@ public sealed record ExportManifest
     /// <summary>The encoder's file, or null where there is none; so with all others.</summary>
     public string? Encoder { get; init; }
 
+    /// <summary>The file of the graph that hears a stream's next chunk, where the encoder hears streams.</summary>
+    public string? StreamingEncoder { get; init; }
+
     /// <summary>The decoder's file.</summary>
     public string? Decoder { get; init; }
 
@@ -63,7 +66,10 @@ public sealed record ExportManifest
     [JsonIgnore]
     internal IReadOnlyList<string> Graphs =>
     [
-        .. new[] { Encoder, Embedding, Decoder, AligningDecoder, SpeakerEncoder, Segmentation, Predictor, Joiner }.OfType<string>()
+        .. new[]
+        {
+            Encoder, StreamingEncoder, Embedding, Decoder, AligningDecoder, SpeakerEncoder, Segmentation, Predictor, Joiner,
+        }.OfType<string>()
     ];
 
     /// <summary>Whether a folder holds an exported model.</summary>

@@ -43,7 +43,7 @@ public static class GraphNames
     /// <summary>A position of the encoder's output for each row, (batch, width), as a joiner takes it.</summary>
     public const string Encoded = "encoded";
 
-    /// <summary>What a predictor gives and a joiner takes, (batch, width).</summary>
+    /// <summary>What a predictor gives and a joiner takes, (batch, width), or (1, width) for all rows.</summary>
     public const string Predicted = "predicted";
 
     /// <summary>A voice in a vector, (batch, size).</summary>

@@ -46,7 +46,7 @@ public sealed class ModelGraphs
         var backend = Begin("encoder");
         var shape = encoder.Shape;
         int frames = Math.Min(shape.MostFrames, Math.Max(shape.LeastFrames, MostExampleFrames)) / shape.FrameMultiple * shape.FrameMultiple;
-        var encoded = encoder.Encode(Sound(backend, shape.InputSize, frames), _root);
+        var encoded = encoder.Encode(Sound(backend, shape.InputSize, frames, open: true), _root);
         if (_parts.HasMemory) _parts.Decoder!.StoreMemory(encoded, Memories(backend), 0, _root);
         backend.Output(GraphNames.LastHiddenState, encoded, "batch", "positions", shape.Width);
         var finished = GraphNames.Finished(_parts);
@@ -54,6 +54,30 @@ public sealed class ModelGraphs
             backend.Output(
                 finished, _parts.Finish(encoded, _root),
                 "batch", _parts.Ctc is null ? "embedding_positions" : "positions", _parts.FinishedWidth);
+        return backend.Build();
+    }
+
+    /// <summary>
+    /// The next chunk of a stream, of the length that the encoder says, and what the stream carries to the chunk's positions, finished as
+    /// <see cref="Encoder"/>'s are, and what it carries then: as <c>past…</c> and <c>present…</c>, zeros, or no positions, at first. The
+    /// rows of a batch are streams.
+    /// </summary>
+    /// <exception cref="ModelException">The model has no encoder that hears streams, or one whose chunks give other positions than it
+    /// says.</exception>
+    /// <exception cref="CheckpointException">The weights do not fit the parts.</exception>
+    public OnnxModel StreamingEncoder()
+    {
+        var encoder = _parts.Encoder as IStreamingEncoder ?? throw Missing("streaming encoder");
+        var backend = Begin("streaming_encoder");
+        using var state = encoder.CreateState(backend, streams: 1);
+        state.Streams.Add(0);
+        var encoded = encoder.EncodeChunk(Sound(backend, encoder.Shape.InputSize, encoder.Stream.ChunkFrames, open: false), state, _root);
+        int positions = encoder.Stream.ChunkPositions;
+        if (encoded.Shape[1] != positions)
+            throw new ModelException(
+                $"The streaming encoder of '{_name}' gave {encoded.Shape[1]} positions of a chunk; expected {positions}, as it says itself.");
+        backend.Output(
+            GraphNames.Finished(_parts), _parts.Finish(encoded, _root), "batch", _parts.FinishedFrom(positions), _parts.FinishedWidth);
         return backend.Build();
     }
 
@@ -105,16 +129,14 @@ public sealed class ModelGraphs
         var transducer = _parts.Transducer ?? throw Missing("transducer");
         var backend = Begin("predictor");
         var tokens = backend.Indices(GraphNames.InputIds, new Shape(1), "batch");
-        RecurrentState[] states =
-        [
-            .. transducer.Shape.StateSizes.Select((size, layer) => backend.CreateRecurrentState(StateNamesOf(layer), size))
-        ];
+        var states = PredictorStates(backend, transducer.Shape);
         backend.Output(GraphNames.Predicted, transducer.Predict(tokens, states, _root), "batch", transducer.Shape.Width);
         return backend.Build();
     }
 
     /// <summary>
-    /// A position of the encoder's output and what the predictor gave, for each row, to logits of tokens and of durations.
+    /// A position of the encoder's output for each row, and what the predictor gave for each, or one for all, to logits of tokens and of
+    /// durations.
     /// </summary>
     /// <exception cref="ModelException">The model has no transducer.</exception>
     public OnnxModel Joiner()
@@ -123,7 +145,7 @@ public sealed class ModelGraphs
         var shape = transducer.Shape;
         var backend = Begin("joiner");
         var encoded = backend.Input(GraphNames.Encoded, new Shape(1, shape.EncodedWidth), "batch", shape.EncodedWidth);
-        var predicted = backend.Input(GraphNames.Predicted, new Shape(1, shape.Width), "batch", shape.Width);
+        var predicted = backend.Input(GraphNames.Predicted, new Shape(1, shape.Width), "texts", shape.Width);
         backend.Output(
             GraphNames.Logits, transducer.Join(transducer.ProjectEncoded(encoded, _root), predicted, _root), "batch", shape.Outputs);
         return backend.Build();
@@ -135,7 +157,7 @@ public sealed class ModelGraphs
     {
         var speaker = _parts.SpeakerEncoder ?? throw Missing("speaker encoder");
         var backend = Begin("speaker_encoder");
-        var embedded = speaker.Embed(Sound(backend, speaker.InputSize, Math.Max(speaker.LeastFrames, 150)), _root);
+        var embedded = speaker.Embed(Sound(backend, speaker.InputSize, Math.Max(speaker.LeastFrames, 150), open: true), _root);
         backend.Output(GraphNames.Embedding, embedded, "batch", speaker.EmbeddingSize);
         return backend.Build();
     }
@@ -146,16 +168,31 @@ public sealed class ModelGraphs
     {
         var segmentation = _parts.Segmentation ?? throw Missing("segmentation");
         var backend = Begin("segmentation");
-        var classes = segmentation.Segment(Sound(backend, 1, segmentation.WindowSamples), _root);
+        var classes = segmentation.Segment(Sound(backend, 1, segmentation.WindowSamples, open: true), _root);
         backend.Output(GraphNames.LogProbabilities, classes, "batch", "frames", segmentation.Classes);
         return backend.Build();
     }
 
+    /// <summary>What the predictor's graph carries.</summary>
+    internal static IReadOnlyList<CarriedTensor> PredictorStates(TransducerShape shape)
+    {
+        var backend = new OnnxBackend("states");
+        _ = PredictorStates(backend, shape);
+        return backend.Carried;
+    }
+
+    static RecurrentState[] PredictorStates(OnnxBackend backend, TransducerShape shape) =>
+        [.. shape.StateSizes.Select((size, layer) => backend.CreateRecurrentState(StateNamesOf(layer), size))];
+
     OnnxBackend Begin(string graph) => new($"{_name}_{graph}", _options, _weights);
 
-    static Tensor Sound(OnnxBackend backend, int inputs, int frames) => inputs == 1
-        ? backend.InputOfSamples(GraphNames.InputValues, new Shape(1, frames), "batch", "samples")
-        : backend.InputBySize(GraphNames.InputFeatures, new Shape(1, inputs, frames), "batch", inputs, "frames");
+    static Tensor Sound(OnnxBackend backend, int inputs, int frames, bool open)
+    {
+        OnnxDimension Time(string symbol) => open ? symbol : frames;
+        return inputs == 1
+            ? backend.InputOfSamples(GraphNames.InputValues, new Shape(1, frames), "batch", Time("samples"))
+            : backend.InputBySize(GraphNames.InputFeatures, new Shape(1, inputs, frames), "batch", inputs, Time("frames"));
+    }
 
     ModelException Missing(string part) => new($"The model '{_name}' has no {part}, so there is no graph of one.");
 

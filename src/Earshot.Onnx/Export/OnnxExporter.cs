@@ -154,6 +154,7 @@ public static class OnnxExporter
     {
         var models = new List<(string, OnnxModel)>();
         if (manifest.Encoder is { } encoder) models.Add((encoder, graphs.Encoder()));
+        if (manifest.StreamingEncoder is { } streaming) models.Add((streaming, graphs.StreamingEncoder()));
         if (manifest.Embedding is { } embedding) models.Add((embedding, graphs.Embedding()));
         if (manifest.Decoder is { } decoder) models.Add((decoder, graphs.Decoder()));
         if (manifest.AligningDecoder is { } aligning) models.Add((aligning, graphs.Decoder(manifest.Heads)));
@@ -175,6 +176,7 @@ public static class OnnxExporter
             Target = options.Graph.Target,
             Source = source.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(source.Folder ?? source.Weights.Location)),
             Encoder = parts.Encoder is null ? null : "encoder_model.onnx",
+            StreamingEncoder = parts.Encoder is IStreamingEncoder ? "streaming_encoder_model.onnx" : null,
             Decoder = parts.Decoder is null ? null : "decoder_model.onnx",
             Embedding = parts.Decoder is { Shape.MemoryPositions: 0 } ? "embed_tokens.onnx" : null,
             AligningDecoder = aligns ? "decoder_aligning_model.onnx" : null,

@@ -8,6 +8,9 @@ public sealed partial class OnnxBackend
 {
     readonly List<IRecordedState> _states = [];
 
+    /// <summary>What the states that were made so far carry from run to run, in the order in which they were made.</summary>
+    internal IReadOnlyList<CarriedTensor> Carried => [.. _states.SelectMany(state => state.Carried)];
+
     public override KeyValueCache CreateCache(PageTable pages, int width, Heads heads) => CreateCache(Numbered("cache", "key", "value"));
 
     public override CrossAttentionMemory CreateMemory(int slots, int positions, int width, Heads heads) =>
@@ -22,6 +25,7 @@ public sealed partial class OnnxBackend
         var input = Unwrap(x);
         var kept = tail as OnnxFrameTail
             ?? throw new ModelException($"A tail of {tail.GetType().Name} was given to a graph that is being recorded.");
+        if (kept.Frames == 0) return x;
         kept.Begin(this);
         var joined = Node(input.Path, "Concat", [kept.Past!, input.Value], ("axis", 1L));
         kept.Present = Node(input.Path, "Slice", [joined, Ints(-kept.Frames), Ints(int.MaxValue), Ints(1)]);

@@ -6,9 +6,19 @@ namespace Earshot.Onnx.Recording;
 /// <summary>A state of a graph: inputs with what was before, outputs with what is after.</summary>
 interface IRecordedState
 {
+    /// <summary>What goes in and comes out again, for whoever runs the graph to carry on.</summary>
+    IReadOnlyList<CarriedTensor> Carried { get; }
+
     /// <summary>Makes the graph return the new values, where the recorded calls made any.</summary>
     void Return(OnnxBackend backend);
 }
+
+/// <summary>
+/// A tensor that a graph carries on: an input with the values before a run, an output with those after; zeros, or nothing where a size is
+/// open, before the first.
+/// </summary>
+/// <param name="Sizes">The sizes of both, batch first; −1 stands for one that is open.</param>
+internal sealed record CarriedTensor(string Past, string Present, IReadOnlyList<long> Sizes);
 
 /// <summary>What a state's inputs and outputs are called.</summary>
 internal sealed record StateNames(string PastFirst, string PastSecond, string PresentFirst, string PresentSecond);
@@ -28,6 +38,11 @@ internal sealed class OnnxKeyValueCache(StateNames names) : KeyValueCache, IReco
     public GraphValue? NewKey { get; set; }
 
     public GraphValue? NewValue { get; set; }
+
+    public IReadOnlyList<CarriedTensor> Carried { get; } =
+    [
+        new(names.PastFirst, names.PresentFirst, [-1, -1, -1, -1]), new(names.PastSecond, names.PresentSecond, [-1, -1, -1, -1]),
+    ];
 
     /// <summary>Adds the inputs, the first time.</summary>
     public void Begin(OnnxBackend backend, Heads heads, int width)
@@ -70,6 +85,8 @@ internal sealed class OnnxCrossAttentionMemory(StateNames names, int positions, 
 
     public GraphValue? Value { get; set; }
 
+    public IReadOnlyList<CarriedTensor> Carried => [];
+
     OnnxDimension[] Dimensions => [_isInput ? "windows" : "batch", heads.KeyValue, "positions", width / heads.KeyValue];
 
     /// <summary>Adds the inputs, the first time, unless the same graph makes the keys and values.</summary>
@@ -96,6 +113,10 @@ internal sealed class OnnxFrameTail(StateNames names, int frames, int size) : Fr
 {
     public int Frames => frames;
 
+    /// <summary>Nothing where no frame is kept.</summary>
+    public IReadOnlyList<CarriedTensor> Carried { get; } =
+        frames == 0 ? [] : [new(names.PastFirst, names.PresentFirst, [-1, frames, size])];
+
     public GraphValue? Past { get; private set; }
 
     public GraphValue? Present { get; set; }
@@ -115,6 +136,11 @@ internal sealed class OnnxFrameTail(StateNames names, int frames, int size) : Fr
 internal sealed class OnnxRecurrentState(StateNames names, int size) : RecurrentState, IRecordedState
 {
     public int Size => size;
+
+    public IReadOnlyList<CarriedTensor> Carried { get; } =
+    [
+        new(names.PastFirst, names.PresentFirst, [-1, size]), new(names.PastSecond, names.PresentSecond, [-1, size]),
+    ];
 
     public GraphValue? Hidden { get; set; }
 

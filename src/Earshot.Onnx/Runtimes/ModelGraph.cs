@@ -1,4 +1,5 @@
 using Earshot.Onnx.Native;
+using Earshot.Onnx.Recording;
 
 namespace Earshot.Onnx.Runtimes;
 
@@ -32,7 +33,28 @@ internal sealed class ModelGraph : IDisposable
     public OnnxTensorDescription RequireOutput(string name, params ReadOnlySpan<long> sizes) =>
         Require("output", Session.Outputs, name, sizes);
 
+    /// <summary>Makes sure that what a graph carries goes in and comes out again, in one type; returns the input.</summary>
+    /// <exception cref="CheckpointException">One of the two is missing, or has other sizes or another type.</exception>
+    public OnnxTensorDescription RequireCarried(CarriedTensor tensor)
+    {
+        ReadOnlySpan<long> sizes = [.. tensor.Sizes];
+        OnnxTensorDescription past = RequireInput(tensor.Past, sizes), present = RequireOutput(tensor.Present, sizes);
+        return past.Type == present.Type ? past : throw Unfit($"the output {present}", $"{past.Type}, as the input '{past.Name}'");
+    }
+
+    /// <summary>Makes sure that nothing is wanted but these inputs.</summary>
+    /// <exception cref="CheckpointException">There is another.</exception>
+    public void RequireOnlyInputs(IReadOnlyCollection<string> names)
+    {
+        if (Session.Inputs.FirstOrDefault(input => !names.Contains(input.Name)) is { } other)
+            throw Unfit($"the input {other}", $"only {string.Join(", ", names)}");
+    }
+
     public void Dispose() => Session.Dispose();
+
+    CheckpointException Unfit(string found, string expected) => new(
+        $"The graph '{_path}' has {found}; expected {expected}. "
+        + "The graphs and the settings beside them belong to different models: export the model again.");
 
     OnnxTensorDescription Require(string kind, IReadOnlyList<OnnxTensorDescription> all, string name, ReadOnlySpan<long> sizes)
     {
@@ -46,9 +68,6 @@ internal sealed class ModelGraph : IDisposable
                     "models: export the model again.");
         bool fits = found.Shape.Count == sizes.Length;
         for (int i = 0; fits && i < sizes.Length; i++) fits = sizes[i] < 0 || found.Shape[i].Size is not { } size || size == sizes[i];
-        if (fits) return found;
-        throw new CheckpointException(
-            $"The graph '{_path}' has the {kind} {found}; "
-            + $"expected {expected}. The graphs and the settings beside them belong to different models: export the model again.");
+        return fits ? found : throw Unfit($"the {kind} {found}", expected);
     }
 }

@@ -15,7 +15,7 @@ internal sealed class OnnxDecoderRuntime : DecoderRuntime, IDisposable
     readonly ExportManifest _manifest;
     readonly ModelGraph? _embedding;
     readonly Lazy<Aligner?> _aligner;
-    readonly OnnxAllocator? _allocator;
+    readonly StatePlace _place;
     readonly PlacePool _rows;
 
     public OnnxDecoderRuntime(
@@ -28,18 +28,15 @@ internal sealed class OnnxDecoderRuntime : DecoderRuntime, IDisposable
         // Every step has shapes of its own, for which planning memory does not pay.
         var stepping = session with { MemoryPattern = false };
         Graph = new ModelGraph(folder, file, stepping);
-        OnnxMemoryInfo? place = null;
         try
         {
             var type = Check();
             if (Shape.MemoryPositions == 0) _embedding = OpenEmbedding(stepping);
-            place = PlaceOf(Graph.Session.Providers.Used[0]);
-            _allocator = ReferenceEquals(place, OnnxMemoryInfo.Cpu) ? null : Graph.Session.CreateAllocator(place);
-            Layout = new CacheLayout(Shape.Layers, Shape.Heads.KeyValue, Shape.HeadSize, type, place, _allocator);
+            _place = new StatePlace(Graph.Session);
+            Layout = new CacheLayout(Shape.Layers, Shape.Heads.KeyValue, Shape.HeadSize, type, _place.Info, _place.Allocator);
         }
         catch
         {
-            place?.Dispose();
             _embedding?.Dispose();
             Graph.Dispose();
             throw;
@@ -74,11 +71,10 @@ internal sealed class OnnxDecoderRuntime : DecoderRuntime, IDisposable
     {
         Line.Dispose();
         Caches.Dispose();
-        _allocator?.Dispose();
         if (_aligner.IsValueCreated) _aligner.Value?.Graph.Dispose();
         _embedding?.Dispose();
         Graph.Dispose();
-        if (!Layout.IsOnCpu) Layout.Place.Dispose();
+        _place.Dispose();
     }
 
     /// <exception cref="ModelException">The model was exported without, or with other heads.</exception>
@@ -150,13 +146,6 @@ internal sealed class OnnxDecoderRuntime : DecoderRuntime, IDisposable
     }
 
     static string Text(IEnumerable<AlignmentHead> heads) => string.Join(' ', heads.Select(head => $"{head.Layer}.{head.Head}"));
-
-    static OnnxMemoryInfo PlaceOf(ExecutionProvider provider) => provider switch
-    {
-        CudaProvider cuda => OnnxMemoryInfo.Cuda(cuda.Device),
-        TensorRtProvider tensorRt => OnnxMemoryInfo.Cuda(tensorRt.Device),
-        _ => OnnxMemoryInfo.Cpu,
-    };
 }
 
 /// <summary>The graph that returns the alignment heads' attention.</summary>

@@ -142,11 +142,7 @@ internal sealed class OnnxEncoderRuntime : EncoderRuntime, IDisposable
         OnnxValue BySize(ReadOnlySpan<float> values, int inputs)
         {
             var value = OnnxValue.Allocate(OnnxElementType.Float32, 1, inputs, frames);
-            var bySize = value.Span<float>();
-            for (int t = 0; t < frames; t++)
-            {
-                for (int i = 0; i < inputs; i++) bySize[i * frames + t] = values[t * inputs + i];
-            }
+            FrameOrder.BySize(values, inputs, value.Span<float>());
             return value;
         }
     }

@@ -14,6 +14,8 @@ public sealed class OnnxModelRuntime : ModelRuntime
 {
     readonly OnnxEncoderRuntime? _encoder;
     readonly OnnxDecoderRuntime? _decoder;
+    readonly OnnxTransducerRuntime? _transducer;
+    readonly Lazy<OnnxStreamingEncoderRuntime>? _streaming;
     bool _disposed;
 
     OnnxModelRuntime(string folder, ExportManifest manifest, ModelParts parts, OnnxModelOptions options) : base(parts)
@@ -25,12 +27,16 @@ public sealed class OnnxModelRuntime : ModelRuntime
             if (parts.Decoder is not null) _decoder = new OnnxDecoderRuntime(folder, manifest, parts, session, options);
             if (parts.Encoder is not null)
                 _encoder = new OnnxEncoderRuntime(folder, manifest, parts, session, options) { Memory = parts.HasMemory ? _decoder : null };
+            if (parts.Transducer is not null) _transducer = new OnnxTransducerRuntime(folder, manifest, parts, session, options);
         }
         catch
         {
+            _encoder?.Dispose();
             _decoder?.Dispose();
             throw;
         }
+        if (parts.Encoder is IStreamingEncoder && manifest.StreamingEncoder is { } file)
+            _streaming = new(() => new OnnxStreamingEncoderRuntime(folder, file, parts, session, options));
     }
 
     /// <summary>The folder that runs.</summary>
@@ -40,13 +46,24 @@ public sealed class OnnxModelRuntime : ModelRuntime
 
     public override EncoderRuntime? Encoder => _encoder;
 
+    /// <summary>
+    /// Runs the encoder over streams; null where the model hears none, or was exported without. Its graph, with weights of its own in
+    /// memory, is loaded when it is first asked for.
+    /// </summary>
+    /// <exception cref="CheckpointException">The graph is missing, or does not fit the parts.</exception>
+    /// <exception cref="OnnxRuntimeException">ONNX Runtime refused the graph.</exception>
+    public override StreamingEncoderRuntime? Streaming => _streaming?.Value;
+
     public override DecoderRuntime? Decoder => _decoder;
 
+    public override TransducerRuntime? Transducer => _transducer;
+
     public override RuntimeTimes? Times => new RuntimeTimes(
-        _encoder?.Time.Elapsed ?? default, _encoder?.Time.Count ?? 0, _decoder?.Time.Elapsed ?? default, _decoder?.Time.Count ?? 0);
+        Elapsed(_encoder?.Time), _encoder?.Time.Count ?? 0,
+        Elapsed(_decoder?.Time) + Elapsed(_transducer?.Time), (_decoder?.Time.Count ?? 0) + (_transducer?.Time.Count ?? 0));
 
     /// <summary>What it runs on, and why not on the rest of the wish.</summary>
-    public ProviderReport Providers => _decoder?.Providers ?? _encoder?.Providers ?? new ProviderReport([], []);
+    public ProviderReport Providers => _decoder?.Providers ?? _encoder?.Providers ?? _transducer?.Providers ?? new ProviderReport([], []);
 
     /// <summary>Opens an exported folder as a model of the parts that the settings beside the graphs describe.</summary>
     /// <param name="parts">What the model is made of; parts that are not run, such as a segmentation, do not count.</param>
@@ -63,10 +80,14 @@ public sealed class OnnxModelRuntime : ModelRuntime
     {
         if (_disposed || !disposing) return;
         _disposed = true;
+        if (_streaming is { IsValueCreated: true }) _streaming.Value.Dispose();
+        _transducer?.Dispose();
         _encoder?.Dispose();
         _decoder?.Dispose();
         base.Dispose(disposing);
     }
+
+    static TimeSpan Elapsed(StageTimer? timer) => timer?.Elapsed ?? default;
 
     static OnnxSessionOptions SessionOptions(ExportManifest manifest, OnnxModelOptions options)
     {

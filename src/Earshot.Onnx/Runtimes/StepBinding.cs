@@ -97,7 +97,7 @@ sealed class StepBinding : IDisposable
     void BindTokens(StepShape shape, StepTokens tokens, CancellationToken cancellationToken)
     {
         var (rows, time, _) = shape;
-        bool made = Make(ref _tokens, OnnxElementType.Int64, [rows, time]);
+        bool made = ReusedValue.Make(ref _tokens, OnnxElementType.Int64, [rows, time]);
         var ids = _tokens!.Span<long>();
         for (int i = 0; i < ids.Length; i++) ids[i] = tokens.Tokens[i];
         // What is on a device gets a copy when it is bound, so that it must be bound again when it has changed.
@@ -106,7 +106,8 @@ sealed class StepBinding : IDisposable
         if (again) direct.BindInput(GraphNames.InputIds, _tokens);
         if (_embedding is null) return;
         int width = _runtime.Shape.Width;
-        if (Make(ref _embedded, OnnxElementType.Float32, [rows, time, width])) _embedding.BindOutput(GraphNames.InputsEmbeds, _embedded!);
+        if (ReusedValue.Make(ref _embedded, OnnxElementType.Float32, [rows, time, width]))
+            _embedding.BindOutput(GraphNames.InputsEmbeds, _embedded!);
         _embedding.Run(cancellationToken: cancellationToken);
         foreach (var (first, values) in tokens.Audio ?? []) values.Span.CopyTo(_embedded!.Span<float>()[(first * width)..]);
         if (again) _binding.BindInput(GraphNames.InputsEmbeds, _embedded!);
@@ -114,16 +115,7 @@ sealed class StepBinding : IDisposable
 
     OnnxValue Output(ref OnnxValue? value, string name, ReadOnlySpan<long> shape)
     {
-        if (Make(ref value, OnnxElementType.Float32, shape)) _binding.BindOutput(name, value!);
+        if (ReusedValue.Make(ref value, OnnxElementType.Float32, shape)) _binding.BindOutput(name, value!);
         return value!;
-    }
-
-    // Whether a new value was needed: the last one had another shape. It is still bound, and lives natively until it is not.
-    static bool Make(ref OnnxValue? value, OnnxElementType type, ReadOnlySpan<long> shape)
-    {
-        if (value is not null && value.Shape.SequenceEqual(shape)) return false;
-        value?.Dispose();
-        value = OnnxValue.Allocate(type, shape);
-        return true;
     }
 }

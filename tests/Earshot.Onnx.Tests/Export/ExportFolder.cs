@@ -1,3 +1,4 @@
+using Earshot.Compute;
 using Earshot.Compute.Parts;
 using Earshot.Onnx.Export;
 using Earshot.Onnx.Recording;
@@ -13,12 +14,14 @@ sealed class ExportFolder : IDisposable
 
     public string Folder => Path.Combine(_root, "model");
 
-    public static ExportFolder Of(ModelParts parts, GraphOptions? options = null, SmallSizes? sizes = null)
+    public static ExportFolder Of(ModelParts parts, GraphOptions? options = null, SmallSizes? sizes = null) =>
+        Of(parts, SmallModel.Weights(sizes), options);
+
+    public static ExportFolder Of(ModelParts parts, ITensorStore weights, GraphOptions? options = null)
     {
         var folder = new ExportFolder();
         OnnxExporter.Export(
-            new ExportSource(parts, SmallModel.Weights(sizes), "small"), folder.Folder,
-            new ExportOptions { Graph = options ?? new GraphOptions() });
+            new ExportSource(parts, weights, "small"), folder.Folder, new ExportOptions { Graph = options ?? new GraphOptions() });
         return folder;
     }
 
