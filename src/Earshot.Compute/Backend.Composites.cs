@@ -23,6 +23,12 @@ public abstract partial class Backend
     /// <summary>The sum, then the activation.</summary>
     public virtual Tensor Add(Tensor left, Tensor right, Activation activation) => Activate(Add(left, right), activation);
 
+    /// <summary>
+    /// x where it is positive, else x · slope, of any slope; <see cref="Activation.LeakyRelu"/> is the usual one, joined to products.
+    /// </summary>
+    public virtual Tensor LeakyRelu(Tensor x, float slope) =>
+        Subtract(Activate(x, Activation.Relu), Scale(Activate(Scale(x, -1), Activation.Relu), slope));
+
     /// <summary>activation(gate) · up, as gated MLPs have it: SwiGLU with SiLU, GeGLU with GELU.</summary>
     public virtual Tensor GatedMultiply(Tensor gate, Tensor up, Activation activation) => Multiply(Activate(gate, activation), up);
 

@@ -7,6 +7,9 @@ public static partial class TensorOperations
 
     public static Tensor Activate(this Tensor x, Activation activation) => x.Backend.Activate(x, activation);
 
+    /// <summary>x where it is positive, else x · slope.</summary>
+    public static Tensor LeakyRelu(this Tensor x, float slope) => x.Backend.LeakyRelu(x, slope);
+
     public static Tensor Apply(this Tensor x, Function function) => x.Backend.Apply(x, function);
 
     /// <summary>The sum, mean or largest along a dimension, which remains as one.</summary>

@@ -11,6 +11,7 @@ public sealed class CompositeTests
     static readonly Dictionary<string, Func<Tensor, Scope, Tensor>> s_operations = new()
     {
         ["Add and activate"] = (x, _) => x.Backend.Add(x, x.Mean(), Activation.Silu),
+        ["Leaky rectifier"] = (x, _) => x.LeakyRelu(0.3f),
         ["Gated product"] = (x, w) => x.GatedMultiply(x.Linear(w / "square", Size), Activation.Gelu),
         ["Gated linear unit"] = (x, _) => x.Glu(),
         ["Magnitude"] = (x, _) => x.Magnitude(),

@@ -49,6 +49,22 @@ public sealed class ElementOperationTests
     }
 
     [Theory, MemberData(nameof(Sets))]
+    public void Leaky_rectifiers_of_any_slope(InstructionSet set)
+    {
+        using var bed = new Bed(set);
+        foreach (int size in new[] { 1, 15, 16, 33, 40_007 })
+        {
+            var x = bed.Random(new Shape(2, size));
+            foreach (float slope in new[] { 0, 0.1f, 1, 1.5f, -2 })
+            {
+                Check(
+                    x.Tensor.LeakyRelu(slope), 1e-6, i => x.Values[i] > 0 ? x.Values[i] : (double)x.Values[i] * slope,
+                    every: size > 100 ? 13 : 1);
+            }
+        }
+    }
+
+    [Theory, MemberData(nameof(Sets))]
     public void Long_runs_are_cut(InstructionSet set)
     {
         using var bed = new Bed(set);

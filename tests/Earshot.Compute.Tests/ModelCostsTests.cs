@@ -34,6 +34,19 @@ public class ModelCostsTests
     }
 
     [Fact]
+    public void A_voice_makes_a_second_of_sound_or_what_it_makes_at_once()
+    {
+        var stage = Assert.Single(Stages(new ModelParts { Voice = new ToyVoice(mostFrames: 4000) }));
+        Assert.Equal(("voice", "1 s of sound"), (stage.Name, stage.What));
+        Assert.Equal(new Shape(1, 8000, 1), stage.Operations[^1].Output);
+        double products = 2.0 * 2000 * ((8 * 30) + (8 * 8) + (8 * 8)); // convolution, layer, transposed convolution
+        Assert.Equal(
+            products, stage.Operations.Where(operation => operation.Operation is "Convolve" or "Linear" or "ConvolveTransposed")
+                .Sum(operation => operation.Flops));
+        Assert.Equal("0.02 s of sound", Assert.Single(Stages(new ModelParts { Voice = new ToyVoice() })).What);
+    }
+
+    [Fact]
     public void A_stage_says_how_much_of_it_was_measured()
     {
         Assert.Equal(["a window of 30 s", "a window", "5 tokens after 7"], Stages(s_hearing, rows: 5, past: 7).Select(stage => stage.What));

@@ -79,3 +79,25 @@ internal sealed class ToyTransducer(params int[] durations) : ITransducer
     public Tensor Join(Tensor encoded, Tensor predicted, Scope root) =>
         encoded.Backend.Add(encoded, predicted, Activation.Tanh).Linear(root / "join", Shape.Outputs);
 }
+
+/// <summary>A voice that makes four samples of each frame, by the frames up to seven away.</summary>
+internal sealed class ToyVoice(int mostFrames = 40, int? context = 7) : IVoice
+{
+    public VoiceShape Shape { get; } = new()
+    {
+        InputSize = 6, SampleRate = 8000, SamplesPerFrame = 4, LeastFrames = 2, MostFrames = mostFrames, ContextFrames = context,
+    };
+
+    /// <summary>Called whenever it begins to speak.</summary>
+    public Action? Begins { get; init; }
+
+    public Tensor Speak(Tensor features, Scope root)
+    {
+        Begins?.Invoke();
+        var x = features.Convolve(root / "front", 8, kernel: 5, new Convolution(PadLeft: 6, PadRight: 6, Dilation: 3));
+        var mark = x.Backend.Mark();
+        x = x.Backend.KeepOnly(x, x + x.LeakyRelu(0.3f).Linear(root / "layer", 8), mark);
+        var y = x.ConvolveTransposed(root / "up", 1, kernel: 8, new ConvolutionTransposed(Stride: 4, Padding: 2)); // a frame on either side
+        return y.Reshape(y.Shape[0], y.Shape[1]);
+    }
+}

@@ -5,7 +5,7 @@ using Earshot.Compute.Measuring;
 
 namespace Earshot.Cli.Benchmarks;
 
-/// <summary>The stages of parts that no runtime runs, computed on a device directly: speaker encoders and segmentation.</summary>
+/// <summary>The stages of parts that are computed on a device directly: speaker encoders, segmentation and voices.</summary>
 internal sealed class BenchStages : IDisposable
 {
     // Three seconds of speech.
@@ -28,6 +28,12 @@ internal sealed class BenchStages : IDisposable
         if (model.Model.Parts.Segmentation is { } segmentation)
             stages.Add(new BenchmarkStage("segmentation",
                 Running(new Shape(1, segmentation.WindowSamples, 1), input => segmentation.Segment(input, _root)), costs.Segmentation()));
+        if (model.Model.Parts.Voice is { } voice)
+        {
+            int frames = ModelCosts.SoundFrames(voice.Shape);
+            stages.Add(new BenchmarkStage($"voice, {frames} frames",
+                Running(new Shape(1, frames, voice.Shape.InputSize), input => voice.Speak(input, _root)), costs.Voice(frames)));
+        }
         Stages = stages;
     }
 

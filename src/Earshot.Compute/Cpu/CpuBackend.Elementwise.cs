@@ -24,6 +24,13 @@ public sealed unsafe partial class CpuBackend
         return y;
     }
 
+    public override Tensor LeakyRelu(Tensor x, float slope)
+    {
+        var y = New(x.Shape);
+        LeakyRectifier.Run(_device.Workers, Cast(x).Values, slope, y.Values);
+        return y;
+    }
+
     public override Tensor Apply(Tensor x, Function function)
     {
         var y = New(x.Shape);

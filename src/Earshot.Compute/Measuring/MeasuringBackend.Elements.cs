@@ -31,6 +31,8 @@ public sealed partial class MeasuringBackend
     public override Tensor Activate(Tensor x, Activation activation) =>
         Record(activation.ToString(), "", x.Shape, x.Shape.Count, 0, Bytes(x.Shape));
 
+    public override Tensor LeakyRelu(Tensor x, float slope) => Record("LeakyRelu", "", x.Shape, x.Shape.Count, 0, Bytes(x.Shape));
+
     public override Tensor Apply(Tensor x, Function function) =>
         Record(function.ToString(), "", x.Shape, x.Shape.Count, 0, Bytes(x.Shape));
 

@@ -80,6 +80,11 @@ public sealed class ModelCosts
             Add("speaker encoder", $"{SpeechFrames(speakers)} frames", SpeakerEncoder(SpeechFrames(speakers)));
         if (_parts.Segmentation is { } segmentation)
             Add("segmentation", $"a window of {segmentation.WindowSamples} samples", Segmentation());
+        if (_parts.Voice is { Shape: var voice })
+        {
+            double seconds = (double)SoundFrames(voice) * voice.SamplesPerFrame / voice.SampleRate;
+            Add("voice", string.Create(CultureInfo.InvariantCulture, $"{seconds:0.##} s of sound"), Voice(SoundFrames(voice)));
+        }
         return stages;
 
         void Add(string name, string what, Cost cost) => stages.Add(new StageCost(name, what, cost, [.. Operations]));
@@ -187,6 +192,23 @@ public sealed class ModelCosts
         _backend.Clear();
         segmentation.Segment(_backend.Input(new Shape(1, segmentation.WindowSamples, 1)), _root);
         return _backend.Total;
+    }
+
+    /// <summary>The sound of so many frames.</summary>
+    public Cost Voice(int frames)
+    {
+        var voice = _parts.Voice ?? throw new ModelException("This model has no voice.");
+        _backend.Clear();
+        voice.Speak(_backend.Input(new Shape(1, frames, voice.Shape.InputSize)), _root);
+        return _backend.Total;
+    }
+
+    /// <summary>Frames of a second of sound, or of as much as a voice makes at once.</summary>
+    public static int SoundFrames(VoiceShape shape)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        int second = (shape.SampleRate + shape.SamplesPerFrame - 1) / shape.SamplesPerFrame;
+        return Math.Min(Math.Max(second, shape.LeastFrames), shape.MostFrames);
     }
 
     // Three seconds, from which on an embedding means much.

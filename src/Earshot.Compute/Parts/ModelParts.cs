@@ -20,6 +20,8 @@ public sealed record ModelParts
 
     public ISegmentation? Segmentation { get; init; }
 
+    public IVoice? Voice { get; init; }
+
     /// <summary>
     /// Whether int8 with one scale for a whole tensor is too coarse for a matrix, by its name; exporting leaves such ones as they are. Null
     /// where none is known to be.

@@ -16,6 +16,7 @@ public sealed class CpuModelRuntime : ModelRuntime
     readonly CpuDecoderRuntime? _decoder;
     readonly Lazy<CpuStreamingEncoderRuntime>? _streaming;
     readonly CpuTransducerRuntime? _transducer;
+    readonly CpuVoiceRuntime? _voice;
     bool _disposed;
 
     /// <summary>Opens a model over a checkpoint's tensors; weights are packed for the device as they are first used.</summary>
@@ -35,6 +36,7 @@ public sealed class CpuModelRuntime : ModelRuntime
         _streaming = parts.Encoder is IStreamingEncoder ? new(() => new CpuStreamingEncoderRuntime(parts, _root, _device, limits)) : null;
         _encoder = parts.Encoder is null ? null : new CpuEncoderRuntime(parts, _root, _device, windows, parts.HasMemory ? _decoder : null);
         _transducer = parts.Transducer is null ? null : new CpuTransducerRuntime(parts, _root, _device);
+        _voice = parts.Voice is null ? null : new CpuVoiceRuntime(parts, _root, _device);
     }
 
     public override EncoderRuntime? Encoder => _encoder;
@@ -45,9 +47,15 @@ public sealed class CpuModelRuntime : ModelRuntime
 
     public override TransducerRuntime? Transducer => _transducer;
 
+    public override VoiceRuntime? Voice => _voice;
+
     public override RuntimeTimes? Times => new RuntimeTimes(
         Elapsed(_encoder?.Time), _encoder?.Time.Count ?? 0,
-        Elapsed(_decoder?.Time) + Elapsed(_transducer?.Time), (_decoder?.Time.Count ?? 0) + (_transducer?.Time.Count ?? 0));
+        Elapsed(_decoder?.Time) + Elapsed(_transducer?.Time), (_decoder?.Time.Count ?? 0) + (_transducer?.Time.Count ?? 0))
+    {
+        Speaking = Elapsed(_voice?.Time),
+        Pieces = _voice?.Time.Count ?? 0,
+    };
 
     /// <summary>The device that computes.</summary>
     public CpuDevice Device => _device;
@@ -69,6 +77,7 @@ public sealed class CpuModelRuntime : ModelRuntime
             _encoder?.Dispose();
             if (_streaming is { IsValueCreated: true }) _streaming.Value.Dispose();
             _transducer?.Dispose();
+            _voice?.Dispose();
             _device.Unload(_root);
         });
         if (_ownsDevice) _device.Dispose();

@@ -21,6 +21,9 @@ public abstract class ModelRuntime(ModelParts parts) : IDisposable
     /// <summary>Runs the transducer; null where the model has none, or this runtime runs none.</summary>
     public virtual TransducerRuntime? Transducer => null;
 
+    /// <summary>Runs the voice; null where the model has none, or this runtime runs none.</summary>
+    public virtual VoiceRuntime? Voice => null;
+
     /// <summary>What was computed so far, by stage; null where that is not measured.</summary>
     public virtual RuntimeTimes? Times => null;
 
@@ -38,6 +41,12 @@ public abstract class ModelRuntime(ModelParts parts) : IDisposable
         ? "This model has no transducer."
         : $"This model's transducer does not run in {GetType().Name}. Run the model on the processor, with device cpu.");
 
+    /// <summary>The voice, of a model that must have one.</summary>
+    /// <exception cref="ModelException">It has none, or does not run here.</exception>
+    public VoiceRuntime RequireVoice() => Voice ?? throw new ModelException(parts.Voice is null
+        ? "This model has no voice, so it makes no sound."
+        : $"This model's voice does not run in {GetType().Name}. Run the model on the processor, with device cpu.");
+
     public void Dispose()
     {
         Dispose(true);
@@ -52,4 +61,11 @@ public abstract class ModelRuntime(ModelParts parts) : IDisposable
 /// <param name="Windows">Stretches of audio encoded.</param>
 /// <param name="Decoding">Time in the decoder or the transducer.</param>
 /// <param name="Steps">Steps of the decoder: a prompt, or a token of each sequence; stretches of a transducer.</param>
-public readonly record struct RuntimeTimes(TimeSpan Encoding, int Windows, TimeSpan Decoding, int Steps);
+public readonly record struct RuntimeTimes(TimeSpan Encoding, int Windows, TimeSpan Decoding, int Steps)
+{
+    /// <summary>Time in the voice.</summary>
+    public TimeSpan Speaking { get; init; }
+
+    /// <summary>Pieces of sound that the voice made.</summary>
+    public int Pieces { get; init; }
+}

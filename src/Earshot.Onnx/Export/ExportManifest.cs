@@ -49,6 +49,9 @@ public sealed record ExportManifest
     /// <summary>The segmentation's file.</summary>
     public string? Segmentation { get; init; }
 
+    /// <summary>The voice's file.</summary>
+    public string? Voice { get; init; }
+
     /// <summary>The file of a transducer's predictor.</summary>
     public string? Predictor { get; init; }
 
@@ -68,7 +71,7 @@ public sealed record ExportManifest
     [
         .. new[]
         {
-            Encoder, StreamingEncoder, Embedding, Decoder, AligningDecoder, SpeakerEncoder, Segmentation, Predictor, Joiner,
+            Encoder, StreamingEncoder, Embedding, Decoder, AligningDecoder, SpeakerEncoder, Segmentation, Predictor, Joiner, Voice,
         }.OfType<string>()
     ];
 

@@ -52,6 +52,12 @@ public static class GraphNames
     /// <summary>A segmentation's output, (batch, frames, classes).</summary>
     public const string LogProbabilities = "log_probabilities";
 
+    /// <summary>A voice's input, (batch, frames, inputs).</summary>
+    public const string Spectrogram = "spectrogram";
+
+    /// <summary>A voice's output, (batch, samples).</summary>
+    public const string Waveform = "waveform";
+
     /// <summary>What an encoder with frames of so many values takes.</summary>
     public static string EncoderInput(int inputSize) => inputSize == 1 ? InputValues : InputFeatures;
 

@@ -184,6 +184,19 @@ public sealed class ModelGraphs
     static RecurrentState[] PredictorStates(OnnxBackend backend, TransducerShape shape) =>
         [.. shape.StateSizes.Select((size, layer) => backend.CreateRecurrentState(StateNamesOf(layer), size))];
 
+    /// <summary>Features, (batch, frames, inputs), to samples.</summary>
+    /// <exception cref="ModelException">The model has no voice.</exception>
+    public OnnxModel Voice()
+    {
+        var voice = _parts.Voice ?? throw Missing("voice");
+        var shape = voice.Shape;
+        var backend = Begin("voice");
+        int frames = Math.Min(shape.MostFrames, Math.Max(shape.LeastFrames, 100));
+        var features = backend.Input(GraphNames.Spectrogram, new Shape(1, frames, shape.InputSize), "batch", "frames", shape.InputSize);
+        backend.Output(GraphNames.Waveform, voice.Speak(features, _root), "batch", "samples");
+        return backend.Build();
+    }
+
     OnnxBackend Begin(string graph) => new($"{_name}_{graph}", _options, _weights);
 
     static Tensor Sound(OnnxBackend backend, int inputs, int frames, bool open)

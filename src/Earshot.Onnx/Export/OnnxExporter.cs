@@ -162,6 +162,7 @@ public static class OnnxExporter
         if (manifest.Segmentation is { } segmentation) models.Add((segmentation, graphs.Segmentation()));
         if (manifest.Predictor is { } predictor) models.Add((predictor, graphs.Predictor()));
         if (manifest.Joiner is { } joiner) models.Add((joiner, graphs.Joiner()));
+        if (manifest.Voice is { } voice) models.Add((voice, graphs.Voice()));
         return models;
     }
 
@@ -185,6 +186,7 @@ public static class OnnxExporter
             Segmentation = parts.Segmentation is null ? null : "segmentation_model.onnx",
             Predictor = parts.Transducer is null ? null : "predictor_model.onnx",
             Joiner = parts.Transducer is null ? null : "joiner_model.onnx",
+            Voice = parts.Voice is null ? null : "voice_model.onnx",
         };
         if (manifest.Graphs.Count == 0)
             throw new ModelException($"The model '{manifest.Source}' of type '{source.ModelType}' has no part that could be exported.");

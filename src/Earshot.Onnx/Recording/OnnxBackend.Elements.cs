@@ -50,6 +50,12 @@ public sealed partial class OnnxBackend
         return New(x.Shape, input.Path).With(Activated(input.Path, input.Value, activation));
     }
 
+    public override Tensor LeakyRelu(Tensor x, float slope)
+    {
+        var input = Unwrap(x);
+        return New(x.Shape, input.Path).With(Node(input.Path, "LeakyRelu", [input.Value], ("alpha", slope)));
+    }
+
     public override Tensor Apply(Tensor x, Function function)
     {
         var input = Unwrap(x);

@@ -22,13 +22,13 @@ static class ConfigSettings
 
     /// <summary>Refuses a model of the same sizes that was made for another task; a file that does not tell is believed.</summary>
     /// <exception cref="CheckpointException">The file names other architectures.</exception>
-    public static void RequireArchitecture(this SettingsFile settings, string name)
+    public static void RequireArchitecture(this SettingsFile settings, params string[] names)
     {
         const string key = "architectures";
         if (!settings.Has(key)) return;
         var value = settings.Root.GetProperty(key);
-        if (!settings.Array(value, key).Any(item => item.ValueKind == JsonValueKind.String && item.ValueEquals(name)))
-            throw settings.Wrong(key, $"[\"{name}\"]", value.GetRawText());
+        if (!settings.Array(value, key).Any(item => item.ValueKind == JsonValueKind.String && names.Contains(item.GetString())))
+            throw settings.Wrong(key, string.Join(" or ", names.Select(name => $"[\"{name}\"]")), value.GetRawText());
     }
 
     /// <summary>Refuses a number that does not divide another.</summary>

@@ -14,6 +14,7 @@ public static class ModelFamilies
         new Wav2Vec2Family(),
         new CamPlusFamily(),
         new PyannoteSegmentationFamily(),
+        new HifiGanFamily(),
     ];
 
     /// <summary>The families that are known.</summary>

@@ -28,6 +28,7 @@ public sealed class OperationTests
         ["Relu"] = x => x.Activate(Activation.Relu),
         ["Sigmoid"] = x => x.Activate(Activation.Sigmoid),
         ["LeakyRelu"] = x => x.Activate(Activation.LeakyRelu),
+        ["LeakyRelu of another slope"] = x => x.LeakyRelu(0.3f),
         ["Abs"] = x => x.Activate(Activation.Abs),
         ["LogSoftmax"] = x => x.LogSoftmax(),
         ["Product with one frame"] = x => x.Multiply(x.Mean()),

@@ -34,6 +34,7 @@ public sealed class ModelFamilyTests
             s_wav2vec2 with { HasGroupNorm = false, ConvBias = true, DoStableLayerNorm = true, AdapterAttnDim = 8 }, "small"),
         ["hubert"] = () => Wav2Vec2Family.Describe(s_wav2vec2 with { ModelType = "hubert", FeatProjLayerNorm = false }, "small"),
         ["CAM++"] = () => ModelFamilies.Named("campplus"),
+        ["HiFi-GAN"] = () => HifiGanFamily.Describe(HifiGanTests.Small, "small"),
         ["toy"] = () => new ToyFamily().Shapes["toy-small"](),
         ["a language model"] = () => Of(new ModelParts { Decoder = new ToyLanguageModel() }),
         ["a language model that sees a window"] = () => Of(new ModelParts { Decoder = new ToyLanguageModel(window: 100) }),
@@ -52,6 +53,11 @@ public sealed class ModelFamilyTests
     public static TheoryData<string> Streaming =>
     [
         .. s_models.Where(model => model.Value().Parts.Encoder is IStreamingEncoder).Select(model => model.Key)
+    ];
+
+    public static TheoryData<string> WithVoice =>
+    [
+        .. s_models.Where(model => model.Value().Parts.Voice is not null).Select(model => model.Key)
     ];
 
     [Fact]
@@ -167,6 +173,23 @@ public sealed class ModelFamilyTests
         await Assert.ThrowsAsync<ModelException>(async () => await (await streaming.BeginAsync()).PushAsync(new float[each - 1]));
     }
 
+    [Theory, MemberData(nameof(WithVoice))]
+    public async Task Sound_in_pieces_is_the_whole(string name)
+    {
+        var model = s_models[name]();
+        var voice = model.Parts.Voice!;
+        int context = voice.Shape.ContextFrames ?? throw new InvalidOperationException($"{name} speaks in one piece only.");
+        using CpuModelRuntime whole = Speaking(int.MaxValue), pieces = Speaking(2 * context + 5);
+        int frames = 4 * context + 23;
+        var features = Features(frames * voice.Shape.InputSize, 1);
+        var expected = await whole.RequireVoice().SpeakAsync(features, frames);
+        Assert.Equal(frames * voice.Shape.SamplesPerFrame, expected.Length);
+        Assert.Equal(expected, await pieces.RequireVoice().SpeakAsync(features, frames));
+        Assert.Equal((1, (frames + 4) / 5), (whole.Times!.Value.Pieces, pieces.Times!.Value.Pieces));
+
+        CpuModelRuntime Speaking(int atOnce) => Open(model with { Parts = model.Parts with { Voice = new ShortOfBreath(voice, atOnce) } });
+    }
+
     [Fact]
     public async Task Audio_takes_the_place_of_tokens_in_a_prompt()
     {
@@ -202,6 +225,12 @@ public sealed class ModelFamilyTests
     [InlineData("hubert")]
     public void No_stored_tensor_of_the_reference_s_small_models_is_unused(string name) =>
         CheckUse(TestData.Require($"goldens/wav2vec2-tiny/{name}"));
+
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("weight-norm")]
+    public void No_stored_tensor_of_the_reference_s_small_voices_is_unused(string name) =>
+        CheckUse(TestData.Require($"goldens/hifigan-tiny/{name}"));
 
     static void CheckUse(string path)
     {
@@ -251,6 +280,8 @@ public sealed class ModelFamilyTests
                 speaker.Embed(backend.Input(Features(120 * speaker.InputSize, 1), new Shape(1, 120, speaker.InputSize)), weights)));
             runtime.Device.Unload(weights);
         }
+        if (parts.Voice is { Shape: var spoken })
+            results.AddRange(await runtime.RequireVoice().SpeakAsync(Features(60 * spoken.InputSize, 1), 60));
         Assert.NotEmpty(results);
         return [.. results];
     }
@@ -259,6 +290,14 @@ public sealed class ModelFamilyTests
     {
         var random = new Random(seed);
         return [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() * 2 - 1)];
+    }
+
+    /// <summary>A voice that makes fewer frames at once.</summary>
+    sealed class ShortOfBreath(IVoice voice, int frames) : IVoice
+    {
+        public VoiceShape Shape { get; } = voice.Shape with { MostFrames = frames };
+
+        public Tensor Speak(Tensor features, Scope root) => voice.Speak(features, root);
     }
 
     /// <summary>Notes which tensors are asked for.</summary>
