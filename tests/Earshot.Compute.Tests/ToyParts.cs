@@ -85,7 +85,12 @@ internal sealed class ToyVoice(int mostFrames = 40, int? context = 7) : IVoice
 {
     public VoiceShape Shape { get; } = new()
     {
-        InputSize = 6, SampleRate = 8000, SamplesPerFrame = 4, LeastFrames = 2, MostFrames = mostFrames, ContextFrames = context,
+        InputSize = 6,
+        SampleRate = 8000,
+        SamplesPerFrame = 4,
+        LeastFrames = 2,
+        MostFrames = mostFrames,
+        ContextFrames = context,
     };
 
     /// <summary>Called whenever it begins to speak.</summary>
