@@ -13,8 +13,8 @@ public interface IStreamingEncoder : IAudioEncoder
 
     /// <summary>
     /// The next chunk of each stream that the state's layout names, in its order: features (streams, chunk's frames, inputs) → (streams,
-    /// positions, width). Recorded as a graph it is called once, with one stream that begins: how far a stream has come shows in the state's
-    /// tensors only, and attention over its pasts takes (streams, positions, size).
+    /// positions, width). Recorded as a graph it is called once, with one stream that begins: how far a stream has come shows in the
+    /// state's tensors only, and attention over its pasts takes (streams, positions, size).
     /// </summary>
     Tensor EncodeChunk(Tensor features, EncoderState state, Scope root);
 }

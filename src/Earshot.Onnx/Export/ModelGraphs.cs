@@ -75,7 +75,8 @@ public sealed class ModelGraphs
         int positions = encoder.Stream.ChunkPositions;
         if (encoded.Shape[1] != positions)
             throw new ModelException(
-                $"The streaming encoder of '{_name}' gave {encoded.Shape[1]} positions of a chunk; expected {positions}, as it says itself.");
+                $"The streaming encoder of '{_name}' gave {encoded.Shape[1]} positions of a chunk; "
+                + $"expected {positions}, as its {nameof(StreamShape)} says.");
         backend.Output(
             GraphNames.Finished(_parts), _parts.Finish(encoded, _root), "batch", _parts.FinishedFrom(positions), _parts.FinishedWidth);
         return backend.Build();

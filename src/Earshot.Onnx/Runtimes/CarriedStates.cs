@@ -10,7 +10,8 @@ sealed class CarriedLayout : IDisposable
 {
     /// <param name="result">The output that is not carried, and where it is wanted.</param>
     /// <exception cref="CheckpointException">The graph does not have these tensors.</exception>
-    public CarriedLayout(ModelGraph graph, IReadOnlyList<CarriedTensor> tensors, StatePlace place, (string Name, OnnxMemoryInfo Place) result)
+    public CarriedLayout(
+        ModelGraph graph, IReadOnlyList<CarriedTensor> tensors, StatePlace place, (string Name, OnnxMemoryInfo Place) result)
     {
         (Tensors, Place, Result) = (tensors, place, result);
         OnnxTensorDescription[] inputs = [.. tensors.Select(graph.RequireCarried)];

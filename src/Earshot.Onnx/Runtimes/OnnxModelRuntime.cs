@@ -15,6 +15,7 @@ public sealed class OnnxModelRuntime : ModelRuntime
     readonly OnnxEncoderRuntime? _encoder;
     readonly OnnxDecoderRuntime? _decoder;
     readonly OnnxTransducerRuntime? _transducer;
+    readonly OnnxVoiceRuntime? _voice;
     readonly Lazy<OnnxStreamingEncoderRuntime>? _streaming;
     bool _disposed;
 
@@ -28,9 +29,11 @@ public sealed class OnnxModelRuntime : ModelRuntime
             if (parts.Encoder is not null)
                 _encoder = new OnnxEncoderRuntime(folder, manifest, parts, session, options) { Memory = parts.HasMemory ? _decoder : null };
             if (parts.Transducer is not null) _transducer = new OnnxTransducerRuntime(folder, manifest, parts, session, options);
+            if (parts.Voice is not null) _voice = new OnnxVoiceRuntime(folder, manifest, parts, session, options);
         }
         catch
         {
+            _transducer?.Dispose();
             _encoder?.Dispose();
             _decoder?.Dispose();
             throw;
@@ -58,12 +61,19 @@ public sealed class OnnxModelRuntime : ModelRuntime
 
     public override TransducerRuntime? Transducer => _transducer;
 
+    public override VoiceRuntime? Voice => _voice;
+
     public override RuntimeTimes? Times => new RuntimeTimes(
         Elapsed(_encoder?.Time), _encoder?.Time.Count ?? 0,
-        Elapsed(_decoder?.Time) + Elapsed(_transducer?.Time), (_decoder?.Time.Count ?? 0) + (_transducer?.Time.Count ?? 0));
+        Elapsed(_decoder?.Time) + Elapsed(_transducer?.Time), (_decoder?.Time.Count ?? 0) + (_transducer?.Time.Count ?? 0))
+    {
+        Speaking = Elapsed(_voice?.Time),
+        Pieces = _voice?.Time.Count ?? 0,
+    };
 
     /// <summary>What it runs on, and why not on the rest of the wish.</summary>
-    public ProviderReport Providers => _decoder?.Providers ?? _encoder?.Providers ?? _transducer?.Providers ?? new ProviderReport([], []);
+    public ProviderReport Providers =>
+        _decoder?.Providers ?? _encoder?.Providers ?? _transducer?.Providers ?? _voice?.Providers ?? new ProviderReport([], []);
 
     /// <summary>Opens an exported folder as a model of the parts that the settings beside the graphs describe.</summary>
     /// <param name="parts">What the model is made of; parts that are not run, such as a segmentation, do not count.</param>
@@ -81,6 +91,7 @@ public sealed class OnnxModelRuntime : ModelRuntime
         if (_disposed || !disposing) return;
         _disposed = true;
         if (_streaming is { IsValueCreated: true }) _streaming.Value.Dispose();
+        _voice?.Dispose();
         _transducer?.Dispose();
         _encoder?.Dispose();
         _decoder?.Dispose();

@@ -7,8 +7,8 @@ using Earshot.Onnx.Recording;
 namespace Earshot.Onnx.Runtimes;
 
 /// <summary>
-/// Streams of sound through the graph of one chunk: a chunk at a time unless more were asked for, in order of arrival. What a stream carries
-/// stays where the graph runs.
+/// Streams of sound through the graph of one chunk: a chunk at a time unless more were asked for, in order of arrival. What a stream
+/// carries stays where the graph runs.
 /// </summary>
 internal sealed class OnnxStreamingEncoderRuntime : StreamingEncoderRuntime, IDisposable
 {

@@ -149,7 +149,7 @@ public sealed class HifiGanVoice : IVoice
     // Of the convolutions at both ends.
     const int EndKernel = 7, EndPadding = EndKernel / 2;
 
-    // Some seconds: memory for them is around 100 MB in published sizes, and the context a seventh of the work.
+    // Six seconds at 16 kHz: temporaries of about 200 MB in published sizes, an eighth of the work for the context.
     const int UsualFrames = 400;
 
     readonly HifiGanConfig _config;

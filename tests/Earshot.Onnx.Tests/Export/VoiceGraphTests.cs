@@ -1,6 +1,7 @@
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Parts;
+using Earshot.Compute.Runtimes;
 using Earshot.Models;
 using Earshot.Onnx.Export;
 using Earshot.Onnx.Native;
@@ -47,21 +48,41 @@ public sealed class VoiceGraphTests
     }
 
     [Fact]
-    public void A_voice_is_exported_by_itself()
+    public async Task A_voice_is_exported_by_itself_and_speaks_in_pieces_as_on_the_processor()
     {
-        var folder = Directory.CreateTempSubdirectory("earshot-").FullName;
-        try
-        {
-            var parts = HifiGanFamily.Describe(s_config, "small").Parts;
-            var made = OnnxExporter.Export(new ExportSource(parts, RandomTensors.For(parts), "hifigan"), folder);
-            Assert.Equal(("voice_model.onnx", null), (made.Voice, made.Encoder));
-            Assert.Equal(made.Voice, ExportManifest.Load(folder).Voice);
-            Assert.True(File.Exists(Path.Combine(folder, "voice_model.onnx")));
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        NativeRuntime.Require();
+        var parts = HifiGanFamily.Describe(s_config, "small").Parts;
+        var weights = RandomTensors.For(parts, options: new() { Type = DType.F32 });
+        using var exported = ExportFolder.Of(parts, weights);
+        var made = ExportManifest.Load(exported.Folder);
+        Assert.Equal(("voice_model.onnx", null), (made.Voice, made.Encoder));
+        using var cpu = new CpuModelRuntime(parts, weights);
+        using var onnx = exported.Open(parts);
+        var random = new Random(2);
+        int frames = parts.Voice!.Shape.MostFrames * 2;
+        float[] features = [.. Enumerable.Range(0, frames * 12).Select(_ => random.NextSingle() * 2 - 1)];
+        var expected = await cpu.RequireVoice().SpeakAsync(features, frames);
+        var heard = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => onnx.RequireVoice().SpeakAsync(features, frames).AsTask()));
+        Assert.All(heard, samples => Closeness.Check(expected, samples, 1e-5f));
+        Assert.True(onnx.Times is { Pieces: > 6, Speaking.Ticks: > 0 });
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            async () => await onnx.RequireVoice().SpeakAsync(features, frames, new CancellationToken(true)));
+    }
+
+    [Fact]
+    public void A_folder_without_the_voice_is_refused()
+    {
+        NativeRuntime.Require();
+        var parts = HifiGanFamily.Describe(s_config, "small").Parts;
+        using var exported = ExportFolder.Of(parts, RandomTensors.For(parts));
+        File.Delete(Path.Combine(exported.Folder, "voice_model.onnx"));
+        Assert.Contains(
+            "no graph 'voice_model.onnx'",
+            Assert.Throws<CheckpointException>(() => exported.Open(parts)).Message,
+            StringComparison.Ordinal);
+        var other = HifiGanFamily.Describe(s_config with { ModelInDim = 13 }, "other").Parts;
+        using var whole = ExportFolder.Of(parts, RandomTensors.For(parts));
+        Assert.Contains("(?, ?, 13)", Assert.Throws<CheckpointException>(() => whole.Open(other)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

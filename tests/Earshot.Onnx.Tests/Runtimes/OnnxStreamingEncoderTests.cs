@@ -155,7 +155,9 @@ public sealed class OnnxStreamingEncoderTests
         File.Copy(
             Path.Combine(attending.Folder, OnnxExporter.WeightsName),
             Path.Combine(exported.Folder, OnnxExporter.WeightsName), overwrite: true);
-        Refused(parts, "has the input past.cache.2.key: Float32(batch, 2, past_length, 12); expected only input_features, past.tail.0.frames");
+        Refused(
+            parts,
+            "has the input past.cache.2.key: Float32(batch, 2, past_length, 12); expected only input_features, past.tail.0.frames");
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using System.Security.Cryptography;
 using Earshot.Compute.Cpu;
+using Earshot.Compute.Cpu.Kernels;
 using Earshot.Compute.Quantization;
 using Earshot.Compute.Runtimes;
 
@@ -23,9 +24,19 @@ public sealed class WhisperBitsTests
     [InlineData(InstructionSet.Avx2, "int4")]
     [InlineData(InstructionSet.Avx2, "nf4")]
     [InlineData(InstructionSet.Portable, "int8")]
+    [InlineData(InstructionSet.Avx512, "f32")]
+    [InlineData(InstructionSet.Avx512, "bf16")]
+    [InlineData(InstructionSet.Avx512, "int8")]
+    [InlineData(InstructionSet.Avx512, "int4")]
+    [InlineData(InstructionSet.Avx512, "nf4")]
     public void Every_bit_is_what_it_was(InstructionSet set, string format)
     {
         Assert.SkipUnless(Avx2.IsSupported && Fma.IsSupported, "This processor has no AVX2, with which the hashes were made.");
+        // With AVX-512 they were made where it multiplies bfloat16 and int8 directly.
+        var features = ProcessorFeatures.OfThisMachine;
+        Assert.SkipUnless(
+            set < InstructionSet.Avx512 || (features.HasAvx512Bf16 && features.HasAvx512Vnni),
+            "This processor has no AVX-512 with bfloat16 and int8, with which the hashes were made.");
         var hashes = Compute(set, WeightFormat.Parse(format, null));
         var file = Path.Combine(TestData.RepositoryRoot, "tests", "goldens", "whisper-bits", $"{set}-{format}.txt".ToLowerInvariant());
         if (Environment.GetEnvironmentVariable("EARSHOT_UPDATE_SNAPSHOTS") == "1")

@@ -184,26 +184,39 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         return (from, Math.Clamp(Span.To(FirstPosition + row) - first, from, count));
     }
 
-    /// <summary>The same for all rows with emitted code.</summary>
+    /// <summary>
+    /// The same for all rows with emitted code. Rows that see nothing of the block are left out: even a correction that should be one
+    /// would leave them other bits than rows whose company ends earlier.
+    /// </summary>
     readonly void Normalize(SoftmaxKernel softmax, int first, int count)
     {
+        // Both ends move on with the rows, so that those that see something are side by side.
+        int begin = Rows, behind = 0;
         for (int r = 0; r < Rows; r++)
         {
             var (from, to) = Seen(r, first, count);
+            if (from == to)
+            {
+                new Span<byte>(_probabilities + r * ProbabilityStride, BlockPositions * (Rounds ? sizeof(ushort) : sizeof(float))).Clear();
+                continue;
+            }
+            begin = Math.Min(begin, r);
+            behind = r + 1;
             var scores = new Span<float>((byte*)_scores + r * ScoreStride, BlockPositions);
             if (to < BlockPositions) scores[to..].Fill(SoftmaxArguments.Nothing);
             if (from > 0) scores[..from].Fill(SoftmaxArguments.Nothing);
         }
+        if (begin >= behind) return;
         var arguments = new SoftmaxArguments
         {
-            Scores = _scores,
+            Scores = (float*)((byte*)_scores + begin * ScoreStride),
             ScoreStride = ScoreStride,
-            Output = _probabilities,
+            Output = _probabilities + begin * ProbabilityStride,
             OutputStride = ProbabilityStride,
-            Rows = Rows,
-            Largest = _largest,
-            Totals = _totals,
-            Sums = _sums,
+            Rows = behind - begin,
+            Largest = _largest + begin,
+            Totals = _totals + begin,
+            Sums = _sums + begin * PaddedSize,
             SumVectors = PaddedSize * sizeof(float) / 64,
         };
         softmax.Run(&arguments);
