@@ -50,18 +50,19 @@ public class TranscriberTests
     }
 
     // A draft of other weights guesses well, but not always right.
-    [Theory]
-    [InlineData("jfk.wav")]
-    [InlineData("kerstin-de_rhasspy-0773.flac")]
-    public async Task A_draft_changes_no_token(string clip)
+    [Fact]
+    public async Task A_draft_changes_no_token()
     {
         var options = s_greedy with { ConditionOnPreviousText = false };
         using var alone = await WhisperBase.LoadAsync(new TranscriberOptions { Weights = WeightFormat.F32 });
         using var drafted = await WhisperBase.LoadAsync(
             new TranscriberOptions { Weights = WeightFormat.F32, Draft = TestModels.WhisperBase });
-        var expected = await TokensAsync(alone, clip, options);
-        Assert.NotEmpty(expected);
-        Assert.Equal(expected, await TokensAsync(drafted, clip, options));
+        foreach (var clip in (string[])["jfk.wav", "kerstin-de_rhasspy-0773.flac"])
+        {
+            var expected = await TokensAsync(alone, clip, options);
+            Assert.NotEmpty(expected);
+            Assert.Equal(expected, await TokensAsync(drafted, clip, options));
+        }
     }
 
     static async Task<List<int>> TokensAsync(Transcriber transcriber, string clip, TranscriptionOptions options)
