@@ -55,8 +55,9 @@ public class QuantizeAndBenchTests
     public async Task A_benchmark_prints_every_stage_for_programs()
     {
         using var folder = new TemporaryFolder();
+        var model = RandomModel.WriteTo(folder.Path);
         var run = await CommandRun.OfAsync(
-            ["bench", RandomModel.WriteTo(folder.Path), "--weights", "f32,int8", "--rounds", "1", "--tokens", "2", "--streams", "2", "--json"]);
+            ["bench", model, "--weights", "f32,int8", "--rounds", "1", "--tokens", "2", "--streams", "2", "--json"]);
         Assert.Equal(ExitCode.Ok, run.ExitCode);
         using var report = JsonDocument.Parse(run.Output);
         var results = report.RootElement.GetProperty("results").EnumerateArray().ToList();
