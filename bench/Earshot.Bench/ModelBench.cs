@@ -58,6 +58,43 @@ internal static class ModelBench
         foreach (var generation in generations) generation.Dispose();
     }
 
+    /// <summary>What a step costs one generation where others have begun and say nothing, beside one that is alone.</summary>
+    public static async Task RunIdleAsync(string shape, WeightFormat format, int generations)
+    {
+        const int rounds = 15, steps = 64;
+        var options = new CpuOptions { Weights = format };
+        using var alone = new RandomRuntime(shape, options, new RuntimeLimits { Windows = 1, Rows = 1 });
+        using var shared = new RandomRuntime(shape, options, new RuntimeLimits { Windows = 1, Rows = generations });
+        using var single = await alone.BeginAsync();
+        using var audio = shared.Model.Parts.HasMemory ? await shared.EncodeAsync() : null;
+        var all = new List<Generation>();
+        var logits = new float[alone.VocabSize];
+        int[] token = [400];
+        for (int i = 0; i < generations; i++)
+        {
+            all.Add(await shared.Runtime.RequireDecoder().BeginAsync(audio, 1));
+            await all[i].PromptAsync(s_prompt, s_last, logits);
+            await all[i].StepAsync(token, logits);
+        }
+        var (one, many) = (new List<double>(), new List<double>());
+        for (int round = -1; round < rounds; round++)
+        {
+            // In turns, either first.
+            foreach (var (generation, times) in round % 2 == 0 ? [(single, one), (all[0], many)] : new[] { (all[0], many), (single, one) })
+            {
+                await generation.PromptAsync(s_prompt, s_last, logits);
+                long started = Stopwatch.GetTimestamp();
+                for (int i = 0; i < steps; i++) await generation.StepAsync(token, logits);
+                if (round >= 0) times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds / steps);
+            }
+        }
+        foreach (var generation in all) generation.Dispose();
+        double[] ratios = [.. one.Zip(many, (own, beside) => beside / own).Order()];
+        Print($"{shape} {format}, a step alone: {one.Order().ElementAt(rounds / 2):F3} ms");
+        Print($"of {generations} generations of which {generations - 1} are idle: {many.Order().ElementAt(rounds / 2):F3} ms");
+        Print($"ratio, median of {rounds} rounds: {ratios[rounds / 2]:F3} (middle half {ratios[rounds / 4]:F3} to {ratios[rounds * 3 / 4]:F3})");
+    }
+
     /// <summary>Whether windows encoded together take less time each than one by one.</summary>
     public static void RunWindows(string shape)
     {

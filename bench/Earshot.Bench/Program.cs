@@ -25,6 +25,9 @@ switch (args)
         await ModelBench.RunStreamsAsync(shape, WeightFormat.Parse(format), int.Parse(streams, CultureInfo.InvariantCulture), int.Parse(
             workers, CultureInfo.InvariantCulture));
         return 0;
+    case ["idle", var shape, var format, .. var more]:
+        await ModelBench.RunIdleAsync(shape, WeightFormat.Parse(format), Number(more, 0, 64));
+        return 0;
     case ["windows", var shape]:
         ModelBench.RunWindows(shape);
         return 0;
@@ -62,7 +65,7 @@ switch (args)
     default:
         Console.Error.WriteLine(
             "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model " +
-            "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | windows SHAPE | peer SHAPE " +
+            "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
             "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
             "(such as int8,fc2=bf16) | outliers [MODEL] | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... " +
             "| speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
