@@ -65,7 +65,8 @@ switch (args)
     default:
         Console.Error.WriteLine(
             "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model " +
-            "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
+            "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | " +
+            "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
             "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
             "(such as int8,fc2=bf16) | outliers [MODEL] | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... " +
             "| speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
