@@ -92,9 +92,8 @@ internal static class ModelBench
         double[] ratios = [.. one.Zip(many, (own, beside) => beside / own).Order()];
         Print($"{shape} {format}, a step alone: {one.Order().ElementAt(rounds / 2):F3} ms");
         Print($"of {generations} generations of which {generations - 1} are idle: {many.Order().ElementAt(rounds / 2):F3} ms");
-        Print(
-            $"ratio, median of {rounds} rounds: {ratios[rounds / 2]:F3} " +
-            $"(middle half {ratios[rounds / 4]:F3} to {ratios[rounds * 3 / 4]:F3})");
+        Print($"ratio, median of {rounds} rounds: {ratios[rounds / 2]:F3}");
+        Print($"middle half {ratios[rounds / 4]:F3} to {ratios[rounds * 3 / 4]:F3}");
     }
 
     /// <summary>Whether windows encoded together take less time each than one by one.</summary>
