@@ -54,6 +54,9 @@ public sealed record CpuOptions
     /// <summary>The instructions to use at most; null for the best there are (or what EARSHOT_ISA names).</summary>
     public InstructionSet? InstructionSet { get; init; }
 
+    /// <summary>The caches that products are cut for; null for what the machine has.</summary>
+    public CacheSizes? Caches { get; init; }
+
     /// <summary>What matrix weights are held in memory and computed with: one of <see cref="CpuDevice.Formats"/>.</summary>
     public WeightFormat Weights { get; init; } = WeightFormat.F32;
 

@@ -38,17 +38,21 @@ internal sealed unsafe class WorkerPool : IDisposable
     delegate*<void*, int, void> _execute;
     Exception? _failure;
 
-    public WorkerPool(int threads, KernelSet kernels)
+    /// <param name="caches">What products are cut for; null for what the machine has.</param>
+    public WorkerPool(int threads, KernelSet kernels, CacheSizes? caches = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
         Kernels = kernels;
+        Caches = caches ?? CacheSizes.OfThisMachine;
         _workers = new Thread[threads - 1];
     }
 
     public int Threads { get; }
 
     public KernelSet Kernels { get; }
+
+    public CacheSizes Caches { get; }
 
     /// <summary>
     /// Executes parts 0 … parts − 1, and returns when all are done; a part's exception is thrown here. Allocates nothing.

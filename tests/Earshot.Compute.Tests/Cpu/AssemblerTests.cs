@@ -39,6 +39,48 @@ public sealed class AssemblerTests
         Check("62 22 7d 48 18 b4 90 00 02 00 00", code => code.Broadcast(30, new Address(Gpr.Rax, 512, Gpr.R10, 4)));
     }
 
+    // GNU as takes shorter forms where there are, unless {vex3} asks for this one.
+    [Fact]
+    public void Vectors_of_256_bits()
+    {
+        // {vex3} vmovups ymm0, [rdi]
+        Check("c4 e1 7c 10 07", code => code.LoadHalf(0, new Address(Gpr.Rdi)));
+        // {vex3} vmovups ymm13, [r11+96]
+        Check("c4 41 7c 10 6b 60", code => code.LoadHalf(13, new Address(Gpr.R11, 96)));
+        // {vex3} vmovups ymm7, [r13+2048]
+        Check("c4 c1 7c 10 bd 00 08 00 00", code => code.LoadHalf(7, new Address(Gpr.R13, 2048)));
+        // {vex3} vmovups [rsi+32], ymm9
+        Check("c4 61 7c 11 4e 20", code => code.StoreHalf(new Address(Gpr.Rsi, 32), 9));
+        // {vex3} vbroadcastss ymm14, [rax+r8*1+4]
+        Check("c4 22 7d 18 74 00 04", code => code.BroadcastHalf(14, new Address(Gpr.Rax, 4, Gpr.R8)));
+        // {vex3} vbroadcastss ymm15, [rax+r10*4+12]
+        Check("c4 22 7d 18 7c 90 0c", code => code.BroadcastHalf(15, new Address(Gpr.Rax, 12, Gpr.R10, 4)));
+        // {vex3} vxorps ymm5, ymm5, ymm5
+        Check("c4 e1 54 57 ed", code => code.ZeroHalf(5));
+        // {vex3} vxorps ymm11, ymm11, ymm11
+        Check("c4 41 24 57 db", code => code.ZeroHalf(11));
+        // {vex3} vfmadd231ps ymm0, ymm12, ymm14
+        Check("c4 c2 1d b8 c6", code => code.MultiplyAddHalf(0, 12, 14));
+        // {vex3} vfmadd231ps ymm11, ymm13, ymm15
+        Check("c4 42 15 b8 df", code => code.MultiplyAddHalf(11, 13, 15));
+        // {vex3} vfmadd231ps ymm3, ymm13, [r11+160]
+        Check("c4 c2 15 b8 9b a0 00 00 00", code => code.MultiplyAddHalf(3, 13, new Address(Gpr.R11, 160)));
+        // {vex3} vpxor ymm12, ymm12, [rdx]
+        Check("c4 61 1d ef 22", code => code.XorHalf(12, 12, new Address(Gpr.Rdx)));
+        // {vex3} vpslld ymm12, ymm12, 16
+        Check("c4 c1 1d 72 f4 10", code => code.ShiftLeftHalf(12, 12, 16));
+        // {vex3} vpslld ymm3, ymm13, 8
+        Check("c4 c1 65 72 f5 08", code => code.ShiftLeftHalf(3, 13, 8));
+        // {vex3} vpsrld ymm13, ymm13, 16
+        Check("c4 c1 15 72 d5 10", code => code.ShiftRightHalf(13, 13, 16));
+        // {vex3} vpsrad ymm12, ymm12, 24
+        Check("c4 c1 1d 72 e4 18", code => code.ShiftRightSignedHalf(12, 12, 24));
+        // {vex3} vcvtdq2ps ymm12, ymm12
+        Check("c4 41 7c 5b e4", code => code.ToFloatHalf(12, 12));
+        // {vex3} vcvtdq2ps ymm2, ymm13
+        Check("c4 c1 7c 5b d5", code => code.ToFloatHalf(2, 13));
+    }
+
     [Fact]
     public void Vector_arithmetic()
     {

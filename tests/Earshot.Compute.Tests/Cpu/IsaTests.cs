@@ -96,4 +96,54 @@ public sealed unsafe class IsaTests
             Assert.True(expected.Span[..(count * 32)].SequenceEqual(sums.Span[..(count * 32)]));
         }
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Emitted_kernels_of_avx2_give_the_bits_of_the_compiled_ones(bool windows)
+    {
+        Assert.SkipUnless(Isa.Select(null).Set >= InstructionSet.Avx2 && OperatingSystem.IsLinux(), "This needs AVX2, and Linux.");
+        const int steps = 39, most = 4 * steps;
+        using var rows = NativeFloats.Random(6 * most, 1);
+        using var panel = NativeFloats.Random(32 * steps, 2);
+        using var expected = new NativeFloats(6 * 32);
+        using var sums = new NativeFloats(6 * 32);
+        var compiled = new[] { ManagedKernels<Lanes256>.F32(), ManagedKernels<Lanes256>.BF16(), ManagedKernels<Lanes256>.WidenedInt8() };
+        foreach (var kernel in compiled)
+        {
+            for (int count = 1; count <= 6; count++)
+            {
+                var code = new Assembler();
+                int entry = Avx2Kernels.Emit(code, kernel.Type, count, windows), start = entry;
+                if (windows)
+                {
+                    // Hands the first argument over where Windows has it.
+                    start = code.Length;
+                    code.Move(Gpr.Rcx, Gpr.Rdi);
+                    code.Jump(new Label { Position = entry });
+                }
+                using var memory = ExecutableMemory.TryCreate(code.Code);
+                Assert.NotNull(memory);
+                foreach (int accumulate in (int[])[0, 1])
+                {
+                    expected.Span.Fill(3);
+                    sums.Span.Fill(3);
+                    var arguments = new MicroArguments
+                    {
+                        Rows = (byte*)rows.Pointer,
+                        RowStride = most * sizeof(float),
+                        Panel = (byte*)panel.Pointer,
+                        Steps = steps,
+                        Sums = expected.Pointer,
+                        SumStride = 128,
+                        Accumulate = accumulate,
+                    };
+                    kernel.Run(&arguments, count);
+                    arguments.Sums = sums.Pointer;
+                    ((delegate* unmanaged[Cdecl]<MicroArguments*, void>)(memory.Start + start))(&arguments);
+                    Assert.True(expected.Span.SequenceEqual(sums.Span), $"{kernel.Type}, {count} rows");
+                }
+            }
+        }
+    }
 }

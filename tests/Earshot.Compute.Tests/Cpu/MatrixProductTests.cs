@@ -87,6 +87,32 @@ public sealed unsafe class MatrixProductTests
     }
 
     [Theory, MemberData(nameof(SetsAndFormats))]
+    public void Caches_change_no_bit(InstructionSet set, WeightFormat format)
+    {
+        const int rows = 310, inputs = 1500, outputs = 70;
+        using var one = new WorkerPool(1, KernelSet.For(set), new CacheSizes(1 << 20, 64 << 20));
+        using var weights = PackedMatrix.Pack(ArraySource.Random(outputs, inputs, 1), format, one);
+        using var x = NativeFloats.Random(rows * inputs, 2);
+        using var expected = new NativeFloats(rows * outputs);
+        MatrixProduct.Run(one, Call(x, expected, weights, rows));
+        foreach (var caches in (CacheSizes[])[new(8 << 10, 64 << 10), CacheSizes.Least, new(48 << 10, 2 << 20)])
+        {
+            using var pool = new WorkerPool(2, KernelSet.For(set), caches);
+            using var y = new NativeFloats(rows * outputs);
+            MatrixProduct.Run(pool, Call(x, y, weights, rows));
+            Assert.True(expected.Span.SequenceEqual(y.Span), $"{caches}");
+        }
+    }
+
+    [Fact]
+    public void Caches_of_this_machine_are_those_of_a_processor()
+    {
+        var caches = CacheSizes.OfThisMachine;
+        Assert.InRange(caches.First, 8 << 10, 1 << 20);
+        Assert.InRange(caches.Second, caches.First + 1, 256 << 20);
+    }
+
+    [Theory, MemberData(nameof(SetsAndFormats))]
     public void A_product_allocates_nothing_after_the_first(InstructionSet set, WeightFormat format)
     {
         const int inputs = 256, outputs = 200;

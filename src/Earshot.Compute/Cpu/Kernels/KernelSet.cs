@@ -19,7 +19,7 @@ internal sealed unsafe class KernelSet
             isa = Isa.Select(InstructionSet.Avx2Vnni);
         }
         Isa = isa;
-        kernels ??= Managed(isa);
+        kernels ??= Managed(isa, out _code);
         F32 = kernels[PanelType.F32];
         BF16 = kernels[PanelType.BF16];
         Int8 = kernels[PanelType.Int8];
@@ -52,12 +52,30 @@ internal sealed unsafe class KernelSet
     /// <summary>The kernels of some instructions, which the processor must have.</summary>
     public static KernelSet For(Isa isa) => Sets.GetOrAdd(isa, chosen => new KernelSet(chosen));
 
-    static Dictionary<PanelType, MicroKernel> Managed(Isa isa)
+    static Dictionary<PanelType, MicroKernel> Managed(Isa isa, out ExecutableMemory? memory)
     {
+        memory = null;
         if (isa.Set < InstructionSet.Avx2) return Managed<Lanes128>();
-        var kernels = Managed<Lanes256>();
+        var kernels = EmitAvx2(out memory) ?? Managed<Lanes256>();
         if (isa.HasVnni) kernels[PanelType.Int8] = ManagedKernels<Lanes256>.Int8<BytePanel>();
         return kernels;
+    }
+
+    // To the bits of the compiled ones: the same sums in the same order.
+    static Dictionary<PanelType, MicroKernel>? EmitAvx2(out ExecutableMemory? memory)
+    {
+        var code = new Assembler();
+        var entries = Enum.GetValues<PanelType>().ToDictionary(
+            type => type, type => Entries(Avx2Kernels.MaxRows, rows => Avx2Kernels.Emit(code, type, rows, OperatingSystem.IsWindows())));
+        memory = ExecutableMemory.TryCreate(code.Code);
+        if (memory is null) return null;
+        byte* start = memory.Start;
+        return entries.ToDictionary(
+            pair => pair.Key,
+            pair => new MicroKernel(pair.Key, Avx2Kernels.MaxRows, Array.ConvertAll(pair.Value, offset => (nint)start + offset))
+            {
+                RowType = PanelType.F32,
+            });
     }
 
     static Dictionary<PanelType, MicroKernel> Managed<TLanes>() where TLanes : struct, ILanes<TLanes> => new()

@@ -14,7 +14,7 @@ internal static class MatrixProduct
 
     static unsafe void Run<TLanes>(WorkerPool pool, in LinearCall call) where TLanes : struct, ILanes<TLanes>
     {
-        var plan = ProductPlan.Make(call, pool.Threads);
+        var plan = ProductPlan.Make(call, pool.Threads, pool.Caches);
         var work = new ProductWork<TLanes> { Call = call, Plan = plan };
         if (plan.RowBlocks == 1) work.PrepareOnce();
         pool.Run(work, plan.RowBlocks * plan.PanelGroups);
@@ -29,14 +29,25 @@ internal readonly record struct ProductPlan
 
     const int FewRows = 14;
 
-    /// <summary>Rows in a block at most, as strips of the kernel's rows.</summary>
-    const int BlockRows = 98;
+    /// <summary>Rows in a block: the more, the less often weights are read; at least so many, and at most.</summary>
+    const int LeastBlockRows = 24;
+    const int MostBlockRows = 294;
+
+    /// <summary>The part of the second-level cache that a block of rows fills; panels and sums pass through the rest.</summary>
+    const int RowsPart = 2;
+
+    /// <summary>The part of the first-level cache that the inputs of a panel fill.</summary>
+    const int PanelPart = 2;
 
     /// <summary>Weights worth a part of their own, in bytes: some microseconds of streaming.</summary>
     const long PartBytes = 48 * 1024;
 
-    /// <summary>Panels whose sums wait in cache for the next block of steps.</summary>
-    const int WaitingPanels = 40;
+    /// <summary>Panels whose sums wait for the next block of steps, at least and at most, and the part of the cache that they fill.</summary>
+    const int LeastWaitingPanels = 4;
+    const int MostWaitingPanels = 40;
+    const int SumsPart = 4;
+
+    const int LeastCachedInputs = 32;
 
     public int RowBlocks { get; init; }
 
@@ -50,23 +61,30 @@ internal readonly record struct ProductPlan
 
     public int StepBlocks { get; init; }
 
-    public static ProductPlan Make(in LinearCall call, int threads)
+    /// <summary>Inputs of a panel in float32 that stay in the first-level cache beside the rows and sums that meet them.</summary>
+    public int CachedInputs { get; init; }
+
+    public static ProductPlan Make(in LinearCall call, int threads, CacheSizes caches)
     {
         var weights = call.Weights;
         int strip = call.Kernel.MaxRows, allSteps = call.Kernel.StepsFor(weights.Inputs);
         // So few rows stay in cache whole.
         int stepBlocks = call.Rows <= FewRows ? 1 : Ceiling(allSteps, BlockSteps),
             steps = RoundUp(Ceiling(allSteps, stepBlocks), 16); // whole tiles, and whole codes
-        int blocks = Ceiling(call.Rows, Math.Max(strip, BlockRows / strip * strip));
+        long rowBytes = (long)steps * call.Kernel.StepInputs * call.Kernel.RowInputBytes;
+        int cachedRows = (int)Math.Clamp(caches.Second / RowsPart / rowBytes, LeastBlockRows, MostBlockRows);
+        int blocks = Ceiling(call.Rows, Math.Max(strip, cachedRows / strip * strip));
         int rows = RoundUp(Ceiling(call.Rows, blocks), strip);
         blocks = Ceiling(call.Rows, rows);
 
         int all = call.Panels, wanted = Math.Max(1, Ceiling(4 * threads, blocks));
         if (threads == 1) wanted = 1;
-        if (stepBlocks > 1) wanted = Math.Max(wanted, Ceiling(all, WaitingPanels));
+        int waiting = Math.Clamp(
+            caches.Second / SumsPart / (rows * PackedMatrix.PanelWidth * sizeof(float)), LeastWaitingPanels, MostWaitingPanels);
+        if (stepBlocks > 1) wanted = Math.Max(wanted, Ceiling(all, waiting));
         long most = Math.Max(1, all * weights.PanelBytes * Math.Max(1, call.Rows / 8) / PartBytes);
         int panels = Ceiling(all, (int)Math.Min(Math.Min(wanted, most), all));
-        if (stepBlocks > 1) panels = Math.Min(panels, WaitingPanels);
+        if (stepBlocks > 1) panels = Math.Min(panels, waiting);
         return new ProductPlan
         {
             RowBlocks = blocks,
@@ -75,6 +93,7 @@ internal readonly record struct ProductPlan
             PanelsPerGroup = panels,
             StepBlocks = Ceiling(allSteps, steps),
             StepsPerBlock = steps,
+            CachedInputs = Math.Max(LeastCachedInputs, caches.First / PanelPart / (PackedMatrix.PanelWidth * sizeof(float)) / 16 * 16),
         };
     }
 

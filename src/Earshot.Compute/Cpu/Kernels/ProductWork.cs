@@ -11,6 +11,12 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     /// <summary>Inputs of a panel of codes that are unpacked at once: 16 KiB, a third of a first-level cache.</summary>
     const int UnpackedInputs = 128;
 
+    /// <summary>Strips of rows for which a panel is worth widening: each reads it once.</summary>
+    const int WidenedRows = 2;
+
+    /// <summary>Rows that meet a panel in one pass over it, which needs not stay in cache.</summary>
+    const int UncutRows = 3;
+
     /// <summary>Rows that emitted code multiplies by codes directly, in strips of four; more are worth unpacking for.</summary>
     const int EmittedCodeRows = 8;
 
@@ -67,7 +73,8 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
             return;
         }
         int tiles = Plan.StepBlocks > 1 ? panels : 1;
-        nint unpackedBytes = Call.Weights.Groups is null ? 0 : UnpackedInputs * PackedMatrix.StepBytes;
+        nint unpackedBytes =
+            Call.Weights.Groups is not null ? UnpackedInputs * PackedMatrix.StepBytes : Widens(rows) ? Plan.CachedInputs * TileRowBytes : 0;
         byte* scratch = Scratch.ForPart(unpackedBytes + tiles * tileBytes + (shared ? 0 : BlockBytes(rows, stride)));
         var sums = (float*)(scratch + unpackedBytes);
         var rowBlock = shared ? _all : Place((byte*)sums + tiles * tileBytes, rows, stride);
@@ -96,7 +103,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
                 arguments.Panel = target.Weights.Panel(panel);
                 if (Call.Weights.Groups is { } groups)
                     MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
-                else Multiply(&arguments, rows, firstStep);
+                else Multiply(&arguments, rows, firstStep, (float*)scratch);
                 if (stepBlock == Plan.StepBlocks - 1) Finish(target, panel, rowBlock, tile, firstRow, rows);
             }
         }
@@ -136,10 +143,38 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         }
     }
 
-    readonly void Multiply(MicroArguments* arguments, int rows, int firstStep)
+    /// <summary>Whether so many rows meet a panel that it is widened to float32 once, and not in registers for each strip of them.</summary>
+    readonly bool Widens(int rows) =>
+        Kernel.RowType == PanelType.F32 && Kernel.Type != PanelType.F32 && rows > WidenedRows * Kernel.MaxRows;
+
+    // Some steps at a time, so that the panel's stay in the first-level cache while the strips of rows pass: sums go on in order.
+    readonly void Multiply(MicroArguments* arguments, int rows, int firstStep, float* widened)
     {
         arguments->Panel += (nint)firstStep * PackedMatrix.StepBytes;
-        Kernel.RunStrips(arguments, rows * Parts);
+        bool widens = Widens(rows);
+        var kernel = widens ? Call.Weights.Kernels.F32 : Kernel;
+        int most = Plan.CachedInputs / Kernel.StepInputs, steps = (int)arguments->Steps;
+        if (rows * Parts <= UncutRows || kernel.Tiles is not null || kernel.RowType != PanelType.F32) most = steps;
+        var whole = *arguments;
+        for (int step = 0; step < steps; step += most)
+        {
+            int count = Math.Min(most, steps - step);
+            *arguments = whole with
+            {
+                Rows = whole.Rows + (nint)step * StepRowBytes,
+                Panel = whole.Panel + (nint)step * PackedMatrix.StepBytes,
+                Steps = count,
+                Accumulate = step > 0 ? 1 : whole.Accumulate,
+                TileRows = arguments->TileRows,
+            };
+            if (widens)
+            {
+                WidenedPanels<TLanes>.Unpack(Kernel.Type, arguments->Panel, count, widened);
+                arguments->Panel = (byte*)widened;
+                arguments->Steps = count * Kernel.StepInputs;
+            }
+            kernel.RunStrips(arguments, rows * Parts);
+        }
     }
 
     readonly void MultiplyGrouped(in GroupLayout groups, MicroArguments* arguments, int rows, int firstInput, float* unpacked)

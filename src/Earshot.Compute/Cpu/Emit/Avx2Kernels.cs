@@ -1,0 +1,197 @@
+using Earshot.Compute.Cpu.Kernels;
+
+namespace Earshot.Compute.Cpu.Emit;
+
+/// <summary>
+/// Emits the AVX2 micro-kernels, with float32 rows: up to three rows × 32 columns of a matrix product in registers, or up to six × 16 in two
+/// passes over the panel. Bfloat16 and int8 panels are widened in registers, which costs nothing where memory is waited for.
+/// </summary>
+internal static class Avx2Kernels
+{
+    public const int MaxRows = 6;
+
+    const int StepBytes = PackedMatrix.StepBytes;
+    const int VectorBytes = 32;
+
+    /// <summary>Rows whose sums over all 32 columns fit the registers.</summary>
+    const int WholeRows = 3;
+
+    /// <summary>How far memory is asked for ahead of the multiplications, in bytes.</summary>
+    const int Ahead = 2048;
+
+    const int Panel0 = 12; // what is multiplied, widened
+    const int Panel1 = 13;
+
+    // Registers that neither calling convention keeps, and rdi, rsi, which only Windows does.
+    const Gpr Arguments = Gpr.Rdi;
+    const Gpr Sums = Gpr.Rsi;
+    const Gpr Counter = Gpr.Rcx;
+    const Gpr Rows = Gpr.Rax;
+    const Gpr Signs = Gpr.Rdx; // 32 bytes of 128, which make unsigned bytes signed
+    const Gpr Stride = Gpr.R8;
+    const Gpr Stride3 = Gpr.R9;
+    const Gpr Stride5 = Gpr.R10;
+    const Gpr Panel = Gpr.R11;
+
+    /// <summary>Emits the kernel of one element type for a number of rows and returns where it begins.</summary>
+    public static int Emit(Assembler code, PanelType type, int rows, bool windows)
+    {
+        var signs = new Label();
+        if (type == PanelType.Int8)
+        {
+            code.Align(32);
+            code.Place(signs);
+            code.Data(Enumerable.Repeat((byte)128, VectorBytes).ToArray());
+        }
+        code.Align(64);
+        int entry = code.Length;
+        if (windows) VectorKernels.SaveForWindows(code, 16);
+        if (type == PanelType.Int8) code.LoadAddress(Signs, signs);
+        code.Load(Stride, new Address(Arguments, MicroArguments.RowStrideOffset));
+        code.LoadAddress(Stride3, new Address(Stride, 0, Stride, 2));
+        code.LoadAddress(Stride5, new Address(Stride, 0, Stride, 4));
+        int vectors = rows <= WholeRows ? 4 : 2;
+        for (int column = 0; column < StepBytes; column += vectors * VectorBytes) Pass(code, type, rows, vectors, column);
+        code.ZeroUpper();
+        if (windows) VectorKernels.RestoreForWindows(code, 16);
+        code.Return();
+        return entry;
+    }
+
+    // All steps for some of the columns.
+    static void Pass(Assembler code, PanelType type, int rows, int vectors, int column)
+    {
+        code.Load(Rows, new Address(Arguments, MicroArguments.RowsOffset));
+        code.Load(Panel, new Address(Arguments, MicroArguments.PanelOffset));
+        LoadSums(code, rows, vectors, column);
+        int unroll = type == PanelType.Int8 ? 1 : type == PanelType.BF16 ? 2 : 4, inputs = InputsOf(type);
+        Label unrolled = new(), rest = new(), single = new(), done = new();
+        code.Load(Counter, new Address(Arguments, MicroArguments.StepsOffset));
+        code.Subtract(Counter, unroll);
+        code.Jump(Condition.Below, rest);
+        code.Align(32);
+        code.Place(unrolled);
+        for (int u = 0; u < unroll; u++) Step(code, type, rows, vectors, column, u);
+        Advance(code, unroll, inputs);
+        code.Subtract(Counter, unroll);
+        code.Jump(Condition.AboveOrEqual, unrolled);
+
+        code.Place(rest);
+        code.Add(Counter, unroll);
+        code.Jump(Condition.Zero, done);
+        code.Place(single);
+        Step(code, type, rows, vectors, column, 0);
+        Advance(code, 1, inputs);
+        code.Subtract(Counter, 1);
+        code.Jump(Condition.NotZero, single);
+        code.Place(done);
+        EachSum(code, rows, vectors, column, (at, sum) => code.StoreHalf(at, sum));
+    }
+
+    static void LoadSums(Assembler code, int rows, int vectors, int column)
+    {
+        Label load = new(), ready = new();
+        code.Load(Counter, new Address(Arguments, MicroArguments.AccumulateOffset));
+        code.Test(Counter, Counter);
+        code.Jump(Condition.NotZero, load);
+        for (int i = 0; i < rows * vectors; i++) code.ZeroHalf(i);
+        code.Jump(ready);
+        code.Place(load);
+        EachSum(code, rows, vectors, column, (at, sum) => code.LoadHalf(sum, at));
+        code.Place(ready);
+    }
+
+    static void EachSum(Assembler code, int rows, int vectors, int column, Action<Address, int> act)
+    {
+        code.Load(Sums, new Address(Arguments, MicroArguments.SumsOffset));
+        code.Load(Counter, new Address(Arguments, MicroArguments.SumStrideOffset));
+        for (int r = 0; r < rows; r++)
+        {
+            for (int v = 0; v < vectors; v++) act(new Address(Sums, column + v * VectorBytes), r * vectors + v);
+            if (r < rows - 1) code.Add(Sums, Counter);
+        }
+    }
+
+    static void Step(Assembler code, PanelType type, int rows, int vectors, int column, int unrolled)
+    {
+        var panel = new Address(Panel, unrolled * StepBytes + column);
+        if (column == 0)
+        {
+            code.Prefetch(new Address(Panel, unrolled * StepBytes + Ahead));
+            code.Prefetch(new Address(Panel, unrolled * StepBytes + Ahead + 64));
+        }
+        int inputs = InputsOf(type);
+        for (int part = 0; part < inputs; part++)
+        {
+            int offset = (unrolled * inputs + part) * sizeof(float);
+            if (vectors == 2) MultiplyHalf(code, type, rows, panel, part, offset);
+            else MultiplyWhole(code, type, rows, panel, part, offset);
+        }
+    }
+
+    static void MultiplyHalf(Assembler code, PanelType type, int rows, Address panel, int part, int offset)
+    {
+        Widen(code, type, Panel0, panel, part);
+        Widen(code, type, Panel1, panel.Plus(VectorBytes), part);
+        for (int r = 0; r < rows; r++)
+        {
+            int value = 14 + (r & 1);
+            code.BroadcastHalf(value, Row(r, offset));
+            code.MultiplyAddHalf(2 * r, Panel0, value);
+            code.MultiplyAddHalf(2 * r + 1, Panel1, value);
+        }
+    }
+
+    static void MultiplyWhole(Assembler code, PanelType type, int rows, Address panel, int part, int offset)
+    {
+        for (int r = 0; r < rows; r++) code.BroadcastHalf(13 + r, Row(r, offset));
+        for (int v = 0; v < 4; v++)
+        {
+            var source = panel.Plus(v * VectorBytes);
+            if (rows == 1 && type == PanelType.F32)
+            {
+                code.MultiplyAddHalf(v, 13, source);
+                continue;
+            }
+            Widen(code, type, Panel0, source, part);
+            for (int r = 0; r < rows; r++) code.MultiplyAddHalf(r * 4 + v, Panel0, 13 + r);
+        }
+    }
+
+    // One input of each of eight columns, as float32.
+    static void Widen(Assembler code, PanelType type, int register, Address source, int part)
+    {
+        if (type == PanelType.Int8)
+        {
+            code.LoadHalf(register, source);
+            code.XorHalf(register, register, new Address(Signs));
+            if (part < 3) code.ShiftLeftHalf(register, register, (byte)(24 - 8 * part));
+            code.ShiftRightSignedHalf(register, register, 24);
+            code.ToFloatHalf(register, register);
+            return;
+        }
+        code.LoadHalf(register, source);
+        if (type == PanelType.F32) return;
+        // The second of a pair is in the upper half already.
+        if (part == 1) code.ShiftRightHalf(register, register, 16);
+        code.ShiftLeftHalf(register, register, 16);
+    }
+
+    static void Advance(Assembler code, int steps, int inputs)
+    {
+        code.Add(Panel, steps * StepBytes);
+        code.Add(Rows, steps * inputs * sizeof(float));
+    }
+
+    static int InputsOf(PanelType type) => type switch { PanelType.F32 => 1, PanelType.BF16 => 2, _ => 4 };
+
+    static Address Row(int row, int displacement) => row switch
+    {
+        0 => new Address(Rows, displacement),
+        1 => new Address(Rows, displacement, Stride),
+        2 => new Address(Rows, displacement, Stride, 2),
+        3 => new Address(Rows, displacement, Stride3),
+        4 => new Address(Rows, displacement, Stride, 4),
+        _ => new Address(Rows, displacement, Stride5),
+    };
+}
