@@ -3,8 +3,8 @@ using Earshot.Compute.Cpu.Kernels;
 namespace Earshot.Compute.Cpu.Emit;
 
 /// <summary>
-/// Emits the AVX2 micro-kernels, with float32 rows: up to three rows × 32 columns of a matrix product in registers, or up to six × 16 in two
-/// passes over the panel. Bfloat16 and int8 panels are widened in registers, which costs nothing where memory is waited for.
+/// Emits the AVX2 micro-kernels, with float32 rows: up to three rows × 32 columns of a matrix product in registers, or up to six × 16 in
+/// two passes over the panel. Bfloat16 and int8 panels are widened in registers, which costs nothing where memory is waited for.
 /// </summary>
 internal static class Avx2Kernels
 {

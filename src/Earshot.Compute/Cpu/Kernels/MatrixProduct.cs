@@ -42,7 +42,7 @@ internal readonly record struct ProductPlan
     /// <summary>Weights worth a part of their own, in bytes: some microseconds of streaming.</summary>
     const long PartBytes = 48 * 1024;
 
-    /// <summary>Panels whose sums wait for the next block of steps, at least and at most, and the part of the cache that they fill.</summary>
+    /// <summary>Panels whose sums wait for the next block of steps, at least and at most; the part of the cache that they fill.</summary>
     const int LeastWaitingPanels = 4;
     const int MostWaitingPanels = 40;
     const int SumsPart = 4;

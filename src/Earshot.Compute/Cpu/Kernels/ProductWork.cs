@@ -143,7 +143,7 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         }
     }
 
-    /// <summary>Whether so many rows meet a panel that it is widened to float32 once, and not in registers for each strip of them.</summary>
+    /// <summary>Whether so many rows meet a panel that it is widened to float32 once, and not in registers for each strip.</summary>
     readonly bool Widens(int rows) =>
         Kernel.RowType == PanelType.F32 && Kernel.Type != PanelType.F32 && rows > WidenedRows * Kernel.MaxRows;
 
