@@ -60,11 +60,15 @@ public sealed class CpuDevice : IDisposable
     internal Runtimes.DeviceScheduler Scheduler { get; } = new();
 
     /// <summary>
-    /// The format that is fastest here at the accuracy of the checkpoint: bfloat16 where the processor multiplies it directly, else
+    /// The format that is fastest here at the accuracy of the checkpoint: bfloat16 where the processor has instructions for it, else
     /// float32.
     /// </summary>
-    public static WeightFormat PreferredWeights(InstructionSet? instructionSet = null) =>
-        Isa.Select(instructionSet) is { HasBf16: true } or { Set: InstructionSet.Amx } ? WeightFormat.BF16 : WeightFormat.F32;
+    public static WeightFormat PreferredWeights(InstructionSet? instructionSet = null) => Isa.Select(instructionSet).Set switch
+    {
+        InstructionSet.Amx => WeightFormat.BF16,
+        InstructionSet.Avx512 when ProcessorFeatures.OfThisMachine.HasAvx512Bf16 => WeightFormat.BF16,
+        _ => WeightFormat.F32,
+    };
 
     /// <summary>What attention within sequences computes with: bfloat16 where weights are no longer float32 and it is faster.</summary>
     internal MicroKernel AttentionKernel =>

@@ -39,6 +39,19 @@ public sealed class AssemblerTests
         Check("62 22 7d 48 18 b4 90 00 02 00 00", code => code.Broadcast(30, new Address(Gpr.Rax, 512, Gpr.R10, 4)));
     }
 
+    [Fact]
+    public void Shifts()
+    {
+        // vpsrld zmm28, [r11+128], 16
+        Check("62 d1 1d 40 72 53 02 10", code => code.ShiftRight(28, new Address(Gpr.R11, 128), 16));
+        // vpslld zmm29, [r11+64], 16
+        Check("62 d1 15 40 72 73 01 10", code => code.ShiftLeft(29, new Address(Gpr.R11, 64), 16));
+        // vpslld zmm28, zmm28, 16
+        Check("62 91 1d 40 72 f4 10", code => code.ShiftLeft(28, 28, 16));
+        // vpslld zmm3, zmm17, 8
+        Check("62 b1 65 48 72 f1 08", code => code.ShiftLeft(3, 17, 8));
+    }
+
     // GNU as takes shorter forms where there are, unless {vex3} asks for this one.
     [Fact]
     public void Vectors_of_256_bits()

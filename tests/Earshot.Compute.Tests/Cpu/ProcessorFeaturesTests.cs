@@ -28,6 +28,15 @@ public sealed class ProcessorFeaturesTests
     }
 
     [Fact]
+    public void Bfloat16_is_widened_where_its_products_are_slow()
+    {
+        var amd = new ProcessorFeatures(Avx512, 0, 0, 1 << 5, WideStates);
+        Assert.True(amd.MultipliesBf16Fast);
+        Assert.True(amd with { IsIntel = true } is { MultipliesBf16Fast: false, HasAvx512Bf16: true });
+        Assert.False((amd with { Leaf71Eax = 0 }).MultipliesBf16Fast);
+    }
+
+    [Fact]
     public void Tiles_need_their_states()
     {
         var all = new ProcessorFeatures(Avx512, 0, 1 << 22 | 1 << 24 | 1 << 25, 0, WideStates | TileStates);

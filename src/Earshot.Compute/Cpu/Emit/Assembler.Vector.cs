@@ -40,6 +40,27 @@ internal sealed partial class Assembler
         Byte(count);
     }
 
+    /// <summary>Each dword at an address, shifted right (vpsrld).</summary>
+    public void ShiftRight(int destination, Address source, byte count)
+    {
+        EvexMemory(Map0F, Prefix66, 0x72, 2, destination, source, 64);
+        Byte(count);
+    }
+
+    /// <summary>Shifts each dword left (vpslld).</summary>
+    public void ShiftLeft(int destination, int source, byte count)
+    {
+        EvexRegister(Map0F, Prefix66, 0x72, 6, destination, source);
+        Byte(count);
+    }
+
+    /// <summary>Each dword at an address, shifted left (vpslld).</summary>
+    public void ShiftLeft(int destination, Address source, byte count)
+    {
+        EvexMemory(Map0F, Prefix66, 0x72, 6, destination, source, 64);
+        Byte(count);
+    }
+
     /// <summary>Sixteen values' entry for the lowest four bits of each lane of indices (vpermps).</summary>
     public void Permute(int destination, int indices, int values) => EvexRegister(Map0F38, Prefix66, 0x16, destination, indices, values);
 

@@ -28,14 +28,17 @@ internal static class VectorKernels
     const Gpr Stride5 = Gpr.R10;
     const Gpr Panel = Gpr.R11;
 
-    /// <summary>Emits the kernel of one element type for a number of rows and returns where it begins.</summary>
-    public static int Emit(Assembler code, PanelType type, int rows, bool windows)
+    /// <summary>
+    /// Emits the kernel of one element type for a number of rows and returns where it begins; one that <paramref name="widens"/> takes
+    /// bfloat16 panels and rows of float32.
+    /// </summary>
+    public static int Emit(Assembler code, PanelType type, int rows, bool windows, bool widens = false)
     {
         code.Align(64);
         int entry = code.Length;
         Prologue(code, rows, windows);
         LoadSums(code, rows);
-        MultiplyLoop(code, type, rows);
+        MultiplyLoop(code, type, rows, widens);
         StoreSums(code, rows);
         Epilogue(code, rows, windows);
         return entry;
@@ -74,16 +77,17 @@ internal static class VectorKernels
         code.Place(ready);
     }
 
-    static void MultiplyLoop(Assembler code, PanelType type, int rows)
+    static void MultiplyLoop(Assembler code, PanelType type, int rows, bool widens)
     {
+        int rowBytes = widens ? 8 : 4;
         Label unrolled = new(), rest = new(), single = new(), done = new();
         code.Load(Counter, new Address(Arguments, MicroArguments.StepsOffset));
         code.Subtract(Counter, Unroll);
         code.Jump(Condition.Below, rest);
         code.Align(32);
         code.Place(unrolled);
-        for (int u = 0; u < Unroll; u++) Step(code, type, rows, u);
-        Advance(code, rows, Unroll);
+        for (int u = 0; u < Unroll; u++) Step(code, type, rows, u, widens);
+        Advance(code, rows, Unroll, rowBytes);
         code.Subtract(Counter, Unroll);
         code.Jump(Condition.AboveOrEqual, unrolled);
 
@@ -91,26 +95,44 @@ internal static class VectorKernels
         code.Add(Counter, Unroll);
         code.Jump(Condition.Zero, done);
         code.Place(single);
-        Step(code, type, rows, 0);
-        Advance(code, rows, 1);
+        Step(code, type, rows, 0, widens);
+        Advance(code, rows, 1, rowBytes);
         code.Subtract(Counter, 1);
         code.Jump(Condition.NotZero, single);
         code.Place(done);
     }
 
-    static void Step(Assembler code, PanelType type, int rows, int unrolled)
+    static void Step(Assembler code, PanelType type, int rows, int unrolled, bool widens)
     {
         var panel = new Address(Panel, unrolled * StepBytes);
-        code.LoadVector(Low, panel);
-        code.LoadVector(High, panel.Plus(64));
         // Few rows are bound by memory, and look further ahead.
         int ahead = rows <= 8 ? 8192 : 1024;
         code.Prefetch(panel.Plus(ahead));
         code.Prefetch(panel.Plus(ahead + 64));
+        if (!widens)
+        {
+            code.LoadVector(Low, panel);
+            code.LoadVector(High, panel.Plus(64));
+            MultiplyRows(code, type, rows, unrolled * 4);
+            return;
+        }
+        code.ShiftLeft(Low, panel, 16);
+        code.ShiftLeft(High, panel.Plus(64), 16);
+        MultiplyRows(code, PanelType.F32, rows, unrolled * 8);
+        // The second of a pair is in the upper half already.
+        code.ShiftRight(Low, panel, 16);
+        code.ShiftRight(High, panel.Plus(64), 16);
+        code.ShiftLeft(Low, Low, 16);
+        code.ShiftLeft(High, High, 16);
+        MultiplyRows(code, PanelType.F32, rows, unrolled * 8 + 4);
+    }
+
+    static void MultiplyRows(Assembler code, PanelType type, int rows, int offset)
+    {
         for (int r = 0; r < rows; r++)
         {
             int value = 30 + (r & 1);
-            code.Broadcast(value, Row(r, unrolled * 4));
+            code.Broadcast(value, Row(r, offset));
             Multiply(code, type, 2 * r, Low, value);
             Multiply(code, type, 2 * r + 1, High, value);
         }
@@ -123,11 +145,11 @@ internal static class VectorKernels
         else code.DotBytes(sum, panel, value);
     }
 
-    static void Advance(Assembler code, int rows, int steps)
+    static void Advance(Assembler code, int rows, int steps, int rowBytes)
     {
         code.Add(Panel, steps * StepBytes);
-        code.Add(Rows, steps * 4);
-        if (rows > 7) code.Add(LaterRows, steps * 4);
+        code.Add(Rows, steps * rowBytes);
+        if (rows > 7) code.Add(LaterRows, steps * rowBytes);
     }
 
     static Address Row(int row, int displacement)

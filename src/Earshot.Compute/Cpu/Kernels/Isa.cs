@@ -5,6 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>The instructions that kernels use: what the processor and the system give, no more than was asked for.</summary>
+/// <param name="HasBf16">Whether vectors of bfloat16 are multiplied directly: where that is faster than widening them.</param>
+/// <param name="HasVnni">Whether int8 is multiplied directly.</param>
 internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bool HasVnni)
 {
     /// <summary>
@@ -21,7 +23,7 @@ internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bo
         var set = Best(cap);
         bool wide = set >= InstructionSet.Avx512;
         var features = ProcessorFeatures.OfThisMachine;
-        return new Isa(set, wide && features.HasAvx512Bf16, set == InstructionSet.Avx2Vnni || (wide && features.HasAvx512Vnni));
+        return new Isa(set, wide && features.MultipliesBf16Fast, set == InstructionSet.Avx2Vnni || (wide && features.HasAvx512Vnni));
     }
 
     static InstructionSet Best(InstructionSet cap)

@@ -88,13 +88,13 @@ internal sealed unsafe class KernelSet
     Dictionary<PanelType, MicroKernel>? Emit(Isa isa, out ExecutableMemory? memory)
     {
         var code = new Assembler();
-        var emitted = new List<(PanelType Type, int MaxRows, int StepMultiple, int[] Entries)>();
+        var emitted = new List<(PanelType Type, PanelType RowType, int MaxRows, int StepMultiple, int[] Entries)>();
         bool tiles = isa.Set == InstructionSet.Amx;
         int[]? shapes = tiles ? Entries(TileKernels.MaxRows, rows => TileKernels.EmitConfigure(code, rows)) : null;
         int release = tiles ? TileKernels.EmitRelease(code) : 0;
         AddVector(PanelType.F32);
         if (tiles) AddTiles(PanelType.BF16);
-        else if (isa.HasBf16) AddVector(PanelType.BF16);
+        else AddVector(PanelType.BF16, widens: !isa.HasBf16);
         if (tiles) AddTiles(PanelType.Int8);
         else if (isa.HasVnni) AddVector(PanelType.Int8);
         var softmax = new[] { PanelType.F32, PanelType.BF16 }
@@ -112,14 +112,14 @@ internal sealed unsafe class KernelSet
         byte* start = memory.Start;
         var tileShapes = shapes is null ? null : new TileShapes(Placed(shapes), (nint)start + release);
         Codes = new Int4Kernel(Array.ConvertAll(codes, Placed));
-        foreach (var (type, maxRows, stepMultiple, entries) in emitted)
+        foreach (var (type, rowType, maxRows, stepMultiple, entries) in emitted)
         {
             kernels[type] = new MicroKernel(type, maxRows, Placed(entries))
             {
-                RowType = type,
+                RowType = rowType,
                 StepMultiple = stepMultiple,
                 Tiles = stepMultiple > 1 ? tileShapes : null,
-                Softmax = softmax.TryGetValue(type == PanelType.BF16 ? type : PanelType.F32, out int softmaxEntry)
+                Softmax = softmax.TryGetValue(rowType == PanelType.BF16 ? rowType : PanelType.F32, out int softmaxEntry)
                     ? new SoftmaxKernel((nint)start + softmaxEntry)
                     : null,
             };
@@ -128,14 +128,14 @@ internal sealed unsafe class KernelSet
 
         nint[] Placed(int[] offsets) => Array.ConvertAll(offsets, offset => (nint)start + offset);
 
-        void AddVector(PanelType type) =>
-            emitted.Add((type, VectorKernels.MaxRows, 1, Entries(
-                VectorKernels.MaxRows, rows => VectorKernels.Emit(code, type, rows, OperatingSystem.IsWindows()))));
+        void AddVector(PanelType type, bool widens = false) =>
+            emitted.Add((type, widens ? PanelType.F32 : type, VectorKernels.MaxRows, 1, Entries(
+                VectorKernels.MaxRows, rows => VectorKernels.Emit(code, type, rows, OperatingSystem.IsWindows(), widens))));
 
         void AddTiles(PanelType type)
         {
             int one = TileKernels.Emit(code, type, two: false), two = TileKernels.Emit(code, type, two: true);
-            emitted.Add((type, TileKernels.MaxRows, TileKernels.StepMultiple, Entries(
+            emitted.Add((type, type, TileKernels.MaxRows, TileKernels.StepMultiple, Entries(
                 TileKernels.MaxRows, rows => rows > TileKernels.TileRows ? two : one)));
         }
     }
