@@ -65,7 +65,7 @@ internal static class BenchRun
                 Machine = $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, "
                     + $"{Environment.ProcessorCount} processors, {machine!.Instructions}",
                 Model = model.Model.Info.Name,
-                Threads = settings[0].Options.Threads ?? Environment.ProcessorCount,
+                Threads = settings[0].Options.Threads ?? ProcessorCores.Count,
                 PeakGigaflops = peaks,
                 ReadGigabytesPerSecond = machine.ReadGigabytesPerSecond,
                 Results = await ModelBenchmark.RunAsync(subjects, options, progress, cancellationToken).ConfigureAwait(false),

@@ -110,7 +110,7 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
         }
         var weights = options.Weights ?? CpuDevice.PreferredWeights(options.InstructionSet);
         var set = options.InstructionSet is { } most ? $"at most {most}" : "all instructions";
-        return $"cpu, {set}, {options.Threads ?? Environment.ProcessorCount} threads, {weights}".ToLowerInvariant();
+        return $"cpu, {set}, {options.Threads ?? ProcessorCores.Count} threads, {weights}".ToLowerInvariant();
     }
 
     static long ResidentBytes()

@@ -34,7 +34,7 @@ public sealed class CpuDevice : IDisposable
             throw new ArgumentException(
                 $"The processor does not compute with weights in {Options.Weights}; choose {WeightFormat.NamesOf(Formats)}.",
                 nameof(options));
-        Workers = new WorkerPool(Options.Threads ?? Environment.ProcessorCount, KernelSet.For(Options.InstructionSet), Options.Caches);
+        Workers = new WorkerPool(Options.Threads ?? ProcessorCores.Count, KernelSet.For(Options.InstructionSet), Options.Caches);
         _packLinear = PackLinear;
         _packConvolution = PackConvolution;
     }

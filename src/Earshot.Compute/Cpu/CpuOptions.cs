@@ -48,7 +48,7 @@ public enum RowPrecision
 /// <summary>How the CPU backend computes. Every value has a default that suits the machine.</summary>
 public sealed record CpuOptions
 {
-    /// <summary>Threads that compute together; null for one a core.</summary>
+    /// <summary>Threads that compute together; null for one a core (<see cref="ProcessorCores"/>).</summary>
     public int? Threads { get; init; }
 
     /// <summary>The instructions to use at most; null for the best there are (or what EARSHOT_ISA names).</summary>

@@ -18,7 +18,7 @@ public sealed class MachinePeaks
     {
         ArgumentNullException.ThrowIfNull(options);
         _isa = Isa.Select(options.InstructionSet);
-        _threads = options.Threads ?? Environment.ProcessorCount;
+        _threads = options.Threads ?? ProcessorCores.Count;
         ReadGigabytesPerSecond = PeakLoops.ReadBandwidth(_threads);
     }
 

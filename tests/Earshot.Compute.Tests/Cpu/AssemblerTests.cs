@@ -78,6 +78,10 @@ public sealed class AssemblerTests
         Check("c4 42 15 b8 df", code => code.MultiplyAddHalf(11, 13, 15));
         // {vex3} vfmadd231ps ymm3, ymm13, [r11+160]
         Check("c4 c2 15 b8 9b a0 00 00 00", code => code.MultiplyAddHalf(3, 13, new Address(Gpr.R11, 160)));
+        // {vex} vpdpbusd ymm2, ymm12, ymm14
+        Check("c4 c2 1d 50 d6", code => code.DotBytesHalf(2, 12, 14));
+        // {vex} vpdpbusd ymm11, ymm13, ymm15
+        Check("c4 42 15 50 df", code => code.DotBytesHalf(11, 13, 15));
         // {vex3} vpxor ymm12, ymm12, [rdx]
         Check("c4 61 1d ef 22", code => code.XorHalf(12, 12, new Address(Gpr.Rdx)));
         // {vex3} vpslld ymm12, ymm12, 16

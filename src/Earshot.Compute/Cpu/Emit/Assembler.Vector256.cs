@@ -21,6 +21,10 @@ internal sealed partial class Assembler
     /// <summary>destination += left · the 32 bytes at right, float32 (vfmadd231ps).</summary>
     public void MultiplyAddHalf(int destination, int left, Address right) => VexMemory(Map0F38, Prefix66, 0xB8, destination, left, right);
 
+    /// <summary>destination += sums of four products of unsigned bytes of left and signed bytes of right (vpdpbusd of AVX-VNNI).</summary>
+    public void DotBytesHalf(int destination, int unsignedLeft, int signedRight) =>
+        VexRegister(Map0F38, Prefix66, 0x50, destination, unsignedLeft, signedRight);
+
     /// <summary>destination = left xor the 32 bytes at right (vpxor).</summary>
     public void XorHalf(int destination, int left, Address right) => VexMemory(Map0F, Prefix66, 0xEF, destination, left, right);
 

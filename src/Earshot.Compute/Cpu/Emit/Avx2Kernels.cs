@@ -3,8 +3,9 @@ using Earshot.Compute.Cpu.Kernels;
 namespace Earshot.Compute.Cpu.Emit;
 
 /// <summary>
-/// Emits the AVX2 micro-kernels, with float32 rows: up to three rows × 32 columns of a matrix product in registers, or up to six × 16 in
-/// two passes over the panel. Bfloat16 and int8 panels are widened in registers, which costs nothing where memory is waited for.
+/// Emits the AVX2 micro-kernels: up to three rows × 32 columns of a matrix product in registers, or up to six × 16 in two passes over the
+/// panel. Bfloat16 and int8 panels are widened in registers and meet rows of float32, which costs nothing where memory is waited for;
+/// with AVX-VNNI int8 panels meet rows of int8.
 /// </summary>
 internal static class Avx2Kernels
 {
@@ -33,11 +34,25 @@ internal static class Avx2Kernels
     const Gpr Stride5 = Gpr.R10;
     const Gpr Panel = Gpr.R11;
 
-    /// <summary>Emits the kernel of one element type for a number of rows and returns where it begins.</summary>
-    public static int Emit(Assembler code, PanelType type, int rows, bool windows)
+    /// <summary>What a panel's elements are and whether they are multiplied as they are, or widened to float32.</summary>
+    readonly record struct Kind(PanelType Type, bool Direct)
     {
+        /// <summary>Values of four bytes that one step takes of a row.</summary>
+        public int Parts => Direct ? 1 : Type == PanelType.BF16 ? 2 : 4;
+
+        public int Unroll => 4 / Parts;
+    }
+
+    /// <summary>
+    /// Emits the kernel of one element type for a number of rows and returns where it begins; rows are float32, or int8 where
+    /// <paramref name="dotsBytes"/>.
+    /// </summary>
+    public static int Emit(Assembler code, PanelType type, int rows, bool windows, bool dotsBytes = false)
+    {
+        var kind = new Kind(type, type == PanelType.F32 || dotsBytes);
+        bool makesSigned = type == PanelType.Int8 && !dotsBytes;
         var signs = new Label();
-        if (type == PanelType.Int8)
+        if (makesSigned)
         {
             code.Align(32);
             code.Place(signs);
@@ -46,12 +61,12 @@ internal static class Avx2Kernels
         code.Align(64);
         int entry = code.Length;
         if (windows) VectorKernels.SaveForWindows(code, 16);
-        if (type == PanelType.Int8) code.LoadAddress(Signs, signs);
+        if (makesSigned) code.LoadAddress(Signs, signs);
         code.Load(Stride, new Address(Arguments, MicroArguments.RowStrideOffset));
         code.LoadAddress(Stride3, new Address(Stride, 0, Stride, 2));
         code.LoadAddress(Stride5, new Address(Stride, 0, Stride, 4));
         int vectors = rows <= WholeRows ? 4 : 2;
-        for (int column = 0; column < StepBytes; column += vectors * VectorBytes) Pass(code, type, rows, vectors, column);
+        for (int column = 0; column < StepBytes; column += vectors * VectorBytes) Pass(code, kind, rows, vectors, column);
         code.ZeroUpper();
         if (windows) VectorKernels.RestoreForWindows(code, 16);
         code.Return();
@@ -59,20 +74,20 @@ internal static class Avx2Kernels
     }
 
     // All steps for some of the columns.
-    static void Pass(Assembler code, PanelType type, int rows, int vectors, int column)
+    static void Pass(Assembler code, Kind kind, int rows, int vectors, int column)
     {
         code.Load(Rows, new Address(Arguments, MicroArguments.RowsOffset));
         code.Load(Panel, new Address(Arguments, MicroArguments.PanelOffset));
         LoadSums(code, rows, vectors, column);
-        int unroll = type == PanelType.Int8 ? 1 : type == PanelType.BF16 ? 2 : 4, inputs = InputsOf(type);
+        int unroll = kind.Unroll;
         Label unrolled = new(), rest = new(), single = new(), done = new();
         code.Load(Counter, new Address(Arguments, MicroArguments.StepsOffset));
         code.Subtract(Counter, unroll);
         code.Jump(Condition.Below, rest);
         code.Align(32);
         code.Place(unrolled);
-        for (int u = 0; u < unroll; u++) Step(code, type, rows, vectors, column, u);
-        Advance(code, unroll, inputs);
+        for (int u = 0; u < unroll; u++) Step(code, kind, rows, vectors, column, u);
+        Advance(code, unroll, kind.Parts);
         code.Subtract(Counter, unroll);
         code.Jump(Condition.AboveOrEqual, unrolled);
 
@@ -80,8 +95,8 @@ internal static class Avx2Kernels
         code.Add(Counter, unroll);
         code.Jump(Condition.Zero, done);
         code.Place(single);
-        Step(code, type, rows, vectors, column, 0);
-        Advance(code, 1, inputs);
+        Step(code, kind, rows, vectors, column, 0);
+        Advance(code, 1, kind.Parts);
         code.Subtract(Counter, 1);
         code.Jump(Condition.NotZero, single);
         code.Place(done);
@@ -112,7 +127,7 @@ internal static class Avx2Kernels
         }
     }
 
-    static void Step(Assembler code, PanelType type, int rows, int vectors, int column, int unrolled)
+    static void Step(Assembler code, Kind kind, int rows, int vectors, int column, int unrolled)
     {
         var panel = new Address(Panel, unrolled * StepBytes + column);
         if (column == 0)
@@ -120,70 +135,72 @@ internal static class Avx2Kernels
             code.Prefetch(new Address(Panel, unrolled * StepBytes + Ahead));
             code.Prefetch(new Address(Panel, unrolled * StepBytes + Ahead + 64));
         }
-        int inputs = InputsOf(type);
-        for (int part = 0; part < inputs; part++)
+        for (int part = 0; part < kind.Parts; part++)
         {
-            int offset = (unrolled * inputs + part) * sizeof(float);
-            if (vectors == 2) MultiplyHalf(code, type, rows, panel, part, offset);
-            else MultiplyWhole(code, type, rows, panel, part, offset);
+            int offset = (unrolled * kind.Parts + part) * sizeof(float);
+            if (vectors == 2) MultiplyHalf(code, kind, rows, panel, part, offset);
+            else MultiplyWhole(code, kind, rows, panel, part, offset);
         }
     }
 
-    static void MultiplyHalf(Assembler code, PanelType type, int rows, Address panel, int part, int offset)
+    static void MultiplyHalf(Assembler code, Kind kind, int rows, Address panel, int part, int offset)
     {
-        Widen(code, type, Panel0, panel, part);
-        Widen(code, type, Panel1, panel.Plus(VectorBytes), part);
+        Load(code, kind, Panel0, panel, part);
+        Load(code, kind, Panel1, panel.Plus(VectorBytes), part);
         for (int r = 0; r < rows; r++)
         {
             int value = 14 + (r & 1);
             code.BroadcastHalf(value, Row(r, offset));
-            code.MultiplyAddHalf(2 * r, Panel0, value);
-            code.MultiplyAddHalf(2 * r + 1, Panel1, value);
+            Multiply(code, kind, 2 * r, Panel0, value);
+            Multiply(code, kind, 2 * r + 1, Panel1, value);
         }
     }
 
-    static void MultiplyWhole(Assembler code, PanelType type, int rows, Address panel, int part, int offset)
+    static void MultiplyWhole(Assembler code, Kind kind, int rows, Address panel, int part, int offset)
     {
         for (int r = 0; r < rows; r++) code.BroadcastHalf(13 + r, Row(r, offset));
         for (int v = 0; v < 4; v++)
         {
             var source = panel.Plus(v * VectorBytes);
-            if (rows == 1 && type == PanelType.F32)
+            if (rows == 1 && kind.Type == PanelType.F32)
             {
                 code.MultiplyAddHalf(v, 13, source);
                 continue;
             }
-            Widen(code, type, Panel0, source, part);
-            for (int r = 0; r < rows; r++) code.MultiplyAddHalf(r * 4 + v, Panel0, 13 + r);
+            Load(code, kind, Panel0, source, part);
+            for (int r = 0; r < rows; r++) Multiply(code, kind, r * 4 + v, Panel0, 13 + r);
         }
     }
 
-    // One input of each of eight columns, as float32.
-    static void Widen(Assembler code, PanelType type, int register, Address source, int part)
+    static void Multiply(Assembler code, Kind kind, int sum, int panel, int value)
     {
-        if (type == PanelType.Int8)
+        if (kind is { Type: PanelType.Int8, Direct: true }) code.DotBytesHalf(sum, panel, value);
+        else code.MultiplyAddHalf(sum, panel, value);
+    }
+
+    // One step of eight columns as it is, or one of its inputs as float32.
+    static void Load(Assembler code, Kind kind, int register, Address source, int part)
+    {
+        code.LoadHalf(register, source);
+        if (kind.Direct) return;
+        if (kind.Type == PanelType.Int8)
         {
-            code.LoadHalf(register, source);
             code.XorHalf(register, register, new Address(Signs));
             if (part < 3) code.ShiftLeftHalf(register, register, (byte)(24 - 8 * part));
             code.ShiftRightSignedHalf(register, register, 24);
             code.ToFloatHalf(register, register);
             return;
         }
-        code.LoadHalf(register, source);
-        if (type == PanelType.F32) return;
         // The second of a pair is in the upper half already.
         if (part == 1) code.ShiftRightHalf(register, register, 16);
         code.ShiftLeftHalf(register, register, 16);
     }
 
-    static void Advance(Assembler code, int steps, int inputs)
+    static void Advance(Assembler code, int steps, int parts)
     {
         code.Add(Panel, steps * StepBytes);
-        code.Add(Rows, steps * inputs * sizeof(float));
+        code.Add(Rows, steps * parts * sizeof(float));
     }
-
-    static int InputsOf(PanelType type) => type switch { PanelType.F32 => 1, PanelType.BF16 => 2, _ => 4 };
 
     static Address Row(int row, int displacement) => row switch
     {

@@ -56,17 +56,19 @@ internal sealed unsafe class KernelSet
     {
         memory = null;
         if (isa.Set < InstructionSet.Avx2) return Managed<Lanes128>();
-        var kernels = EmitAvx2(out memory) ?? Managed<Lanes256>();
+        if (EmitAvx2(isa.HasVnni, out memory) is { } emitted) return emitted;
+        // The system forbids making code.
+        var kernels = Managed<Lanes256>();
         if (isa.HasVnni) kernels[PanelType.Int8] = ManagedKernels<Lanes256>.Int8<BytePanel>();
         return kernels;
     }
 
     // To the bits of the compiled ones: the same sums in the same order.
-    static Dictionary<PanelType, MicroKernel>? EmitAvx2(out ExecutableMemory? memory)
+    static Dictionary<PanelType, MicroKernel>? EmitAvx2(bool dotsBytes, out ExecutableMemory? memory)
     {
         var code = new Assembler();
-        var entries = Enum.GetValues<PanelType>().ToDictionary(
-            type => type, type => Entries(Avx2Kernels.MaxRows, rows => Avx2Kernels.Emit(code, type, rows, OperatingSystem.IsWindows())));
+        var entries = Enum.GetValues<PanelType>()
+            .ToDictionary(type => type, type => Entries(Avx2Kernels.MaxRows, rows => Emit(type, rows)));
         memory = ExecutableMemory.TryCreate(code.Code);
         if (memory is null) return null;
         byte* start = memory.Start;
@@ -74,8 +76,12 @@ internal sealed unsafe class KernelSet
             pair => pair.Key,
             pair => new MicroKernel(pair.Key, Avx2Kernels.MaxRows, Array.ConvertAll(pair.Value, offset => (nint)start + offset))
             {
-                RowType = PanelType.F32,
+                RowType = Dots(pair.Key) ? PanelType.Int8 : PanelType.F32,
             });
+
+        int Emit(PanelType type, int rows) => Avx2Kernels.Emit(code, type, rows, OperatingSystem.IsWindows(), Dots(type));
+
+        bool Dots(PanelType type) => dotsBytes && type == PanelType.Int8;
     }
 
     static Dictionary<PanelType, MicroKernel> Managed<TLanes>() where TLanes : struct, ILanes<TLanes> => new()
