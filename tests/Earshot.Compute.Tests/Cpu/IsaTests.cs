@@ -110,8 +110,12 @@ public sealed unsafe class IsaTests
         using var panel = NativeFloats.Random(32 * steps, 2);
         using var expected = new NativeFloats(6 * 32);
         using var sums = new NativeFloats(6 * 32);
-        var compiled =
-            new List<MicroKernel> { ManagedKernels<Lanes256>.F32(), ManagedKernels<Lanes256>.BF16(), ManagedKernels<Lanes256>.WidenedInt8() };
+        var compiled = new List<MicroKernel>
+        {
+            ManagedKernels<Lanes256>.F32(),
+            ManagedKernels<Lanes256>.BF16(),
+            ManagedKernels<Lanes256>.WidenedInt8(),
+        };
         if (AvxVnni.IsSupported) compiled.Add(ManagedKernels<Lanes256>.Int8<BytePanel>());
         foreach (var kernel in compiled)
         {
