@@ -34,32 +34,16 @@ internal sealed partial class Assembler
         EvexRegister(Map0F38, Prefix66, 0x50, destination, unsignedLeft, signedRight);
 
     /// <summary>Shifts each dword right (vpsrld).</summary>
-    public void ShiftRight(int destination, int source, byte count)
-    {
-        EvexRegister(Map0F, Prefix66, 0x72, 2, destination, source);
-        Byte(count);
-    }
+    public void ShiftRight(int destination, int source, byte count) => EvexShift(2, destination, source, count);
 
     /// <summary>Each dword at an address, shifted right (vpsrld).</summary>
-    public void ShiftRight(int destination, Address source, byte count)
-    {
-        EvexMemory(Map0F, Prefix66, 0x72, 2, destination, source, 64);
-        Byte(count);
-    }
+    public void ShiftRight(int destination, Address source, byte count) => EvexShift(2, destination, source, count);
 
     /// <summary>Shifts each dword left (vpslld).</summary>
-    public void ShiftLeft(int destination, int source, byte count)
-    {
-        EvexRegister(Map0F, Prefix66, 0x72, 6, destination, source);
-        Byte(count);
-    }
+    public void ShiftLeft(int destination, int source, byte count) => EvexShift(6, destination, source, count);
 
     /// <summary>Each dword at an address, shifted left (vpslld).</summary>
-    public void ShiftLeft(int destination, Address source, byte count)
-    {
-        EvexMemory(Map0F, Prefix66, 0x72, 6, destination, source, 64);
-        Byte(count);
-    }
+    public void ShiftLeft(int destination, Address source, byte count) => EvexShift(6, destination, source, count);
 
     /// <summary>Sixteen values' entry for the lowest four bits of each lane of indices (vpermps).</summary>
     public void Permute(int destination, int indices, int values) => EvexRegister(Map0F38, Prefix66, 0x16, destination, indices, values);
@@ -119,6 +103,19 @@ internal sealed partial class Assembler
         Byte((byte)(2 << 5 | Inverted(vvvv, 4) << 3));
         Byte(opcode);
         Byte((byte)(0xC0 | (reg & 7) << 3 | (rm & 7)));
+    }
+
+    // The place of the first operand says which shift it is.
+    void EvexShift(int operation, int destination, int source, byte count)
+    {
+        EvexRegister(Map0F, Prefix66, 0x72, operation, destination, source);
+        Byte(count);
+    }
+
+    void EvexShift(int operation, int destination, Address source, byte count)
+    {
+        EvexMemory(Map0F, Prefix66, 0x72, operation, destination, source, 64);
+        Byte(count);
     }
 
     void EvexImmediate(int prefix, byte opcode, int reg, int vvvv, int rm, byte immediate)

@@ -15,7 +15,7 @@ internal static class Avx2Kernels
     const int VectorBytes = 32;
 
     /// <summary>Rows whose sums over all 32 columns fit the registers.</summary>
-    const int WholeRows = 3;
+    public const int WholeRows = 3;
 
     /// <summary>How far memory is asked for ahead of the multiplications, in bytes.</summary>
     const int Ahead = 2048;
@@ -79,27 +79,10 @@ internal static class Avx2Kernels
         code.Load(Rows, new Address(Arguments, MicroArguments.RowsOffset));
         code.Load(Panel, new Address(Arguments, MicroArguments.PanelOffset));
         LoadSums(code, rows, vectors, column);
-        int unroll = kind.Unroll;
-        Label unrolled = new(), rest = new(), single = new(), done = new();
         code.Load(Counter, new Address(Arguments, MicroArguments.StepsOffset));
-        code.Subtract(Counter, unroll);
-        code.Jump(Condition.Below, rest);
-        code.Align(32);
-        code.Place(unrolled);
-        for (int u = 0; u < unroll; u++) Step(code, kind, rows, vectors, column, u);
-        Advance(code, unroll, kind.Parts);
-        code.Subtract(Counter, unroll);
-        code.Jump(Condition.AboveOrEqual, unrolled);
-
-        code.Place(rest);
-        code.Add(Counter, unroll);
-        code.Jump(Condition.Zero, done);
-        code.Place(single);
-        Step(code, kind, rows, vectors, column, 0);
-        Advance(code, 1, kind.Parts);
-        code.Subtract(Counter, 1);
-        code.Jump(Condition.NotZero, single);
-        code.Place(done);
+        StepLoop.Emit(
+            code, Counter, kind.Unroll, unrolled => Step(code, kind, rows, vectors, column, unrolled),
+            steps => Advance(code, steps, kind.Parts));
         EachSum(code, rows, vectors, column, (at, sum) => code.StoreHalf(at, sum));
     }
 

@@ -79,27 +79,10 @@ internal static class VectorKernels
 
     static void MultiplyLoop(Assembler code, PanelType type, int rows, bool widens)
     {
-        int rowBytes = widens ? 8 : 4;
-        Label unrolled = new(), rest = new(), single = new(), done = new();
         code.Load(Counter, new Address(Arguments, MicroArguments.StepsOffset));
-        code.Subtract(Counter, Unroll);
-        code.Jump(Condition.Below, rest);
-        code.Align(32);
-        code.Place(unrolled);
-        for (int u = 0; u < Unroll; u++) Step(code, type, rows, u, widens);
-        Advance(code, rows, Unroll, rowBytes);
-        code.Subtract(Counter, Unroll);
-        code.Jump(Condition.AboveOrEqual, unrolled);
-
-        code.Place(rest);
-        code.Add(Counter, Unroll);
-        code.Jump(Condition.Zero, done);
-        code.Place(single);
-        Step(code, type, rows, 0, widens);
-        Advance(code, rows, 1, rowBytes);
-        code.Subtract(Counter, 1);
-        code.Jump(Condition.NotZero, single);
-        code.Place(done);
+        StepLoop.Emit(
+            code, Counter, Unroll, unrolled => Step(code, type, rows, unrolled, widens),
+            steps => Advance(code, rows, steps, widens ? 8 : 4));
     }
 
     static void Step(Assembler code, PanelType type, int rows, int unrolled, bool widens)

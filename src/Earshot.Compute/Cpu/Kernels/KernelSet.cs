@@ -77,6 +77,7 @@ internal sealed unsafe class KernelSet
             pair => new MicroKernel(pair.Key, Avx2Kernels.MaxRows, Array.ConvertAll(pair.Value, offset => (nint)start + offset))
             {
                 RowType = Dots(pair.Key) ? PanelType.Int8 : PanelType.F32,
+                OnePassRows = Avx2Kernels.WholeRows,
             });
 
         int Emit(PanelType type, int rows) => Avx2Kernels.Emit(code, type, rows, OperatingSystem.IsWindows(), Dots(type));

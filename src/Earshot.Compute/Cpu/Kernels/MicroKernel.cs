@@ -58,20 +58,23 @@ internal sealed unsafe class MicroKernel
     public MicroKernel(PanelType type, int maxRows, nint[] emitted)
     {
         Type = type;
-        MaxRows = maxRows;
+        MaxRows = OnePassRows = maxRows;
         _emitted = emitted;
     }
 
     public MicroKernel(PanelType type, int maxRows, delegate*<MicroArguments*, int, void> managed)
     {
         Type = type;
-        MaxRows = maxRows;
+        MaxRows = OnePassRows = maxRows;
         _managed = managed;
     }
 
     public PanelType Type { get; }
 
     public int MaxRows { get; }
+
+    /// <summary>Rows that meet a panel in one pass over it, which needs not stay in cache.</summary>
+    public int OnePassRows { get; init; }
 
     /// <summary>What the rows hold; float32 where the kernel widens the panel's elements itself.</summary>
     public PanelType RowType { get; init; }

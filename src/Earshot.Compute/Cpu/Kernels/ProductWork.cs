@@ -14,9 +14,6 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
     /// <summary>Strips of rows for which a panel is worth widening: each reads it once.</summary>
     const int WidenedRows = 2;
 
-    /// <summary>Rows that meet a panel in one pass over it, which needs not stay in cache.</summary>
-    const int UncutRows = 3;
-
     /// <summary>Rows that emitted code multiplies by codes directly, in strips of four; more are worth unpacking for.</summary>
     const int EmittedCodeRows = 8;
 
@@ -153,18 +150,20 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         arguments->Panel += (nint)firstStep * PackedMatrix.StepBytes;
         bool widens = Widens(rows);
         var kernel = widens ? Call.Weights.Kernels.F32 : Kernel;
-        int most = Plan.CachedInputs / Kernel.StepInputs, steps = (int)arguments->Steps;
-        if (rows * Parts <= UncutRows || kernel.Tiles is not null || kernel.RowType != PanelType.F32) most = steps;
-        var whole = *arguments;
+        int steps = (int)arguments->Steps;
+        // Rows that are not float32 make panels that are half as long, or a quarter.
+        bool whole = rows <= kernel.OnePassRows || kernel.RowType != PanelType.F32;
+        int most = whole ? steps : Plan.CachedInputs / Kernel.StepInputs;
+        var all = *arguments;
         for (int step = 0; step < steps; step += most)
         {
             int count = Math.Min(most, steps - step);
-            *arguments = whole with
+            *arguments = all with
             {
-                Rows = whole.Rows + (nint)step * StepRowBytes,
-                Panel = whole.Panel + (nint)step * PackedMatrix.StepBytes,
+                Rows = all.Rows + (nint)step * StepRowBytes,
+                Panel = all.Panel + (nint)step * PackedMatrix.StepBytes,
                 Steps = count,
-                Accumulate = step > 0 ? 1 : whole.Accumulate,
+                Accumulate = step > 0 ? 1 : all.Accumulate,
                 TileRows = arguments->TileRows,
             };
             if (widens)
