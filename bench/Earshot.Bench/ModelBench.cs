@@ -90,8 +90,8 @@ internal static class ModelBench
         }
         foreach (var generation in all) generation.Dispose();
         double[] ratios = [.. one.Zip(many, (own, beside) => beside / own).Order()];
-        Print($"{shape} {format}, a step alone: {one.Order().ElementAt(rounds / 2):F3} ms");
-        Print($"of {generations} generations of which {generations - 1} are idle: {many.Order().ElementAt(rounds / 2):F3} ms");
+        Print($"{shape} {format}, a step alone: {one.Median():F3} ms");
+        Print($"of {generations} generations of which {generations - 1} are idle: {many.Median():F3} ms");
         Print($"ratio, median of {rounds} rounds: {ratios[rounds / 2]:F3}");
         Print($"middle half {ratios[rounds / 4]:F3} to {ratios[rounds * 3 / 4]:F3}");
     }

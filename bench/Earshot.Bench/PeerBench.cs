@@ -56,9 +56,9 @@ internal static class PeerBench
         }
         for (int r = 0; r < runners.Count; r++)
         {
-            double ratio = Median(times[run.First].Zip(times[r], (peer, own) => peer / own));
+            double ratio = times[run.First].Zip(times[r], (peer, own) => peer / own).Median();
             Console.WriteLine(
-                string.Create(CultureInfo.InvariantCulture, $"| {what} | {runners[r].Name} | {Median(times[r]):F2} ms | × {ratio:F2} |"));
+                string.Create(CultureInfo.InvariantCulture, $"| {what} | {runners[r].Name} | {times[r].Median():F2} ms | × {ratio:F2} |"));
         }
     }
 
@@ -104,12 +104,6 @@ internal static class PeerBench
                 return ValueTask.CompletedTask;
             },
             [peer]);
-    }
-
-    static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToArray();
-        return sorted[sorted.Length / 2];
     }
 
     sealed record Runner(string Name, Func<ValueTask> Encode, Func<ValueTask> Step, List<IDisposable> Owned);

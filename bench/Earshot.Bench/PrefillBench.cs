@@ -58,12 +58,12 @@ internal sealed class PrefillBench : IDisposable
             prefill.Add(bench.Prefill(prompt));
             encoder.Add(Math.Sqrt(before * bench.Encode()));
         }
-        double ratio = Median(prefill.Zip(encoder, (mine, theirs) => mine / theirs));
+        double ratio = prefill.Zip(encoder, (mine, theirs) => mine / theirs).Median();
         long needed = bench.NeededBytes(prompt), held = bench._caches.Sum(cache => cache.Bytes);
         var heads = bench._heads;
         Print($"{layers} layers × {width}, {heads.Query} query and {heads.KeyValue} key heads, {format}, {bench._device.Threads} threads");
         Print($"peak: {peak:F0} GFLOP/s");
-        double own = Median(prefill), reference = Median(encoder);
+        double own = prefill.Median(), reference = encoder.Median();
         Print($"prompt of {prompt} in chunks of {BatchLayout.ChunkPositions}: {own:F0} GFLOP/s, {own / peak:P1} of the peak");
         Print($"encoder's products, {EncoderRows} rows: {reference:F0} GFLOP/s, {reference / peak:P1} of the peak");
         Print($"the prompt reaches {ratio:F3} of the encoder (median of {rounds} rounds)");
@@ -167,12 +167,6 @@ internal sealed class PrefillBench : IDisposable
             store.Add($"{w}down.weight", new Shape(_width, _hidden));
         }
         return store;
-    }
-
-    static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToArray();
-        return sorted[sorted.Length / 2];
     }
 
     static void Print(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));

@@ -73,10 +73,10 @@ internal static class SpeakerBench
             int parts = work[i].Name.Contains("each", StringComparison.Ordinal)
                 ? int.Parse(work[i].Name.Split(' ')[1], CultureInfo.InvariantCulture)
                 : 1;
-            double median = Median(wall[i]), least = wall[i].Min();
+            double median = wall[i].Median(), least = wall[i].Min();
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"  {work[i].Name}: median {median / parts:F1} ms, least {least / parts:F1} ms, " +
-                $"processor {Median(processor[i]) / parts:F1} ms; {work[i].Flops / parts / 1e9:F2} GFLOP, " +
+                $"processor {processor[i].Median() / parts:F1} ms; {work[i].Flops / parts / 1e9:F2} GFLOP, " +
                 $"{work[i].Flops / median / 1e6 / peak:P0} of peak (least {work[i].Flops / least / 1e6 / peak:P0})"));
         }
     }
@@ -100,8 +100,6 @@ internal static class SpeakerBench
             backend.Input(new Shape(1, frames, 80)), new Scope(CamPlusModel.Prepare(checkpoint, encoder.Config)), encoder.Config);
         return backend.Total.Flops;
     }
-
-    static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     static float[] Noise(int count)
     {

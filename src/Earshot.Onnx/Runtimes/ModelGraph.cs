@@ -18,6 +18,26 @@ internal sealed class ModelGraph : IDisposable
         Session = OnnxSession.FromFile(_path, options);
     }
 
+    /// <summary>Loads the graph of a part and checks it; what fails leaves nothing open.</summary>
+    /// <param name="file">As the manifest has it; null where there is none.</param>
+    /// <param name="part">What it is of, such as "an encoder".</param>
+    /// <exception cref="CheckpointException">The folder was exported without the part, or lacks the file.</exception>
+    public static ModelGraph Open(string folder, string? file, string part, OnnxSessionOptions options, Action<ModelGraph> check)
+    {
+        if (file is null) throw new CheckpointException($"'{folder}' was exported without {part}, which this model has. Export it again.");
+        var graph = new ModelGraph(folder, file, options);
+        try
+        {
+            check(graph);
+            return graph;
+        }
+        catch
+        {
+            graph.Dispose();
+            throw;
+        }
+    }
+
     public OnnxSession Session { get; }
 
     public bool HasInput(string name) => Session.Inputs.Any(input => input.Name == name);

@@ -20,18 +20,7 @@ internal sealed class OnnxEncoderRuntime : EncoderRuntime, IDisposable
     public OnnxEncoderRuntime(
         string folder, ExportManifest manifest, ModelParts parts, OnnxSessionOptions session, OnnxModelOptions options) : base(parts)
     {
-        var file = manifest.Encoder
-            ?? throw new CheckpointException($"'{folder}' was exported without an encoder, which this model has. Export it again.");
-        _graph = new ModelGraph(folder, file, session);
-        try
-        {
-            Check(parts);
-        }
-        catch
-        {
-            _graph.Dispose();
-            throw;
-        }
+        _graph = ModelGraph.Open(folder, manifest.Encoder, "an encoder", session, graph => Check(graph, parts));
         _finished = GraphNames.Finished(parts);
         _line = new RunLine("encoder", Math.Max(1, options.EncodersAtOnce), options.Limits.Waiting);
         _windows = new PlacePool(options.Limits.Windows, options.Limits.Waiting, "windows of audio at once");
@@ -95,26 +84,26 @@ internal sealed class OnnxEncoderRuntime : EncoderRuntime, IDisposable
         throw new ModelException($"The encoder's graph gave {value}; expected (1, {positions}, {width}). Export the model again.");
     }
 
-    void Check(ModelParts parts)
+    void Check(ModelGraph graph, ModelParts parts)
     {
         int inputs = Shape.InputSize;
-        if (inputs == 1) _graph.RequireInput(GraphNames.InputValues, -1, -1);
-        else _graph.RequireInput(GraphNames.InputFeatures, -1, inputs, -1);
-        _graph.RequireOutput(GraphNames.LastHiddenState, -1, -1, Shape.Width);
+        if (inputs == 1) graph.RequireInput(GraphNames.InputValues, -1, -1);
+        else graph.RequireInput(GraphNames.InputFeatures, -1, inputs, -1);
+        graph.RequireOutput(GraphNames.LastHiddenState, -1, -1, Shape.Width);
         if (parts.HasMemory)
         {
             var decoder = parts.Decoder!.Shape;
             for (int layer = 0; layer < decoder.Layers; layer++)
             {
-                _graph.RequireOutput(
+                graph.RequireOutput(
                     GraphNames.PresentKey(layer, "encoder"), -1, decoder.Heads.KeyValue, -1, decoder.Width / decoder.Heads.KeyValue);
-                _graph.RequireOutput(
+                graph.RequireOutput(
                     GraphNames.PresentValue(layer, "encoder"), -1, decoder.Heads.KeyValue, -1, decoder.Width / decoder.Heads.KeyValue);
             }
         }
         else
         {
-            _graph.RequireOutput(GraphNames.Finished(parts), -1, -1, parts.FinishedWidth);
+            graph.RequireOutput(GraphNames.Finished(parts), -1, -1, parts.FinishedWidth);
         }
     }
 

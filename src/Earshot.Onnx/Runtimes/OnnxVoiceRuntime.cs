@@ -15,20 +15,12 @@ internal sealed class OnnxVoiceRuntime : VoiceRuntime, IDisposable
     public OnnxVoiceRuntime(
         string folder, ExportManifest manifest, ModelParts parts, OnnxSessionOptions session, OnnxModelOptions options) : base(parts)
     {
-        var file = manifest.Voice
-            ?? throw new CheckpointException($"'{folder}' was exported without a voice, which this model has. Export it again.");
-        _graph = new ModelGraph(folder, file, session);
-        try
+        _graph = ModelGraph.Open(folder, manifest.Voice, "a voice", session, graph =>
         {
-            _graph.RequireInput(GraphNames.Spectrogram, -1, -1, Shape.InputSize);
-            _graph.RequireOutput(GraphNames.Waveform, -1, -1);
-            _graph.RequireOnlyInputs([GraphNames.Spectrogram]);
-        }
-        catch
-        {
-            _graph.Dispose();
-            throw;
-        }
+            graph.RequireInput(GraphNames.Spectrogram, -1, -1, Shape.InputSize);
+            graph.RequireOutput(GraphNames.Waveform, -1, -1);
+            graph.RequireOnlyInputs([GraphNames.Spectrogram]);
+        });
         _line = new RunLine("voice", Math.Max(1, options.EncodersAtOnce), options.Limits.Waiting);
     }
 

@@ -6,17 +6,13 @@ namespace Earshot.Tests.HouseRules;
 /// </summary>
 public class ImportOrderTests
 {
-    static readonly string[] s_roots = ["src", "tests", "bench", "samples"];
-
     [Fact]
     public void Imports_are_in_order()
     {
-        var found = s_roots
-            .SelectMany(root => Directory.EnumerateFiles(Path.Combine(TestData.RepositoryRoot, root), "*.cs", SearchOption.AllDirectories))
-            .Where(path => !path.Split(Path.DirectorySeparatorChar).Any(folder => folder is "bin" or "obj"))
-            .Select(path => (Path: path, Line: FirstOutOfOrder(File.ReadLines(path))))
+        var found = SourceFiles.All()
+            .Select(file => (File: file, Line: FirstOutOfOrder(SourceFiles.Lines(file))))
             .Where(file => file.Line is not null)
-            .Select(file => $"{Path.GetRelativePath(TestData.RepositoryRoot, file.Path)}: '{file.Line}' belongs further up");
+            .Select(file => $"{file.File}: '{file.Line}' belongs further up");
         Assert.Empty(found);
     }
 
