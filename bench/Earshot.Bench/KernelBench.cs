@@ -10,6 +10,9 @@ namespace Earshot.Bench;
 /// <summary>Matrix products of Whisper's shapes on every instruction set and format, against this machine's own peak.</summary>
 internal static unsafe class KernelBench
 {
+    const int Positions = 1500;
+    const int HeadSize = 64;
+
     static readonly (int Inputs, int Outputs)[] Shapes =
     [
         (384, 384), (384, 1536), (1536, 384), (512, 512), (512, 2048), (1280, 1280), (1280, 5120), (5120, 1280),
@@ -49,13 +52,22 @@ internal static unsafe class KernelBench
     }
 
     /// <summary>Attention within 1500 positions, and of one and five tokens over a memory of as many.</summary>
-    public static void RunAttention()
+    public static void RunAttention(string filter, int threads)
     {
         foreach (var set in Enum.GetValues<InstructionSet>().Where(set => set <= Isa.Select(null).Set))
         {
-            foreach (var format in (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16])
+            foreach (var format in (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8])
             {
-                foreach (int heads in (int[])[6, 8, 20]) MeasureAttention(set, format, heads);
+                var options = new CpuOptions { InstructionSet = set, Weights = format, Threads = threads };
+                using var device = new CpuDevice(options);
+                string name = $"{set,-9} {format,-5}";
+                foreach (int heads in (int[])[6, 8, 20])
+                {
+                    if (Fits("within")) MeasureAttention(device, name, heads, new MachinePeaks(options).Gigaflops(format));
+                    if (Fits("memory")) MeasureMemory(device, name, heads);
+                }
+
+                bool Fits(string what) => $"{set} {format} {what}".Contains(filter, StringComparison.OrdinalIgnoreCase);
             }
         }
     }
@@ -86,12 +98,10 @@ internal static unsafe class KernelBench
         }
     }
 
-    static void MeasureAttention(InstructionSet set, WeightFormat format, int heads)
+    static void MeasureAttention(CpuDevice device, string name, int heads, double peak)
     {
-        const int time = 1500, size = 64, copies = 8;
-        using var device = new CpuDevice(new CpuOptions { InstructionSet = set, Weights = format });
-        int width = heads * size;
-        float* q = Allocate(time * width), output = Allocate(time * width);
+        int width = heads * HeadSize;
+        float* q = Allocate(Positions * width), output = Allocate(Positions * width);
         double seconds = Best(() => Attention.Run(device.Workers, new AttentionCall
         {
             Q = q,
@@ -99,16 +109,26 @@ internal static unsafe class KernelBench
             V = q,
             Output = output,
             Batch = 1,
-            Time = time,
-            HeadSize = size,
+            Time = Positions,
+            HeadSize = HeadSize,
             Heads = new Heads(heads),
             Kernel = device.AttentionKernel,
+            KeyKernel = device.KeyKernel,
         }));
+        double gigaflops = 4.0 * Positions * Positions * width / seconds / 1e9;
         Console.WriteLine(
-            $"{set,-9} {format,-5} attention 1500², {heads,2} heads: {seconds * 1e6,9:F0} µs " +
-            $"{4.0 * time * time * width / seconds / 1e9,6:F0} GFLOP/s");
-        using var memory = new CpuCrossAttentionMemory(copies, time, width, new Heads(heads), device);
-        for (int slot = 0; slot < copies; slot++) memory.Store(slot, time, q, q);
+            $"{name} attention within {Positions}, {heads,2} heads: {seconds * 1e6,9:F0} µs {gigaflops,6:F0} GFLOP/s {gigaflops / peak,5:P0}");
+        NativeMemory.AlignedFree(q);
+        NativeMemory.AlignedFree(output);
+    }
+
+    static void MeasureMemory(CpuDevice device, string name, int heads)
+    {
+        const int copies = 8;
+        int width = heads * HeadSize;
+        float* q = Allocate(Positions * width), output = Allocate(Positions * width);
+        using var memory = new CpuCrossAttentionMemory(copies, Positions, width, new Heads(heads), device);
+        for (int slot = 0; slot < copies; slot++) memory.Store(slot, Positions, q, q);
         foreach (int tokens in (int[])[1, 5])
         {
             var layouts = Enumerable.Range(0, copies).Select(slot =>
@@ -117,7 +137,7 @@ internal static unsafe class KernelBench
                 for (int t = 0; t < tokens; t++) layout.Add(t, 0, slot);
                 return layout;
             }).ToArray();
-            seconds = Best(() =>
+            double seconds = Best(() =>
             {
                 foreach (var layout in layouts)
                 {
@@ -125,7 +145,7 @@ internal static unsafe class KernelBench
                     {
                         Q = q,
                         Output = output,
-                        HeadSize = size,
+                        HeadSize = HeadSize,
                         Heads = new Heads(heads),
                         Layout = layout,
                         Memory = memory,
@@ -133,7 +153,7 @@ internal static unsafe class KernelBench
                 }
             }) / copies;
             Console.WriteLine(
-                $"{set,-9} {format,-5} memory of 1500, {heads,2} heads, {tokens} tokens: " +
+                $"{name} memory of {Positions}, {heads,2} heads, {tokens} tokens: " +
                 $"{seconds * 1e6,9:F1} µs {heads * (double)memory.Layout.Bytes / seconds / 1e9,6:F1} GB/s");
         }
         NativeMemory.AlignedFree(q);

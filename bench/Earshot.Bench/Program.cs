@@ -5,15 +5,13 @@ using Earshot.Compute.Quantization;
 switch (args)
 {
     case ["kernels", .. var rest]:
-        KernelBench.Run(
-            rest is [var filter, ..] ? filter : "",
-            rest is [_, var threads, ..] ? int.Parse(threads, CultureInfo.InvariantCulture) : Environment.ProcessorCount);
+        KernelBench.Run(rest.ElementAtOrDefault(0) ?? "", Number(rest, 1, Environment.ProcessorCount));
         return 0;
     case ["packing"]:
         KernelBench.RunPacking();
         return 0;
-    case ["attention"]:
-        KernelBench.RunAttention();
+    case ["attention", .. var more]:
+        KernelBench.RunAttention(more.ElementAtOrDefault(0) ?? "", Number(more, 1, Environment.ProcessorCount));
         return 0;
     case ["model", var shape]:
         await ModelBench.RunAsync(shape);
@@ -64,7 +62,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention | packing | model " +
+            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | packing | model " +
             "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | " +
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
             "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +

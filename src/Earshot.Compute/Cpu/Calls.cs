@@ -120,6 +120,9 @@ internal unsafe struct AttentionCall
 
     /// <summary>The kernel that scores and weighs: float32, or bfloat16 where the processor multiplies it directly.</summary>
     public Kernels.MicroKernel Kernel;
+
+    /// <summary>The kernel that scores where every query sees every key: int8; null for the same.</summary>
+    public Kernels.MicroKernel? KeyKernel;
 }
 
 /// <summary>What is added to scores: (queries, keys) for each sequence and head, or one for all of them, with a stride of zero.</summary>

@@ -23,6 +23,7 @@ public sealed unsafe partial class CpuBackend
             Lengths = LengthsOf(span, query.Shape[0]),
             Bias = BiasOf(span, new Shape(query.Shape[0], heads.Query, time, keys)),
             Kernel = _device.AttentionKernel,
+            KeyKernel = _device.KeyKernel,
         });
         return y;
     }

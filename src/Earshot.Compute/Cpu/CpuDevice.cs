@@ -74,6 +74,16 @@ public sealed class CpuDevice : IDisposable
     internal MicroKernel AttentionKernel =>
         Options.Weights != WeightFormat.F32 && Workers.Kernels.BF16.RowType == PanelType.BF16 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
 
+    /// <summary>
+    /// What multiplies keys within sequences that are seen as a whole: int8 where keys may be as rough and vectors of it are multiplied
+    /// directly. In tiles it gains nothing beside packing.
+    /// </summary>
+    internal MicroKernel? KeyKernel =>
+        Keys == KeyValueFormat.Int8 && Workers.Kernels.Int8 is { RowType: PanelType.Int8, Tiles: null } kernel ? kernel : null;
+
+    /// <summary>What keys within sequences are multiplied as.</summary>
+    public KeyValueFormat Keys => Options.Keys ?? KeyValues;
+
     /// <summary>How keys and values are kept: decoding many streams at once reads little else.</summary>
     public KeyValueFormat KeyValues => Options.KeyValues ?? Options.Weights.Bits switch
     {

@@ -69,6 +69,12 @@ public sealed record CpuOptions
     /// </summary>
     public KeyValueFormat? Past { get; init; }
 
+    /// <summary>
+    /// What queries meet keys in within sequences that are seen as a whole, such as an encoder's: int8 where it is asked for and the
+    /// processor multiplies it directly; null for that of <see cref="KeyValues"/>.
+    /// </summary>
+    public KeyValueFormat? Keys { get; init; }
+
     /// <summary>Exceptions by the parameter's name: a format, or null for <see cref="Weights"/>.</summary>
     public Func<string, WeightFormat?>? WeightsFor { get; init; }
 }

@@ -51,6 +51,9 @@ internal sealed partial class Assembler
     /// <summary>destination = left · right (vmulps).</summary>
     public void Multiply(int destination, int left, int right) => EvexRegister(Map0F, NoPrefix, 0x59, destination, left, right);
 
+    /// <summary>The same with what is at an address.</summary>
+    public void Multiply(int destination, int left, Address right) => EvexMemory(Map0F, NoPrefix, 0x59, destination, left, right, 64);
+
     /// <summary>destination = left + right (vaddps).</summary>
     public void Add(int destination, int left, int right) => EvexRegister(Map0F, NoPrefix, 0x58, destination, left, right);
 
@@ -60,12 +63,21 @@ internal sealed partial class Assembler
     /// <summary>destination = the larger; right where either is not a number (vmaxps).</summary>
     public void Max(int destination, int left, int right) => EvexRegister(Map0F, NoPrefix, 0x5F, destination, left, right);
 
+    /// <summary>The same with what is at an address.</summary>
+    public void Max(int destination, int left, Address right) => EvexMemory(Map0F, NoPrefix, 0x5F, destination, left, right, 64);
+
     /// <summary>destination = source (vmovaps).</summary>
     public void Copy(int destination, int source) => EvexRegister(Map0F, NoPrefix, 0x28, destination, 0, source);
 
     /// <summary>destination = destination · factor + addend, rounded once (vfmadd213ps).</summary>
     public void MultiplyThenAdd(int destination, int factor, int addend) =>
         EvexRegister(Map0F38, Prefix66, 0xA8, destination, factor, addend);
+
+    /// <summary>destination = left − right, int32 (vpsubd).</summary>
+    public void SubtractWhole(int destination, int left, int right) => EvexRegister(Map0F, Prefix66, 0xFA, destination, left, right);
+
+    /// <summary>int32 as float32 (vcvtdq2ps).</summary>
+    public void ConvertToFloat(int destination, int source) => EvexRegister(Map0F, NoPrefix, 0x5B, destination, 0, source);
 
     /// <summary>destination = value · 2^⌊power⌋ (vscalefps).</summary>
     public void ScaleByPowersOfTwo(int destination, int value, int power) =>

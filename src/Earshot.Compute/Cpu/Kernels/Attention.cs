@@ -55,14 +55,13 @@ internal unsafe struct PackHeadWork<TLanes> : IParallelWork where TLanes : struc
     {
         int size = Call.Layout.Size;
         byte* panels = Call.Panels + part * Call.Layout.Bytes;
-        if (Call.Layout.Type == PanelType.Int8)
-        {
-            Int8HeadPanels<TLanes>.PackKeys(Call.Layout, Call.Keys + part * size, (nint)Call.Heads * size, Call.Positions, panels);
-            Int8HeadPanels<TLanes>.PackValues(Call.Layout, Call.Values + part * size, (nint)Call.Heads * size, Call.Positions, panels);
-            return;
-        }
         nint stride = (nint)Call.Heads * size;
-        HeadPanels<TLanes>.PackKeys(Call.Layout, new HeadRows(Call.Keys + part * size, stride, 0, Call.Positions), panels);
-        HeadPanels<TLanes>.PackValues(Call.Layout, new HeadRows(Call.Values + part * size, stride, 0, Call.Positions), panels);
+        float* keys = Call.Keys + part * size, values = Call.Values + part * size;
+        if (Call.Layout.KeyKernel.Type == PanelType.Int8)
+            Int8HeadPanels<TLanes>.PackKeys(Call.Layout, keys, stride, Call.Positions, panels);
+        else HeadPanels<TLanes>.PackKeys(Call.Layout, new HeadRows(keys, stride, 0, Call.Positions), panels);
+        if (Call.Layout.Type == PanelType.Int8)
+            Int8HeadPanels<TLanes>.PackValues(Call.Layout, values, stride, Call.Positions, panels);
+        else HeadPanels<TLanes>.PackValues(Call.Layout, new HeadRows(values, stride, 0, Call.Positions), panels);
     }
 }

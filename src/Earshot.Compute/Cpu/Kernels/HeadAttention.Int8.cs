@@ -14,9 +14,11 @@ internal unsafe partial struct HeadAttention<TLanes>
     // 64 bytes more than a power of two, for the same reason as the scores'.
     const int CodeStride = BlockPositions + 64;
 
-    readonly nint Int8Bytes => Kernel.RowType == PanelType.Int8 ? 2 * MaxInt8Rows * (CodeStride + ScoreStride + 4 * sizeof(float)) : 0;
+    readonly nint Int8Bytes =>
+        CodesKeys ? 2 * MaxRows * sizeof(float)
+        : Kernel.RowType == PanelType.Int8 ? 2 * MaxInt8Rows * (CodeStride + ScoreStride + 4 * sizeof(float)) : 0;
 
-    readonly float* QueryUnits => (float*)(_int8 + 2 * MaxInt8Rows * CodeStride);
+    readonly float* QueryUnits => (float*)(_int8 + (CodesKeys ? 0 : 2 * MaxInt8Rows * CodeStride));
 
     readonly int* QuerySums => (int*)(QueryUnits + 2 * MaxInt8Rows);
 
@@ -28,6 +30,35 @@ internal unsafe partial struct HeadAttention<TLanes>
 
     /// <summary>Rows of a layout that may be done together.</summary>
     public static int RowsTogether(in HeadLayout layout) => RowsAtOnce(layout.Kernel) / (layout.Kernel.RowType == PanelType.Int8 ? 2 : 1);
+
+    // One row: scores are added up by a softmax and not by the values, and the keys are no more exact.
+    readonly void CodeQuery(int row, float* query, float scale)
+    {
+        float largest = Rows<TLanes>.Largest(query, Layout.Size);
+        QueryUnits[row] = largest / 127 * scale;
+        // Each key was stored with 128 added.
+        QuerySums[row] = 128 * Rows<TLanes>.ToInt8(
+            query, Layout.Size, largest == 0 ? 0 : 127 / largest, (sbyte*)_queries + row * _queryStride,
+            Layout.KeySteps * KeyKernel.StepInputs);
+    }
+
+    /// <summary>Whether a block's int32 scores become float32 on their way: only a whole one has no end to mark.</summary>
+    readonly bool MeasuresInSoftmax(int count) =>
+        CodesKeys && count == BlockPositions && !Span.IsLimited && Bias == null && Kernel.IntegerSoftmax is not null;
+
+    /// <summary>A block's int32 scores, in place, as float32.</summary>
+    readonly void MeasureScores(int first, int count)
+    {
+        float* scales = (float*)(Panels + Layout.KeyScales(first));
+        for (int r = 0; r < Rows; r++)
+        {
+            float* scores = (float*)((byte*)_scores + r * ScoreStride);
+            var unit = TLanes.Create(QueryUnits[r]);
+            int less = QuerySums[r];
+            for (int n = 0; n < count; n += TLanes.Count)
+                (TLanes.LoadInt32((int*)scores + n, less) * (TLanes.Load(scales + n) * unit)).Store(scores + n);
+        }
+    }
 
     readonly void SplitQuery(int row, float* query)
     {

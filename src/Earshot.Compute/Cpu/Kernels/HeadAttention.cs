@@ -12,6 +12,9 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     /// <summary>Rows that are done together at most, with any kernel.</summary>
     const int MaxRows = 64;
 
+    /// <summary>The same with kernels that hold sums in vectors: as many as have their scores in a first-level cache.</summary>
+    const int VectorRows = 28;
+
     const int Width = PackedMatrix.PanelWidth;
     const int BlockPositions = HeadLayout.BlockPositions;
     const float Log2E = 1.44269504f;
@@ -49,15 +52,21 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     float* _sums;
     float* _largest;
     float* _totals;
+    float* _former;
     int _tileRows;
 
     // Over int8: codes of two rows for each row, then units and sums of queries and probabilities, then int32 sums.
     byte* _int8;
 
     /// <summary>Rows that are done together at most: whole strips of the kernel.</summary>
-    public static int RowsAtOnce(MicroKernel kernel) => MaxRows / kernel.MaxRows * kernel.MaxRows;
+    public static int RowsAtOnce(MicroKernel kernel) => (kernel.Tiles is null ? VectorRows : MaxRows) / kernel.MaxRows * kernel.MaxRows;
 
     readonly MicroKernel Kernel => Layout.Kernel;
+
+    readonly MicroKernel KeyKernel => Layout.KeyKernel;
+
+    /// <summary>Whether keys alone are multiplied as int8, by queries of one row of codes.</summary>
+    readonly bool CodesKeys => KeyKernel.RowType == PanelType.Int8 && Kernel.RowType != PanelType.Int8;
 
     readonly int PaddedSize => (Layout.Size + Width - 1) / Width * Width;
 
@@ -82,7 +91,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
             count = Math.Min(BlockPositions - first % BlockPositions, end - first);
             Score(first, count);
             if (Bias != null) AddBias(first, count);
-            if (Kernel.Softmax is { } softmax) Normalize(softmax, first, count);
+            if (Kernel.Softmax is { } softmax) Normalize(MeasuresInSoftmax(count) ? Kernel.IntegerSoftmax! : softmax, first, count);
             else for (int r = 0; r < Rows; r++) Normalize(r, first, count);
             AddValues(first, count);
         }
@@ -115,28 +124,36 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
 
     void Place()
     {
-        _queryStride = ((nint)Layout.KeySteps * Kernel.StepInputs * Kernel.RowInputBytes + 63) & ~63;
+        _queryStride = ((nint)Layout.KeySteps * KeyKernel.StepInputs * KeyKernel.RowInputBytes + 63) & ~63;
         if (_queryStride % 512 == 0) _queryStride += 64;
         nint queries = MaxRows * _queryStride, scores = MaxRows * ScoreStride, sums = (nint)MaxRows * PaddedSize * sizeof(float);
         byte* scratch = Scratch.ForPart(
-            queries + 2 * scores + sums + 2 * MaxRows * sizeof(float) + PaddedSize * sizeof(float) + 64 + Int8Bytes);
+            queries + 2 * scores + sums + 3 * MaxRows * sizeof(float) + PaddedSize * sizeof(float) + 64 + Int8Bytes);
         _queries = scratch;
         _scores = (float*)(scratch + queries);
         _probabilities = !Rounds ? (byte*)_scores : scratch + queries + scores;
         _sums = (float*)(scratch + queries + 2 * scores);
         _largest = _sums + MaxRows * PaddedSize;
         _totals = _largest + MaxRows;
-        _int8 = (byte*)(_totals + MaxRows + PaddedSize + 16);
+        _former = _totals + MaxRows;
+        _int8 = (byte*)(_former + MaxRows + PaddedSize + 16);
     }
 
     readonly void PrepareQueries(float unit)
     {
         float scale = unit / MathF.Sqrt(Layout.Size);
-        float* scaled = _totals + MaxRows;
-        int padded = Layout.KeySteps * Kernel.StepInputs;
+        float* scaled = _former + MaxRows;
+        int padded = Layout.KeySteps * KeyKernel.StepInputs;
+        for (int r = 0; r < Math.Min(HeadRows.Ahead, Rows); r++) Rows<TLanes>.Prefetch(Queries + r * QueryStride, Layout.Size);
         for (int r = 0; r < Rows; r++)
         {
             float* query = Queries + r * QueryStride;
+            if (r + HeadRows.Ahead < Rows) Rows<TLanes>.Prefetch(query + HeadRows.Ahead * QueryStride, Layout.Size);
+            if (CodesKeys)
+            {
+                CodeQuery(r, query, scale);
+                continue;
+            }
             new Span<float>(query, Layout.Size).CopyTo(new Span<float>(scaled, Layout.Size));
             Softmax<TLanes>.Scale(scaled, Layout.Size, scale);
             byte* destination = _queries + r * _queryStride;
@@ -158,10 +175,11 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
             arguments.Rows = _queries;
             arguments.Panel = Panels + Layout.Keys(first + position);
             arguments.Sums = sums + position;
-            Kernel.RunStrips(&arguments, pairs ? 2 * Rows : Rows);
+            KeyKernel.RunStrips(&arguments, pairs ? 2 * Rows : Rows);
         }
         _tileRows = arguments.TileRows;
         if (pairs) JoinScores(first, count);
+        else if (CodesKeys && !MeasuresInSoftmax(count)) MeasureScores(first, count);
         else if (Layout.Type == PanelType.Int8) Scale(Layout.KeyScales(first), count);
     }
 
@@ -218,6 +236,10 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
             Totals = _totals + begin,
             Sums = _sums + begin * PaddedSize,
             SumVectors = PaddedSize * sizeof(float) / 64,
+            Former = _former,
+            Units = QueryUnits + begin,
+            Offsets = QuerySums + begin,
+            Scales = (float*)(Panels + Layout.KeyScales(first)),
         };
         softmax.Run(&arguments);
     }

@@ -12,20 +12,26 @@ internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TL
     /// <summary>Writes keys, and zeros up to the end of their last panel.</summary>
     public static void PackKeys(in HeadLayout layout, in HeadRows rows, byte* panels)
     {
-        var row = stackalloc uint[layout.KeySteps];
-        int end = rows.First + rows.Count;
-        for (int position = rows.First; position < end; position++)
+        int steps = layout.KeySteps, end = rows.First + rows.Count;
+        var four = stackalloc uint[PanelColumns.Count * steps];
+        for (int position = rows.First; position < end; position += PanelColumns.Count)
         {
-            float* key = rows.Start + (position - rows.First) * rows.Stride;
-            var destination = (uint*)(panels + layout.Keys(position)) + position % Width;
-            if (layout.Type == PanelType.F32) Rows<TLanes>.ToF32(key, layout.Size, (float*)row, layout.KeySteps);
-            else Rows<TLanes>.ToBF16(key, layout.Size, (ushort*)row, 2 * layout.KeySteps);
-            for (int step = 0; step < layout.KeySteps; step++) destination[(nint)step * Width] = row[step];
+            for (int n = 0; n < PanelColumns.Count; n++)
+            {
+                float* key = rows.Start + (position + n - rows.First) * rows.Stride;
+                var row = four + n * steps;
+                if (position + n >= end) new Span<uint>(row, steps).Clear();
+                else if (layout.KeyKernel.Type == PanelType.F32) Rows<TLanes>.ToF32(key, layout.Size, (float*)row, steps);
+                else Rows<TLanes>.ToBF16(key, layout.Size, (ushort*)row, 2 * steps);
+                if (position + n + HeadRows.Ahead < end) Rows<TLanes>.Prefetch(key + HeadRows.Ahead * rows.Stride, layout.Size);
+            }
+            PanelColumns.Write(four, steps, (uint*)(panels + layout.Keys(position)) + position % Width);
         }
-        for (int position = end; position % Width != 0; position++)
+        new Span<uint>(four, PanelColumns.Count * steps).Clear();
+        for (int position = (end + PanelColumns.Count - 1) / PanelColumns.Count * PanelColumns.Count; position % Width != 0;
+            position += PanelColumns.Count)
         {
-            var destination = (uint*)(panels + layout.Keys(position)) + position % Width;
-            for (int step = 0; step < layout.KeySteps; step++) destination[(nint)step * Width] = 0;
+            PanelColumns.Write(four, steps, (uint*)(panels + layout.Keys(position)) + position % Width);
         }
     }
 
@@ -42,6 +48,8 @@ internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TL
             for (int step = 0; step < steps; step++)
             {
                 byte* destination = panels + layout.Values(firstPosition + step * stepPositions, column);
+                Prefetch(step * stepPositions + HeadRows.Ahead);
+                if (stepPositions == 2) Prefetch(step * stepPositions + HeadRows.Ahead + 1);
                 float* even = Row(step * stepPositions, padded);
                 if (stepPositions == 1)
                 {
@@ -51,6 +59,11 @@ internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TL
                 float* odd = Row(step * 2 + 1, padded + Width);
                 for (int n = 0; n < Width; n += TLanes.Count)
                     TLanes.StorePairs(TLanes.Load(even + n), TLanes.Load(odd + n), destination + n * sizeof(float));
+            }
+
+            void Prefetch(int position)
+            {
+                if (position < positions) Rows<TLanes>.Prefetch(start + position * stride + column, count);
             }
 
             float* Row(int position, float* copy)
@@ -70,6 +83,9 @@ internal static unsafe class HeadPanels<TLanes> where TLanes : struct, ILanes<TL
 /// </summary>
 internal readonly unsafe struct HeadRows(float* start, nint stride, int first, int count)
 {
+    /// <summary>Rows that are asked for before they are read.</summary>
+    public const int Ahead = 16;
+
     public float* Start => start;
 
     public nint Stride => stride;
@@ -97,24 +113,30 @@ internal readonly struct HeadLayout
     readonly nint _keyScalesOffset;
     readonly nint _valueScalesOffset;
 
-    public HeadLayout(MicroKernel kernel, int size, int capacity)
+    /// <param name="kernel">What multiplies values, and keys where no other does.</param>
+    /// <param name="keyKernel">What multiplies keys.</param>
+    public HeadLayout(MicroKernel kernel, int size, int capacity, MicroKernel? keyKernel = null)
     {
         Kernel = kernel;
+        KeyKernel = keyKernel ?? kernel;
         Size = size;
-        KeySteps = kernel.StepsFor(size);
+        KeySteps = KeyKernel.StepsFor(size);
         int keys = RoundUp(Math.Min(capacity, BlockPositions)), steps = kernel.StepsFor(keys);
         _keyPanelBytes = (nint)KeySteps * PackedMatrix.StepBytes;
         _valuePanelBytes = (nint)steps * PackedMatrix.StepBytes;
-        int scales = kernel.Type == PanelType.Int8 ? Math.Max(keys, steps * kernel.StepInputs) : 0;
+        int scales = Math.Max(keys, steps * kernel.StepInputs);
         _keyScalesOffset = keys / Width * _keyPanelBytes;
-        _valueScalesOffset = _keyScalesOffset + (nint)scales * sizeof(float);
-        _valuesOffset = _valueScalesOffset + (nint)scales * sizeof(float);
+        _valueScalesOffset = _keyScalesOffset + (nint)(KeyKernel.Type == PanelType.Int8 ? scales : 0) * sizeof(float);
+        _valuesOffset = _valueScalesOffset + (nint)(kernel.Type == PanelType.Int8 ? scales : 0) * sizeof(float);
         _blockBytes = _valuesOffset + RoundUp(size) / Width * _valuePanelBytes;
         Bytes = (capacity + BlockPositions - 1) / BlockPositions * _blockBytes;
     }
 
     public MicroKernel Kernel { get; }
 
+    public MicroKernel KeyKernel { get; }
+
+    /// <summary>What values are, and keys where no other kernel multiplies them.</summary>
     public PanelType Type => Kernel.Type;
 
     public int Size { get; }

@@ -19,20 +19,21 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
         int padded = layout.KeySteps * StepInputs;
         var mean = stackalloc float[layout.Size];
         var key = stackalloc float[layout.Size];
-        var codes = stackalloc sbyte[padded];
+        var codes = stackalloc sbyte[PanelColumns.Count * padded];
         FindMean(layout.Size, rows, stride, positions, mean);
         int end = (positions + Width - 1) / Width * Width;
         for (int position = 0; position < end; position++)
         {
+            int column = position % PanelColumns.Count;
             var values = new Span<float>(key, layout.Size);
             if (position < positions)
                 TensorPrimitives.Subtract(Row(rows, position * stride, layout.Size), new Span<float>(mean, layout.Size), values);
             else values.Clear();
             float scale = Rows<TLanes>.Largest(key, layout.Size) / Largest;
-            Rows<TLanes>.ToInt8(key, layout.Size, scale == 0 ? 0 : 1 / scale, codes, padded);
+            Rows<TLanes>.ToInt8(key, layout.Size, scale == 0 ? 0 : 1 / scale, codes + column * padded, padded);
             *(float*)(panels + layout.KeyScales(position)) = scale;
-            var destination = (uint*)(panels + layout.Keys(position)) + position % Width;
-            for (int step = 0; step < layout.KeySteps; step++) destination[(nint)step * Width] = ((uint*)codes)[step] ^ 0x80808080;
+            if (column < PanelColumns.Count - 1) continue;
+            PanelColumns.Write((uint*)codes, layout.KeySteps, (uint*)(panels + layout.Keys(position)) + position % Width - column, 0x80808080);
         }
     }
 
@@ -70,12 +71,22 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
         return scale;
     }
 
+    // Position by position: the rows of a head are far from each other, and reads of one column do not wait for one another.
     static void FindMean(int size, float* rows, nint stride, int positions, float* mean)
     {
-        var means = new Span<float>(mean, size);
-        means.Clear();
-        for (int position = 0; position < positions; position++) TensorPrimitives.Add(means, Row(rows, position * stride, size), means);
-        TensorPrimitives.Divide(means, positions, means);
+        int i = 0;
+        for (; i <= size - TLanes.Count; i += TLanes.Count)
+        {
+            var sum = TLanes.Create(0);
+            for (int position = 0; position < positions; position++) sum += TLanes.Load(rows + position * stride + i);
+            (sum / TLanes.Create(positions)).Store(mean + i);
+        }
+        for (; i < size; i++)
+        {
+            float sum = 0;
+            for (int position = 0; position < positions; position++) sum += rows[position * stride + i];
+            mean[i] = sum / positions;
+        }
     }
 
     static ReadOnlySpan<float> Row(float* rows, nint offset, int size) => new(rows + offset, size);

@@ -106,7 +106,9 @@ internal sealed unsafe class KernelSet
         else if (isa.HasVnni) AddVector(PanelType.Int8);
         var softmax = new[] { PanelType.F32, PanelType.BF16 }
             .Where(type => type == PanelType.F32 || isa.HasBf16)
-            .ToDictionary(type => type, type => SoftmaxKernels.Emit(code, type, OperatingSystem.IsWindows()));
+            .ToDictionary(type => type, type => (
+                Floats: SoftmaxKernels.Emit(code, type, OperatingSystem.IsWindows()),
+                Integers: SoftmaxKernels.Emit(code, type, OperatingSystem.IsWindows(), integers: true)));
         var codes = Enumerable.Range(0, Int4Kernels.MaxPanels + 1)
             .Select(panels => Entries(
                 Int4Kernels.MaxRows,
@@ -121,14 +123,14 @@ internal sealed unsafe class KernelSet
         Codes = new Int4Kernel(Array.ConvertAll(codes, Placed));
         foreach (var (type, rowType, maxRows, stepMultiple, entries) in emitted)
         {
+            bool has = softmax.TryGetValue(rowType == PanelType.BF16 ? rowType : PanelType.F32, out var softmaxEntries);
             kernels[type] = new MicroKernel(type, maxRows, Placed(entries))
             {
                 RowType = rowType,
                 StepMultiple = stepMultiple,
                 Tiles = stepMultiple > 1 ? tileShapes : null,
-                Softmax = softmax.TryGetValue(rowType == PanelType.BF16 ? rowType : PanelType.F32, out int softmaxEntry)
-                    ? new SoftmaxKernel((nint)start + softmaxEntry)
-                    : null,
+                Softmax = has ? new SoftmaxKernel((nint)start + softmaxEntries.Floats) : null,
+                IntegerSoftmax = has ? new SoftmaxKernel((nint)start + softmaxEntries.Integers) : null,
             };
         }
         return kernels;

@@ -120,8 +120,7 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreBF16(ushort* destination)
     {
-        var bits = Rounded(_value) >> 16;
-        Vector256.Narrow(bits.GetLower(), bits.GetUpper()).Store(destination);
+        Avx512F.ConvertToVector256UInt16(Rounded(_value) >> 16).Store(destination);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -88,6 +88,9 @@ internal sealed unsafe class MicroKernel
     /// <summary>Turns scores into probabilities as this kernel reads them; null where only the plain vector code does that.</summary>
     public SoftmaxKernel? Softmax { get; init; }
 
+    /// <summary>The same from int32 scores; null where only the plain vector code does that.</summary>
+    public SoftmaxKernel? IntegerSoftmax { get; init; }
+
     /// <summary>Inputs that one step takes.</summary>
     public int StepInputs => Type switch { PanelType.F32 => 1, PanelType.BF16 => 2, _ => 4 };
 

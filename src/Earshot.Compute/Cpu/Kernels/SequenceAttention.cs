@@ -8,7 +8,9 @@ internal static unsafe class SequenceAttention<TLanes> where TLanes : struct, IL
         if (call.Time == 0) return;
         int keys = call.Earlier + call.Time;
         var span = call.Span.IsLimited || !call.Heads.Causal ? call.Span : new KeySpan(default, call.Heads, keys);
-        var layout = new HeadLayout(call.Kernel, call.HeadSize, keys);
+        // Int8 keys count from their mean, which is to be the same whatever the padding, and whatever is seen of them.
+        bool whole = !span.IsLimited && call.Lengths == null && call.Bias.Values == null;
+        var layout = new HeadLayout(call.Kernel, call.HeadSize, keys, whole ? call.KeyKernel : null);
         byte* panels = Scratch.ForCall(call.Heads.KeyValue * layout.Bytes);
         long queryWidth = (long)call.Heads.Query * call.HeadSize, keyWidth = (long)call.Heads.KeyValue * call.HeadSize;
         int most = HeadAttention<TLanes>.RowsAtOnce(call.Kernel), blocks = (call.Time + most - 1) / most;

@@ -23,6 +23,10 @@ internal unsafe struct SoftmaxArguments
     public const int TotalsOffset = 48;
     public const int SumsOffset = 56;
     public const int SumVectorsOffset = 64;
+    public const int FormerOffset = 72;
+    public const int UnitsOffset = 80;
+    public const int OffsetsOffset = 88;
+    public const int ScalesOffset = 96;
 
     /// <summary>In units of log 2.</summary>
     public float* Scores;
@@ -42,6 +46,18 @@ internal unsafe struct SoftmaxArguments
 
     /// <summary>Vectors of 64 bytes in a row of sums.</summary>
     public nint SumVectors;
+
+    /// <summary>Room for a number a row.</summary>
+    public float* Former;
+
+    /// <summary>Of int32 scores: each row's unit.</summary>
+    public float* Units;
+
+    /// <summary>Of int32 scores: what is taken off those of each row first.</summary>
+    public int* Offsets;
+
+    /// <summary>Of int32 scores: each position's scale.</summary>
+    public float* Scales;
 }
 
 /// <summary>An online softmax's step over a block of scores, emitted.</summary>
