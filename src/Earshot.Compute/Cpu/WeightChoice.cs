@@ -40,6 +40,9 @@ public sealed record WeightChoice
     /// <summary>The quantised format that a parameter is saved in, by its name; null where it is plain numbers.</summary>
     public Func<string, WeightFormat?>? SavedAs { get; init; }
 
+    /// <summary>The format that most of a quantised checkpoint is saved in; null where all is plain numbers.</summary>
+    public WeightFormat? Saved { get; init; }
+
     /// <summary>How a parameter is used, by its name; null: few rows a step.</summary>
     public Func<string, WeightUse>? UseOf { get; init; }
 
@@ -48,8 +51,14 @@ public sealed record WeightChoice
     /// <summary>The instructions to use at most; null for the best there are.</summary>
     public InstructionSet? InstructionSet { get; init; }
 
-    /// <summary>What parameters are computed in that no other rule names; attention and its memory go by it too.</summary>
+    /// <summary>What parameters are computed in that no other rule names; attention goes by it too.</summary>
     public WeightFormat Default => Wished ?? CpuDevice.PreferredWeights(InstructionSet);
+
+    /// <summary>
+    /// How keys and values of a memory are held, and keys met within sequences; null for what <see cref="Default"/> asks for. Beside
+    /// weights of eight bits and fewer, int8 with a scale for each position and head loses nothing that can be measured.
+    /// </summary>
+    public KeyValueFormat? KeyValues => Wished is null && Saved is { Bits: <= 8 } ? KeyValueFormat.Int8 : null;
 
     /// <summary>What a parameter is computed in.</summary>
     public WeightFormat Of(string name)
@@ -63,7 +72,13 @@ public sealed record WeightChoice
     public CpuOptions Apply(CpuOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return options with { Weights = Default, WeightsFor = Of, InstructionSet = InstructionSet };
+        return options with
+        {
+            Weights = Default,
+            WeightsFor = Of,
+            InstructionSet = InstructionSet,
+            KeyValues = options.KeyValues ?? KeyValues,
+        };
     }
 
     // Steps wait for memory, which codes are the least of. Many rows wait for arithmetic, and without dot products of int8 the kernels

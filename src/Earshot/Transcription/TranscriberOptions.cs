@@ -46,6 +46,7 @@ public sealed record TranscriberOptions
         Wished = Weights,
         WishedFor = WeightsFor,
         SavedAs = saved is null ? null : saved.FormatOf,
+        Saved = saved?.Format,
         UseOf = MatrixUse.Of,
         Priority = WeightPriority,
         InstructionSet = InstructionSet,

@@ -84,4 +84,14 @@ public sealed class WeightChoiceTests
         UseOf = name => name.StartsWith("encoder", StringComparison.Ordinal) ? WeightUse.ManyRows : WeightUse.FewRows,
         InstructionSet = set,
     };
+
+    [Fact]
+    public void Keys_and_values_beside_saved_codes_are_int8_unless_a_format_is_wished_for()
+    {
+        var saved = new WeightChoice { Saved = WeightFormat.Int8, SavedAs = _ => WeightFormat.Int8 };
+        Assert.Equal(KeyValueFormat.Int8, saved.Apply(new CpuOptions()).KeyValues);
+        Assert.Null((saved with { Wished = WeightFormat.F32 }).Apply(new CpuOptions()).KeyValues);
+        Assert.Null(new WeightChoice().Apply(new CpuOptions()).KeyValues);
+        Assert.Equal(KeyValueFormat.BF16, saved.Apply(new CpuOptions { KeyValues = KeyValueFormat.BF16 }).KeyValues);
+    }
 }

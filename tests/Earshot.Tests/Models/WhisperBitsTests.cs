@@ -10,8 +10,8 @@ namespace Earshot.Tests.Models;
 
 /// <summary>
 /// What Whisper base computes, to the last bit, in every weight format: hashes of the encoder's output and of the logits of prompts, steps,
-/// beams and alignments. They were made before the model was taken apart into parts, and are the same on every processor that has the
-/// instructions. EARSHOT_UPDATE_SNAPSHOTS=1 writes them anew.
+/// beams and alignments. They are the same on every processor that has the instructions, and change only where arithmetic is meant to:
+/// the changelog says where. EARSHOT_UPDATE_SNAPSHOTS=1 writes them anew.
 /// </summary>
 public sealed class WhisperBitsTests
 {

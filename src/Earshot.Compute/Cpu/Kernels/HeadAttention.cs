@@ -78,8 +78,8 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     public void Run()
     {
         Place();
-        // The emitted softmax takes powers of two.
-        PrepareQueries(Kernel.Softmax is null ? 1 : Log2E);
+        // The softmax takes powers of two.
+        PrepareQueries(Log2E);
         new Span<float>(_largest, Rows).Fill(SoftmaxArguments.Nothing);
         new Span<float>(_totals, Rows).Clear();
         new Span<float>(_sums, Rows * PaddedSize).Clear();
@@ -186,11 +186,10 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     // In the unit that the scores are in.
     readonly void AddBias(int first, int count)
     {
-        float unit = Kernel.Softmax is null ? 1 : Log2E;
         for (int r = 0; r < Rows; r++)
         {
             var scores = new Span<float>((byte*)_scores + r * ScoreStride, count);
-            TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(Bias + r * BiasStride + first, count), unit, scores, scores);
+            TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(Bias + r * BiasStride + first, count), Log2E, scores, scores);
         }
     }
 
@@ -244,7 +243,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         softmax.Run(&arguments);
     }
 
-    /// <summary>A row's scores of one block → e^(score − largest so far); what is summed so far is brought to the new largest.</summary>
+    /// <summary>A row's scores of one block → 2^(score − largest so far); what is summed so far is brought to the new largest.</summary>
     readonly void Normalize(int row, int first, int count)
     {
         float* scores = (float*)((byte*)_scores + row * ScoreStride);
@@ -253,10 +252,10 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
         if (to > from)
         {
             float before = _largest[row], largest = MathF.Max(before, Softmax<TLanes>.Largest(scores + from, to - from));
-            float total = Softmax<TLanes>.Exponentials(scores + from, to - from, largest);
+            float total = Softmax<TLanes>.PowersOfTwo(scores + from, to - from, largest);
             if (largest != before)
             {
-                float correction = MathF.Exp(before - largest);
+                float correction = float.Exp2(before - largest);
                 _totals[row] *= correction;
                 Softmax<TLanes>.Scale(_sums + row * PaddedSize, PaddedSize, correction);
                 _largest[row] = largest;

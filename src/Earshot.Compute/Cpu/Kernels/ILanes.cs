@@ -62,6 +62,9 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>2^n for whole n from −126 to 127.</summary>
     static abstract TSelf PowerOfTwo(TSelf n);
 
+    /// <summary>value · 2^n for a whole n from −126 to 127 that 1.5 · 2²³ was added to: its bits are then at the low end.</summary>
+    static abstract TSelf ScaleByPowerOfTwo(TSelf value, TSelf shifted);
+
     /// <summary>value where x is at least limit or not a number, else zero.</summary>
     static abstract TSelf ZeroBelow(TSelf value, TSelf x, TSelf limit);
 

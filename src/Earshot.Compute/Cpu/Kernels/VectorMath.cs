@@ -27,6 +27,24 @@ internal static class VectorMath<TLanes> where TLanes : struct, ILanes<TLanes>
         return TLanes.ZeroBelow(p * TLanes.PowerOfTwo(n), x, TLanes.Create(lowest));
     }
 
+    /// <summary>2ˣ within 3e-7 for x up to 1; zero below −126.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes PowerOfTwo(TLanes x)
+    {
+        const float lowest = -126, toWhole = 12582912f;
+        var shifted = TLanes.Max(TLanes.Create(lowest), x) + TLanes.Create(toWhole);
+        var r = x - (shifted - TLanes.Create(toWhole));
+        // Fitted on |r| ≤ ½ for the least relative error, 2e-9.
+        var p = TLanes.Create(0.00015345812f);
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(0.001339993f));
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(0.0096184891f));
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(0.055503286f));
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(0.24022646f));
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(0.69314718f));
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(1));
+        return TLanes.ZeroBelow(TLanes.ScaleByPowerOfTwo(p, shifted), x, TLanes.Create(lowest));
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Sigmoid(TLanes x) => TLanes.Create(1) / (TLanes.Create(1) + Exp(TLanes.Create(0) - x));
 
