@@ -73,12 +73,18 @@ internal unsafe struct LinearCall
 
     /// <summary>
     /// What multiplies: the weights' own kernel, or for sequences that of bfloat16, to which four-bit codes are then unpacked where
-    /// the processor multiplies it directly.
+    /// the processor multiplies it directly, and one of int16 for int8 where that is faster than float32.
     /// </summary>
-    public readonly Kernels.MicroKernel Kernel =>
-        Weights.Groups is not null && !IsStep && Weights.Kernels.BF16.RowType == Kernels.PanelType.BF16
-            ? Weights.Kernels.BF16
-            : Weights.Kernel;
+    public readonly Kernels.MicroKernel Kernel
+    {
+        get
+        {
+            if (IsStep) return Weights.Kernel;
+            var kernels = Weights.Kernels;
+            if (Weights.Groups is not null) return kernels.BF16.RowType == Kernels.PanelType.BF16 ? kernels.BF16 : Weights.Kernel;
+            return Weights.Kernel == kernels.Int8 ? kernels.SequenceInt8 ?? Weights.Kernel : Weights.Kernel;
+        }
+    }
 
     /// <summary>Panels of all matrices.</summary>
     public readonly int Panels => First.Weights.Panels + (Others > 0 ? Second.Weights.Panels : 0) + (Others > 1 ? Third.Weights.Panels : 0);

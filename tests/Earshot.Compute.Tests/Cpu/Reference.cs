@@ -31,8 +31,11 @@ internal static class Reference
         }
         double rounding = (x.Length + 8) * F32 * magnitude + 1e-37;
         bool unpacked = packed.Groups is not null && rows > CpuDevice.MaxExactRows && packed.Kernels.BF16.RowType == PanelType.BF16;
+        bool words = packed.Kernel == packed.Kernels.Int8 && rows > CpuDevice.MaxExactRows && packed.Kernels.SequenceInt8 is not null;
         return (sum, rounding + packed.Kernel.RowType switch
         {
+            // Half a unit of int16, of which the largest is as many as int32 has room for.
+            PanelType.F32 when words => 1.001 * largestX / 2 / Math.Min(short.MaxValue, int.MaxValue / 128 / x.Length) * sumW,
             // Four-bit codes meet many rows as bfloat16, and both are rounded to it.
             PanelType.F32 => unpacked ? 2.02 * BF16 * magnitude : 0,
             PanelType.BF16 => 1.01 * BF16 * magnitude,

@@ -25,6 +25,13 @@ internal sealed partial class Assembler
     public void DotBytesHalf(int destination, int unsignedLeft, int signedRight) =>
         VexRegister(Map0F38, Prefix66, 0x50, destination, unsignedLeft, signedRight);
 
+    /// <summary>destination = sums of two products of int16 (vpmaddwd).</summary>
+    public void MultiplyPairsHalf(int destination, int left, int right) =>
+        VexRegister(Map0F, Prefix66, 0xF5, destination, left, right);
+
+    /// <summary>destination = left + right, int32 (vpaddd).</summary>
+    public void AddWholeHalf(int destination, int left, int right) => VexRegister(Map0F, Prefix66, 0xFE, destination, left, right);
+
     /// <summary>destination = left xor the 32 bytes at right (vpxor).</summary>
     public void XorHalf(int destination, int left, Address right) => VexMemory(Map0F, Prefix66, 0xEF, destination, left, right);
 

@@ -5,7 +5,7 @@ namespace Earshot.Compute.Cpu.Emit;
 /// <summary>
 /// Emits the AVX2 micro-kernels: up to three rows × 32 columns of a matrix product in registers, or up to six × 16 in two passes over the
 /// panel. Bfloat16 and int8 panels are widened in registers and meet rows of float32, which costs nothing where memory is waited for;
-/// with AVX-VNNI int8 panels meet rows of int8.
+/// with AVX-VNNI int8 panels meet rows of int8. Panels of int16 meet rows of int16: two products an instruction, and another to add them.
 /// </summary>
 internal static class Avx2Kernels
 {
@@ -17,11 +17,16 @@ internal static class Avx2Kernels
     /// <summary>Rows whose sums over all 32 columns fit the registers.</summary>
     public const int WholeRows = 3;
 
+    /// <summary>The same with int16, whose products need registers of their own before they are added.</summary>
+    public const int MaxInt16Rows = 5;
+    public const int WholeInt16Rows = 2;
+
     /// <summary>How far memory is asked for ahead of the multiplications, in bytes.</summary>
     const int Ahead = 2048;
 
     const int Panel0 = 12; // what is multiplied, widened
     const int Panel1 = 13;
+    const int Products = 10; // 10, 11
 
     // Registers that neither calling convention keeps, and rdi, rsi, which only Windows does.
     const Gpr Arguments = Gpr.Rdi;
@@ -49,7 +54,7 @@ internal static class Avx2Kernels
     /// </summary>
     public static int Emit(Assembler code, PanelType type, int rows, bool windows, bool dotsBytes = false)
     {
-        var kind = new Kind(type, type == PanelType.F32 || dotsBytes);
+        var kind = new Kind(type, type is PanelType.F32 or PanelType.Int16 || dotsBytes);
         bool makesSigned = type == PanelType.Int8 && !dotsBytes;
         var signs = new Label();
         if (makesSigned)
@@ -65,7 +70,7 @@ internal static class Avx2Kernels
         code.Load(Stride, new Address(Arguments, MicroArguments.RowStrideOffset));
         code.LoadAddress(Stride3, new Address(Stride, 0, Stride, 2));
         code.LoadAddress(Stride5, new Address(Stride, 0, Stride, 4));
-        int vectors = rows <= WholeRows ? 4 : 2;
+        int vectors = rows <= (type == PanelType.Int16 ? WholeInt16Rows : WholeRows) ? 4 : 2;
         for (int column = 0; column < StepBytes; column += vectors * VectorBytes) Pass(code, kind, rows, vectors, column);
         code.ZeroUpper();
         if (windows) VectorKernels.RestoreForWindows(code, 16);
@@ -157,8 +162,19 @@ internal static class Avx2Kernels
 
     static void Multiply(Assembler code, Kind kind, int sum, int panel, int value)
     {
-        if (kind is { Type: PanelType.Int8, Direct: true }) code.DotBytesHalf(sum, panel, value);
-        else code.MultiplyAddHalf(sum, panel, value);
+        switch (kind)
+        {
+            case { Type: PanelType.Int8, Direct: true }:
+                code.DotBytesHalf(sum, panel, value);
+                break;
+            case { Type: PanelType.Int16 }:
+                code.MultiplyPairsHalf(Products + (sum & 1), panel, value);
+                code.AddWholeHalf(sum, sum, Products + (sum & 1));
+                break;
+            default:
+                code.MultiplyAddHalf(sum, panel, value);
+                break;
+        }
     }
 
     // One step of eight columns as it is, or one of its inputs as float32.

@@ -89,6 +89,9 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>The nearest whole numbers, ties to even, of magnitudes below 2²².</summary>
     static abstract TSelf Round(TSelf value);
 
+    /// <summary>Stores whole numbers that fit as int16.</summary>
+    void StoreInt16(short* destination);
+
     /// <summary>Stores whole numbers that fit as int8.</summary>
     void StoreInt8(sbyte* destination);
 }

@@ -23,6 +23,7 @@ internal sealed unsafe class KernelSet
         F32 = kernels[PanelType.F32];
         BF16 = kernels[PanelType.BF16];
         Int8 = kernels[PanelType.Int8];
+        SequenceInt8 = kernels.GetValueOrDefault(PanelType.Int16);
     }
 
     /// <summary>Kernels made elsewhere, beside an instruction set's plain vector code.</summary>
@@ -42,6 +43,11 @@ internal sealed unsafe class KernelSet
 
     /// <summary>Int8 by int8, or int8 widened and float32 where the processor has no such instruction.</summary>
     public MicroKernel Int8 { get; }
+
+    /// <summary>
+    /// Int8 by the rows of sequences, both as int16; null where <see cref="Int8"/> is as fast. It only takes panels that are widened first.
+    /// </summary>
+    public MicroKernel? SequenceInt8 { get; }
 
     /// <summary>Four-bit codes by few rows; null where only the plain vector code does that.</summary>
     public Int4Kernel? Codes { get; private set; }
@@ -67,22 +73,42 @@ internal sealed unsafe class KernelSet
     static Dictionary<PanelType, MicroKernel>? EmitAvx2(bool dotsBytes, out ExecutableMemory? memory)
     {
         var code = new Assembler();
-        var entries = Enum.GetValues<PanelType>()
-            .ToDictionary(type => type, type => Entries(Avx2Kernels.MaxRows, rows => Emit(type, rows)));
+        int[] f32 = Emitted(PanelType.F32), bf16 = Emitted(PanelType.BF16), int8 = Emitted(PanelType.Int8, dotsBytes);
+        int[] int16 = dotsBytes ? [] : Entries(Avx2Kernels.MaxInt16Rows, rows => Emit(PanelType.Int16, rows));
         memory = ExecutableMemory.TryCreate(code.Code);
         if (memory is null) return null;
         byte* start = memory.Start;
-        return entries.ToDictionary(
-            pair => pair.Key,
-            pair => new MicroKernel(pair.Key, Avx2Kernels.MaxRows, Array.ConvertAll(pair.Value, offset => (nint)start + offset))
+        var floats = Kernel(PanelType.F32, PanelType.F32, f32);
+        var kernels = new Dictionary<PanelType, MicroKernel>
+        {
+            [PanelType.F32] = floats,
+            [PanelType.BF16] = Kernel(PanelType.BF16, PanelType.F32, bf16, floats),
+            [PanelType.Int8] = dotsBytes
+                ? Kernel(PanelType.Int8, PanelType.Int8, int8)
+                : Kernel(PanelType.Int8, PanelType.F32, int8, floats),
+        };
+        if (dotsBytes) return kernels;
+        var pairs = new MicroKernel(PanelType.Int16, Avx2Kernels.MaxInt16Rows, Placed(int16))
+        {
+            RowType = PanelType.Int16,
+            OnePassRows = Avx2Kernels.WholeInt16Rows,
+        };
+        kernels[PanelType.Int16] = new MicroKernel(PanelType.Int8, Avx2Kernels.MaxInt16Rows, []) { RowType = PanelType.Int16, Widened = pairs };
+        return kernels;
+
+        int[] Emitted(PanelType type, bool dots = false) => Entries(Avx2Kernels.MaxRows, rows => Emit(type, rows, dots));
+
+        int Emit(PanelType type, int rows, bool dots = false) => Avx2Kernels.Emit(code, type, rows, OperatingSystem.IsWindows(), dots);
+
+        nint[] Placed(int[] offsets) => Array.ConvertAll(offsets, offset => (nint)start + offset);
+
+        MicroKernel Kernel(PanelType type, PanelType rowType, int[] entries, MicroKernel? widened = null) =>
+            new(type, Avx2Kernels.MaxRows, Placed(entries))
             {
-                RowType = Dots(pair.Key) ? PanelType.Int8 : PanelType.F32,
+                RowType = rowType,
                 OnePassRows = Avx2Kernels.WholeRows,
-            });
-
-        int Emit(PanelType type, int rows) => Avx2Kernels.Emit(code, type, rows, OperatingSystem.IsWindows(), Dots(type));
-
-        bool Dots(PanelType type) => dotsBytes && type == PanelType.Int8;
+                Widened = widened,
+            };
     }
 
     static Dictionary<PanelType, MicroKernel> Managed<TLanes>() where TLanes : struct, ILanes<TLanes> => new()

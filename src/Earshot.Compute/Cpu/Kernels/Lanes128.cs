@@ -130,6 +130,10 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
         ((Rounded(even._value) >> 16) | (Rounded(odd._value) & Vector128.Create(0xFFFF0000u))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreInt16(short* destination) =>
+        Vector128.Narrow(Vector128.ConvertToInt32Native(_value), Vector128<int>.Zero).GetLower().Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
     {
         var rounded = Vector128.ConvertToInt32Native(_value);

@@ -139,6 +139,13 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
         ((Rounded(even._value) >> 16) | (Rounded(odd._value) & Vector256.Create(0xFFFF0000u))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreInt16(short* destination)
+    {
+        var rounded = Vector256.ConvertToInt32Native(_value);
+        Vector128.Narrow(rounded.GetLower(), rounded.GetUpper()).Store(destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
     {
         var rounded = Vector256.ConvertToInt32Native(_value);

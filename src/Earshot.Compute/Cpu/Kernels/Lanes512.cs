@@ -132,6 +132,10 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
         ((Rounded(even._value) >> 16) | (Rounded(odd._value) & Vector512.Create(0xFFFF0000u))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreInt16(short* destination) =>
+        Avx512F.ConvertToVector256Int16(Vector512.ConvertToInt32Native(_value)).Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
     {
         Avx512F.ConvertToVector128SByte(Vector512.ConvertToInt32Native(_value)).Store(destination);

@@ -14,6 +14,9 @@ internal enum PanelType
 
     /// <summary>Four int8 a step; the panel's are unsigned (weight + 128), the rows' signed, the sums int32.</summary>
     Int8,
+
+    /// <summary>Two int16 a step, the sums int32: int8 panels for the time of a product, by rows of as many bits as the sums hold.</summary>
+    Int16,
 }
 
 /// <summary>What a micro-kernel works on: some rows, one panel, and the sums; strides in bytes. Emitted code knows the offsets.</summary>
@@ -79,6 +82,9 @@ internal sealed unsafe class MicroKernel
     /// <summary>What the rows hold; float32 where the kernel widens the panel's elements itself.</summary>
     public PanelType RowType { get; init; }
 
+    /// <summary>What multiplies panels that are widened once for many rows; null where none are.</summary>
+    public MicroKernel? Widened { get; init; }
+
     /// <summary>What shapes the tiles that the kernel computes in; null where it needs none.</summary>
     public TileShapes? Tiles { get; init; }
 
@@ -92,10 +98,13 @@ internal sealed unsafe class MicroKernel
     public SoftmaxKernel? IntegerSoftmax { get; init; }
 
     /// <summary>Inputs that one step takes.</summary>
-    public int StepInputs => Type switch { PanelType.F32 => 1, PanelType.BF16 => 2, _ => 4 };
+    public int StepInputs => Type switch { PanelType.F32 => 1, PanelType.Int8 => 4, _ => 2 };
 
     /// <summary>Bytes of one input in a row as the kernel reads it.</summary>
-    public int RowInputBytes => RowType switch { PanelType.F32 => 4, PanelType.BF16 => 2, _ => 1 };
+    public int RowInputBytes => RowType switch { PanelType.F32 => 4, PanelType.Int8 => 1, _ => 2 };
+
+    /// <summary>Whether sums are int32 in units of the rows.</summary>
+    public bool SumsIntegers => RowType is PanelType.Int8 or PanelType.Int16;
 
     /// <summary>Steps that some inputs take, padding included.</summary>
     public int StepsFor(int inputs) => ((inputs + StepInputs - 1) / StepInputs + StepMultiple - 1) / StepMultiple * StepMultiple;

@@ -31,7 +31,7 @@ internal readonly unsafe struct ProductEpilogue<TLanes> where TLanes : struct, I
     {
         _activation = call.Activation;
         _count = Math.Min(Width, target.Weights.Outputs - firstColumn);
-        _integers = target.Weights.Kernel.RowType == PanelType.Int8;
+        _integers = call.Kernel.SumsIntegers;
         _columnScales = target.Weights.ColumnScales == null ? null : target.Weights.ColumnScales + firstColumn;
         _bias = target.Bias == null ? null : target.Bias + firstColumn;
         _residual = call.Residual == null ? null : call.Residual + firstRow * call.ResidualStride + firstColumn;

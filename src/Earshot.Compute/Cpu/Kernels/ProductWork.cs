@@ -140,19 +140,23 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         }
     }
 
-    /// <summary>Whether so many rows meet a panel that it is widened to float32 once, and not in registers for each strip.</summary>
+    /// <summary>
+    /// Whether so many rows meet a panel that it is widened once, and not in registers for each strip; any do where a kernel does not
+    /// widen itself.
+    /// </summary>
     readonly bool Widens(int rows) =>
-        Kernel.RowType == PanelType.F32 && Kernel.Type != PanelType.F32 && rows > WidenedRows * Kernel.MaxRows;
+        Kernel.RowType == PanelType.Int16
+        || (Kernel.RowType == PanelType.F32 && Kernel.Type != PanelType.F32 && rows > WidenedRows * Kernel.MaxRows);
 
     // Some steps at a time, so that the panel's stay in the first-level cache while the strips of rows pass: sums go on in order.
     readonly void Multiply(MicroArguments* arguments, int rows, int firstStep, float* widened)
     {
         arguments->Panel += (nint)firstStep * PackedMatrix.StepBytes;
         bool widens = Widens(rows);
-        var kernel = widens ? Call.Weights.Kernels.F32 : Kernel;
+        var kernel = widens ? Kernel.Widened ?? Call.Weights.Kernels.F32 : Kernel;
         int steps = (int)arguments->Steps;
-        // Rows that are not float32 make panels that are half as long, or a quarter.
-        bool whole = rows <= kernel.OnePassRows || kernel.RowType != PanelType.F32;
+        // Rows that are not float32 make panels that are half as long, or a quarter, unless those are widened.
+        bool whole = rows <= kernel.OnePassRows || kernel.RowType is not (PanelType.F32 or PanelType.Int16);
         int most = whole ? steps : Plan.CachedInputs / Kernel.StepInputs;
         var all = *arguments;
         for (int step = 0; step < steps; step += most)
@@ -168,9 +172,9 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
             };
             if (widens)
             {
-                WidenedPanels<TLanes>.Unpack(Kernel.Type, arguments->Panel, count, widened);
+                WidenedPanels<TLanes>.Unpack(Kernel, kernel, arguments->Panel, count, widened);
                 arguments->Panel = (byte*)widened;
-                arguments->Steps = count * Kernel.StepInputs;
+                arguments->Steps = count * Kernel.StepInputs / kernel.StepInputs;
             }
             kernel.RunStrips(arguments, rows * Parts);
         }
@@ -223,13 +227,14 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
 
     readonly void FindScales(in RowBlock block, int firstRow, int rows)
     {
-        if (Kernel.RowType != PanelType.Int8) return;
+        if (!Kernel.SumsIntegers) return;
+        float units = Kernel.RowType == PanelType.Int8 ? 127 : Rows<TLanes>.WordUnits(Call.Weights.Inputs);
         for (int r = 0; r < rows; r++)
         {
             float largest = Call.Patches == null
                 ? Rows<TLanes>.Largest(Call.X + (firstRow + r) * Call.XStride, Call.Weights.Inputs)
                 : Call.Patches->Largest<TLanes>(firstRow + r);
-            block.Scales[r] = largest / 127;
+            block.Scales[r] = largest / units;
         }
         new Span<int>(block.Sums, rows * Parts).Clear();
     }
@@ -251,6 +256,11 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         byte* destination = block.Start + row * Parts * block.Stride;
         if (Kernel.RowType == PanelType.F32) Rows<TLanes>.ToF32(source, count, (float*)destination, padded);
         else if (Kernel.RowType == PanelType.BF16) Rows<TLanes>.ToBF16(source, count, (ushort*)destination, padded);
+        else if (Kernel.RowType == PanelType.Int16)
+        {
+            float scale = block.Scales[row];
+            Rows<TLanes>.ToInt16(source, count, scale == 0 ? 0 : 1 / scale, (short*)destination, padded);
+        }
         else ToInt8(block, row, source, count, padded);
     }
 

@@ -90,6 +90,19 @@ internal static unsafe class Rows<TLanes> where TLanes : struct, ILanes<TLanes>
         }
     }
 
+    /// <summary>Units of int16 in a row's largest, so that int32 holds the sums of as many products with int8.</summary>
+    public static int WordUnits(int inputs) => Math.Clamp(int.MaxValue / 128 / Math.Max(1, inputs), 1, short.MaxValue);
+
+    /// <summary>The same, in units of 1 / <paramref name="inverseScale"/> as int16.</summary>
+    public static void ToInt16(float* source, int count, float inverseScale, short* destination, int padded)
+    {
+        var scale = TLanes.Create(inverseScale);
+        int i = 0;
+        for (; i <= count - TLanes.Count; i += TLanes.Count) TLanes.Round(TLanes.Load(source + i) * scale).StoreInt16(destination + i);
+        for (; i < count; i++) destination[i] = (short)MathF.Round(source[i] * inverseScale);
+        for (; i < padded; i++) destination[i] = 0;
+    }
+
     /// <summary>The largest magnitude.</summary>
     public static float Largest(float* source, int count)
     {
