@@ -41,7 +41,10 @@ public sealed class MachinePeaks
     double Measure(PanelType type)
     {
         bool tiles = _isa.Set == InstructionSet.Amx && type != PanelType.F32;
-        using var code = _isa.Set >= InstructionSet.Avx512 ? (tiles ? PeakLoops.EmitTiles(type) : PeakLoops.EmitVectors(type)) : null;
+        using var code = type == PanelType.Int16 ? PeakLoops.EmitInt16()
+            : _isa.Set < InstructionSet.Avx512 ? null
+            : tiles ? PeakLoops.EmitTiles(type)
+            : PeakLoops.EmitVectors(type);
         return code is null ? PeakLoops.Vectors(_threads) : PeakLoops.Emitted(code, type, tiles, _threads);
     }
 
@@ -49,6 +52,7 @@ public sealed class MachinePeaks
     PanelType PanelOf(WeightFormat format) => format.Bits switch
     {
         8 when _isa.Set >= InstructionSet.Avx512 && (_isa.HasVnni || _isa.Set == InstructionSet.Amx) => PanelType.Int8,
+        8 when _isa.Set == InstructionSet.Avx2 => PanelType.Int16,
         8 or 32 => PanelType.F32,
         _ => _isa.HasBf16 || _isa.Set == InstructionSet.Amx ? PanelType.BF16 : PanelType.F32,
     };

@@ -102,6 +102,60 @@ public sealed unsafe class IsaTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public void Int16_products_are_exact(bool windows)
+    {
+        Assert.SkipUnless(Isa.Select(null).Set >= InstructionSet.Avx2 && OperatingSystem.IsLinux(), "This needs AVX2, and Linux.");
+        const int inputs = 78, steps = inputs / 2, width = PackedMatrix.PanelWidth;
+        int units = Rows<Lanes256>.WordUnits(inputs);
+        var random = new Random(1);
+        var (rows, panel) = (new short[5 * inputs], new short[steps * width * 2]);
+        // The first row and column are the largest there are, so that a sum that does not fit shows.
+        for (int i = 0; i < rows.Length; i++) rows[i] = (short)(i < inputs ? units : random.Next(-units, units + 1));
+        for (int i = 0; i < panel.Length; i++) panel[i] = (short)(i / 2 % width == 0 ? -128 : random.Next(-128, 128));
+        var sums = new int[5 * width];
+        for (int count = 1; count <= Avx2Kernels.MaxInt16Rows; count++)
+        {
+            var code = new Assembler();
+            int entry = Avx2Kernels.Emit(code, PanelType.Int16, count, windows), start = entry;
+            if (windows)
+            {
+                start = code.Length;
+                code.Move(Gpr.Rcx, Gpr.Rdi);
+                code.Jump(new Label { Position = entry });
+            }
+            using var memory = ExecutableMemory.TryCreate(code.Code);
+            Assert.NotNull(memory);
+            foreach (int accumulate in (int[])[0, 1])
+            {
+                Array.Fill(sums, 7);
+                fixed (short* first = rows, steps0 = panel)
+                fixed (int* result = sums)
+                {
+                    var arguments = new MicroArguments
+                    {
+                        Rows = (byte*)first,
+                        RowStride = inputs * sizeof(short),
+                        Panel = (byte*)steps0,
+                        Steps = steps,
+                        Sums = (float*)result,
+                        SumStride = width * sizeof(int),
+                        Accumulate = accumulate,
+                    };
+                    ((delegate* unmanaged[Cdecl]<MicroArguments*, void>)(memory.Start + start))(&arguments);
+                }
+                for (int i = 0; i < count * width; i++)
+                {
+                    long expected = 7 * accumulate;
+                    for (int k = 0; k < inputs; k++) expected += rows[i / width * inputs + k] * panel[(k / 2 * width + i % width) * 2 + k % 2];
+                    Assert.Equal(expected, sums[i]);
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public void Emitted_kernels_of_avx2_give_the_bits_of_the_compiled_ones(bool windows)
     {
         Assert.SkipUnless(Isa.Select(null).Set >= InstructionSet.Avx2 && OperatingSystem.IsLinux(), "This needs AVX2, and Linux.");
