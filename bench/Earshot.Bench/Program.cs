@@ -13,6 +13,9 @@ switch (args)
     case ["attention", .. var more]:
         KernelBench.RunAttention(more.ElementAtOrDefault(0) ?? "", Number(more, 1, Environment.ProcessorCount));
         return 0;
+    case ["code", var set, var type, var rows]:
+        EmittedCode.Write(set, type, int.Parse(rows, CultureInfo.InvariantCulture), Console.OpenStandardOutput());
+        return 0;
     case ["model", var shape]:
         await ModelBench.RunAsync(shape);
         return 0;
@@ -62,7 +65,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | packing | model " +
+            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | packing | code SET TYPE ROWS | model " +
             "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | " +
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
             "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +

@@ -75,11 +75,13 @@ public sealed class CpuDevice : IDisposable
         Options.Weights != WeightFormat.F32 && Workers.Kernels.BF16.RowType == PanelType.BF16 ? Workers.Kernels.BF16 : Workers.Kernels.F32;
 
     /// <summary>
-    /// What multiplies keys within sequences that are seen as a whole: int8 where keys may be as rough and vectors of it are multiplied
-    /// directly. In tiles it gains nothing beside packing.
+    /// What multiplies keys within sequences that are seen as a whole: whole numbers where keys may be as rough as int8, in as many bits as
+    /// are multiplied fast. In tiles it gains nothing beside packing.
     /// </summary>
     internal MicroKernel? KeyKernel =>
-        Keys == KeyValueFormat.Int8 && Workers.Kernels.Int8 is { RowType: PanelType.Int8, Tiles: null } kernel ? kernel : null;
+        Keys != KeyValueFormat.Int8 ? null
+        : Workers.Kernels.Int8 is { RowType: PanelType.Int8, Tiles: null } kernel ? kernel
+        : Workers.Kernels.SequenceInt8?.Widened;
 
     /// <summary>What keys within sequences are multiplied as.</summary>
     public KeyValueFormat Keys => Options.Keys ?? KeyValues;

@@ -34,12 +34,18 @@ internal unsafe partial struct HeadAttention<TLanes>
     // One row: scores are added up by a softmax and not by the values, and the keys are no more exact.
     readonly void CodeQuery(int row, float* query, float scale)
     {
-        float largest = Rows<TLanes>.Largest(query, Layout.Size);
-        QueryUnits[row] = largest / 127 * scale;
+        float largest = Rows<TLanes>.Largest(query, Layout.Size), units = Layout.KeyUnits, inverse = largest == 0 ? 0 : units / largest;
+        byte* destination = _queries + row * _queryStride;
+        int padded = Layout.KeySteps * KeyKernel.StepInputs;
+        QueryUnits[row] = largest / units * scale;
+        if (KeyKernel.Type == PanelType.Int16)
+        {
+            Rows<TLanes>.ToInt16(query, Layout.Size, inverse, (short*)destination, padded);
+            QuerySums[row] = 0;
+            return;
+        }
         // Each key was stored with 128 added.
-        QuerySums[row] = 128 * Rows<TLanes>.ToInt8(
-            query, Layout.Size, largest == 0 ? 0 : 127 / largest, (sbyte*)_queries + row * _queryStride,
-            Layout.KeySteps * KeyKernel.StepInputs);
+        QuerySums[row] = 128 * Rows<TLanes>.ToInt8(query, Layout.Size, inverse, (sbyte*)destination, padded);
     }
 
     /// <summary>Whether a block's int32 scores become float32 on their way: only a whole one has no end to mark.</summary>

@@ -65,8 +65,8 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
 
     readonly MicroKernel KeyKernel => Layout.KeyKernel;
 
-    /// <summary>Whether keys alone are multiplied as int8, by queries of one row of codes.</summary>
-    readonly bool CodesKeys => KeyKernel.RowType == PanelType.Int8 && Kernel.RowType != PanelType.Int8;
+    /// <summary>Whether keys alone are multiplied as whole numbers, by queries of one row of codes.</summary>
+    readonly bool CodesKeys => KeyKernel.SumsIntegers && Kernel.RowType != PanelType.Int8;
 
     readonly int PaddedSize => (Layout.Size + Width - 1) / Width * Width;
 

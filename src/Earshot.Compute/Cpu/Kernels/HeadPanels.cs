@@ -126,7 +126,7 @@ internal readonly struct HeadLayout
         _valuePanelBytes = (nint)steps * PackedMatrix.StepBytes;
         int scales = Math.Max(keys, steps * kernel.StepInputs);
         _keyScalesOffset = keys / Width * _keyPanelBytes;
-        _valueScalesOffset = _keyScalesOffset + (nint)(KeyKernel.Type == PanelType.Int8 ? scales : 0) * sizeof(float);
+        _valueScalesOffset = _keyScalesOffset + (nint)(KeyKernel.Type is PanelType.Int8 or PanelType.Int16 ? scales : 0) * sizeof(float);
         _valuesOffset = _valueScalesOffset + (nint)(kernel.Type == PanelType.Int8 ? scales : 0) * sizeof(float);
         _blockBytes = _valuesOffset + RoundUp(size) / Width * _valuePanelBytes;
         Bytes = (capacity + BlockPositions - 1) / BlockPositions * _blockBytes;
@@ -135,6 +135,9 @@ internal readonly struct HeadLayout
     public MicroKernel Kernel { get; }
 
     public MicroKernel KeyKernel { get; }
+
+    /// <summary>Units in the largest number of a key of whole numbers, and of a query: int32 holds the sums of their products.</summary>
+    public int KeyUnits => KeyKernel.Type == PanelType.Int16 ? (int)Math.Min(short.MaxValue, Math.Sqrt(int.MaxValue / (double)Size) - 1) : 127;
 
     /// <summary>What values are, and keys where no other kernel multiplies them.</summary>
     public PanelType Type => Kernel.Type;

@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>
-/// Keys and values of one head as int8 with 128 added, in the panels of <see cref="HeadPanels{TLanes}"/>, and a scale for each
+/// Keys and values of one head as int8 with 128 added, or keys as int16, in the panels of <see cref="HeadPanels{TLanes}"/>, and a scale for each
 /// position. What all keys have in common adds the same to every score, which a softmax does not see, so their mean is taken off
 /// first: what is left needs a smaller scale (as SageAttention does).
 /// </summary>
@@ -16,10 +16,11 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
     /// <summary>Writes the keys at <paramref name="rows"/>, one position every <paramref name="stride"/> floats.</summary>
     public static void PackKeys(in HeadLayout layout, float* rows, nint stride, int positions, byte* panels)
     {
-        int padded = layout.KeySteps * StepInputs;
+        bool words = layout.KeyKernel.Type == PanelType.Int16;
+        int stepBytes = sizeof(uint), padded = layout.KeySteps * layout.KeyKernel.StepInputs, units = layout.KeyUnits;
         var mean = stackalloc float[layout.Size];
         var key = stackalloc float[layout.Size];
-        var codes = stackalloc sbyte[PanelColumns.Count * padded];
+        var codes = stackalloc byte[PanelColumns.Count * layout.KeySteps * stepBytes];
         FindMean(layout.Size, rows, stride, positions, mean);
         int end = (positions + Width - 1) / Width * Width;
         for (int position = 0; position < end; position++)
@@ -29,11 +30,14 @@ internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILane
             if (position < positions)
                 TensorPrimitives.Subtract(Row(rows, position * stride, layout.Size), new Span<float>(mean, layout.Size), values);
             else values.Clear();
-            float scale = Rows<TLanes>.Largest(key, layout.Size) / Largest;
-            Rows<TLanes>.ToInt8(key, layout.Size, scale == 0 ? 0 : 1 / scale, codes + column * padded, padded);
+            float scale = Rows<TLanes>.Largest(key, layout.Size) / units, inverse = scale == 0 ? 0 : 1 / scale;
+            byte* row = codes + column * layout.KeySteps * stepBytes;
+            if (words) Rows<TLanes>.ToInt16(key, layout.Size, inverse, (short*)row, padded);
+            else Rows<TLanes>.ToInt8(key, layout.Size, inverse, (sbyte*)row, padded);
             *(float*)(panels + layout.KeyScales(position)) = scale;
             if (column < PanelColumns.Count - 1) continue;
-            PanelColumns.Write((uint*)codes, layout.KeySteps, (uint*)(panels + layout.Keys(position)) + position % Width - column, 0x80808080);
+            var destination = (uint*)(panels + layout.Keys(position)) + position % Width - column;
+            PanelColumns.Write((uint*)codes, layout.KeySteps, destination, words ? 0 : 0x80808080);
         }
     }
 
