@@ -81,13 +81,13 @@ public sealed record WeightChoice
         };
     }
 
-    // Steps wait for memory, which codes are the least of. Many rows wait for arithmetic, and without dot products of int8 the kernels
-    // multiply float32, to which int8 is widened again for every strip of rows, and four bits for every block.
+    // Steps wait for memory, which codes are the least of. Many rows wait for arithmetic, and without products of whole numbers the kernels
+    // multiply float32, to which int8 is widened again for every block, and four bits too.
     WeightFormat Fastest(WeightFormat saved, WeightUse use)
     {
         if (use == WeightUse.FewRows) return saved;
         var isa = Isa.Select(InstructionSet);
-        bool multipliesInt8 = isa.HasVnni || isa.Set is Cpu.InstructionSet.Avx2Vnni or Cpu.InstructionSet.Amx;
+        bool multipliesInt8 = isa.HasVnni || isa.Set is Cpu.InstructionSet.Avx2 or Cpu.InstructionSet.Avx2Vnni or Cpu.InstructionSet.Amx;
         return saved.Bits == 8 && !multipliesInt8 ? WeightFormat.F32 : saved;
     }
 }
