@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Earshot.Cli.Benchmarks;
 using Earshot.Cli.Commands;
 using Earshot.Cli.Inspection;
 using Earshot.Cli.Models;
@@ -9,6 +10,7 @@ namespace Earshot.Cli;
 
 /// <summary>What commands print with <c>--json</c>.</summary>
 [JsonSerializable(typeof(Earshot.Benchmarks.BenchmarkReport))]
+[JsonSerializable(typeof(IReadOnlyList<TuneReport>))]
 [JsonSerializable(typeof(ModelReport))]
 [JsonSerializable(typeof(OnnxReport))]
 [JsonSerializable(typeof(ExportReport))]

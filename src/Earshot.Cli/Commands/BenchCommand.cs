@@ -28,11 +28,19 @@ internal sealed class BenchCommand : EarshotCommand
         HelpName = "SET,...",
         AllowMultipleArgumentsPerToken = true,
     };
-    readonly Option<int?> _threads = OptionKinds.Whole("--threads", "Threads that compute (default: one a core).", 1, 1024);
+    readonly Option<string[]> _threads = new("--threads")
+    {
+        Description = "Threads that compute (default: one a core); several numbers are compared, with what each thread adds.",
+        HelpName = "N,...",
+        AllowMultipleArgumentsPerToken = true,
+    };
     readonly Option<int?> _rounds = OptionKinds.Whole("--rounds", "Measured rounds; settings take turns within each (default 5).", 1, 1000);
     readonly Option<int?> _tokens = OptionKinds.Whole("--tokens", "Tokens decoded after the prompt (default 48).", 1, 400);
     readonly Option<int?> _streams = OptionKinds.Whole(
         "--streams", "Streams decoded at once, beside the single one; 1 leaves that out (default 8).", 1, 64);
+    readonly Option<bool> _tune = OptionKinds.Flag(
+        "--tune", "Measure which format each kind of matrix is multiplied fastest in here, and load models so from now on: no format " +
+        "is taken that is less exact than what is saved but for its own rounding.");
     readonly Option<bool> _json = OptionKinds.Flag("--json", "Print JSON for programs instead of tables.");
     readonly Option<bool> _markdown = OptionKinds.Flag("--markdown", "Print Markdown tables.");
 
@@ -45,6 +53,7 @@ internal sealed class BenchCommand : EarshotCommand
         Add(_model);
         AddGroup("What to run", _random, _weights, _isa, _threads);
         AddGroup("How long", _rounds, _tokens, _streams);
+        AddGroup("Something else", _tune);
         AddGroup("Output", _json, _markdown);
     }
 
@@ -59,7 +68,8 @@ internal sealed class BenchCommand : EarshotCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var settings = BenchSettings.Parse(Split(parsed.GetValue(_weights)), Split(parsed.GetValue(_isa)), parsed.GetValue(_threads));
+        var settings = BenchSettings.Parse(
+            Split(parsed.GetValue(_weights)), Split(parsed.GetValue(_isa)), Split(parsed.GetValue(_threads)));
         var options = new BenchmarkOptions
         {
             Rounds = parsed.GetValue(_rounds) ?? 5,
@@ -73,6 +83,10 @@ internal sealed class BenchCommand : EarshotCommand
             (null, { } shape) => BenchModel.OfShape(shape),
             ({ } name, null) => BenchModel.OfFolder(await ModelFolders.GetAsync(name, Terminal, cancellationToken).ConfigureAwait(false)),
         };
+        if (parsed.GetValue(_tune))
+        {
+            return await TuneRun.RunAsync(model, settings, parsed.GetValue(_json), Terminal, cancellationToken).ConfigureAwait(false);
+        }
         BenchmarkReport report;
         using (var status = new StatusLine(Terminal))
         {
