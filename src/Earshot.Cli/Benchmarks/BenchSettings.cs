@@ -19,6 +19,10 @@ internal static class BenchSettings
     static readonly Dictionary<string, WeightFormat> s_formats = CpuDevice.Formats.ToDictionary(
         format => format.Name, StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Formats that stand beside other engines: theirs are float32 and int8, and ours the machine's own beside.</summary>
+    public static string[] DefaultsBesidePeers =>
+        [.. ((WeightFormat[])[WeightFormat.F32, CpuDevice.PreferredWeights(), WeightFormat.Int8]).Select(format => format.Name).Distinct()];
+
     /// <exception cref="UsageException">A name is not known, or a number is none.</exception>
     public static IReadOnlyList<BenchSetting> Parse(string[] weights, string[] sets, string[] threads)
     {
