@@ -107,7 +107,7 @@ internal sealed class BenchCommand : EarshotCommand
         if (tune) return await TuneRun.RunAsync(model, settings, parsed.GetValue(_json), Terminal, cancellationToken).ConfigureAwait(false);
         if (peers)
         {
-            var besides = new PeerOptions
+            var beside = new PeerOptions
             {
                 Model = model,
                 ModelName = name,
@@ -116,23 +116,35 @@ internal sealed class BenchCommand : EarshotCommand
                 Audio = parsed.GetValue(_audio),
                 Search = PeerSearch.OfProcess with { Timeout = TimeSpan.FromSeconds(parsed.GetValue(_timeout) ?? 600) },
             };
-            var compared = await PeerRun.RunAsync(besides, Terminal, cancellationToken).ConfigureAwait(false);
-            PeerFiles.Write(compared, places);
-            if (parsed.GetValue(_json)) Terminal.Out.WriteLine(PeerFiles.Json(compared));
-            else PeerFiles.Show(compared, Terminal);
-            Terminal.Say($"Page: {places.Page}, as data: {places.Data}");
-            return ExitCode.Ok;
+            return await CompareAsync(beside, places, parsed.GetValue(_json), cancellationToken).ConfigureAwait(false);
         }
+        await MeasureAsync(parsed, (model, settings, options), cancellationToken).ConfigureAwait(false);
+        return ExitCode.Ok;
+    }
+
+    async Task MeasureAsync(
+        ParseResult parsed, (BenchModel Model, IReadOnlyList<BenchSetting> Settings, BenchmarkOptions Options) run,
+        CancellationToken cancellationToken)
+    {
         BenchmarkReport report;
         using (var status = new StatusLine(Terminal))
         {
             report = await Task.Run(
-                () => BenchRun.RunAsync(model, settings, options, new PercentStatus(status, "Measuring"), cancellationToken),
+                () => BenchRun.RunAsync(run.Model, run.Settings, run.Options, new PercentStatus(status, "Measuring"), cancellationToken),
                 cancellationToken).ConfigureAwait(false);
         }
         if (parsed.GetValue(_json)) Terminal.Out.WriteLine(JsonSerializer.Serialize(report, CliJson.Readable.BenchmarkReport));
         else if (parsed.GetValue(_markdown)) Terminal.Out.Write(BenchTables.Markdown(report));
         else BenchTables.Write(report, Terminal.OutConsole());
+    }
+
+    async Task<int> CompareAsync(PeerOptions options, (string Page, string Data) places, bool json, CancellationToken cancellationToken)
+    {
+        var report = await PeerRun.RunAsync(options, Terminal, cancellationToken).ConfigureAwait(false);
+        PeerFiles.Write(report, places);
+        if (json) Terminal.Out.WriteLine(PeerFiles.Json(report));
+        else PeerFiles.Show(report, Terminal);
+        Terminal.Say($"Page: {places.Page}, as data: {places.Data}");
         return ExitCode.Ok;
     }
 

@@ -80,7 +80,7 @@ internal sealed class PartRunners(BenchModel model, PeerSearch search, Terminal 
     public void AddOnnxRuntime(GraphPrecision precision, int threads)
     {
         const string engine = "ONNX Runtime";
-        var setting = $"our graph, {GraphPrecisions.WeightsOf(precision)}{(precision == GraphPrecision.Int8 ? ", dynamic" : "")}";
+        var setting = $"our {GraphPrecisions.WeightsOf(precision)} graph";
         if (!OnnxEnvironment.IsAvailable(out var why))
         {
             terminal.Detail(why);
@@ -129,7 +129,7 @@ internal sealed class PartRunners(BenchModel model, PeerSearch search, Terminal 
         int size = Parts.Encoder!.Shape.InputSize;
         foreach (var precision in (string[])["f32", "auto"])
         {
-            var named = $"{setting}, {(precision == "auto" ? "its own choice of precision" : precision)}";
+            var named = $"{setting}, {precision}";
             try
             {
                 var peer = Own(await PythonPeer.OpenAsync(python, new PythonTask

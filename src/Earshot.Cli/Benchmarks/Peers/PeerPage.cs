@@ -1,5 +1,6 @@
 using System.Globalization;
 using Earshot.Benchmarks;
+using Earshot.Compute.Cpu;
 using Earshot.Evaluation;
 
 namespace Earshot.Cli.Benchmarks.Peers;
@@ -35,7 +36,7 @@ internal static class PeerPage
     static void Figure(HtmlBuilder page, PeerGroup group)
     {
         var bars = group.Rows.Where(row => row.Milliseconds is not null)
-            .Select(row => new ChartBar(NameOf(row), row.Milliseconds!.Value, Time(row.Milliseconds.Value), IsOurs(row))).ToList();
+            .Select(row => new ChartBar(LabelOf(row), row.Milliseconds!.Value, Time(row.Milliseconds.Value), IsOurs(row))).ToList();
         if (bars.Count == 0) return;
         page.Add($"<figure>{BarChart.Draw($"{group.What}, milliseconds", bars)}<figcaption><b>{group.What}.</b> ");
         page.Add($"Milliseconds, the median of the rounds; shorter is better. Earshot is in colour.</figcaption></figure>\n");
@@ -54,7 +55,7 @@ internal static class PeerPage
     {
         bool written = group.Rows.Any(row => row.Words is not null);
         page.Add($"<section aria-labelledby=\"{group.Name}\">\n<h2 id=\"{group.Name}\">{group.What}</h2>\n");
-        string[] columns = ["Engine", "Setting", "Median", "Least", "Most", "Of the first row's time"];
+        string[] columns = ["Engine", "Median", "Least", "Most", "Of the first row's time"];
         string[] more = group.AudioSeconds is null ? [] : ["× real time"];
         HtmlPage.Table(page, group.What, [.. columns, .. more, .. written ? (string[])["Words", "Words that differ"] : []]);
         foreach (var row in group.Rows.Where(row => row.State != PeerRow.NotHere)) Row(page, group, row, written);
@@ -73,7 +74,7 @@ internal static class PeerPage
 
     static void Row(HtmlBuilder page, PeerGroup group, PeerRow row, bool written)
     {
-        page.Add($"<tr><th scope=\"row\">{row.Engine}</th><td class=\"text\">{row.Setting}</td>");
+        page.Add($"<tr><th scope=\"row\">{NameOf(row)}</th>");
         if (row.Milliseconds is not { } median)
         {
             int columns = 4 + (group.AudioSeconds is null ? 0 : 1) + (written ? 2 : 0);
@@ -96,7 +97,7 @@ internal static class PeerPage
     static void Stages(HtmlBuilder page, PeerReport report)
     {
         page.Add($"<section aria-labelledby=\"stages\">\n<h2 id=\"stages\">Earshot's stages</h2>\n");
-        HtmlPage.Table(page, "Earshot's stages", "Stage", "Setting", "Median", "GFLOP", "Megabytes read", "Of the limit");
+        HtmlPage.Table(page, "Earshot's stages", "Stage", "Median", "GFLOP", "Megabytes read", "Of the limit");
         foreach (var result in report.Stages)
         {
             foreach (var stage in result.Stages) Stage(page, result, stage);
@@ -109,7 +110,7 @@ internal static class PeerPage
 
     static void Stage(HtmlBuilder page, BenchmarkResult result, StageResult stage)
     {
-        page.Add($"<tr><th scope=\"row\">{stage.Name}</th><td class=\"text\">{result.Name}</td>");
+        page.Add($"<tr><th scope=\"row\">{stage.Name}, {result.Name}</th>");
         Cell(page, Time(stage.Milliseconds));
         Cell(page, stage.Flops > 0 ? Invariant($"{stage.Flops / 1e9:0.00}") : None);
         Cell(page, stage.Bytes > 0 ? Invariant($"{stage.Bytes / 1e6:0.0}") : None);
@@ -125,7 +126,11 @@ internal static class PeerPage
         Line("Processor", machine.Processor);
         Line("Cores that may be used", Invariant($"{machine.Cores}, {Count(machine.Processors, "thread")} at once"));
         Line("Instructions", machine.Instructions);
-        Line("Caches of a core", $"{Units.Bytes(machine.FirstCache)} of data, {Units.Bytes(machine.SecondCache)} behind");
+        bool isLeast = (machine.FirstCache, machine.SecondCache) == (CacheSizes.Least.First, CacheSizes.Least.Second);
+        Line(
+            "Caches of a core",
+            Invariant($"{machine.FirstCache >> 10} KiB of data, {machine.SecondCache >> 10} KiB behind") +
+            (isLeast ? ", which is taken where a system does not tell" : ""));
         foreach (var (setting, peak) in report.PeakGigaflops) Line($"Most arithmetic, {setting}", Invariant($"{peak:0} GFLOP/s"));
         if (report.ReadGigabytesPerSecond is { } bytes) Line("Reading memory", Invariant($"{bytes:0.0} GB/s"));
         page.Add($"</tbody></table></div>\n</section>\n");
@@ -136,6 +141,10 @@ internal static class PeerPage
     static void Cell(HtmlBuilder page, string text) => page.Add($"<td>{text}</td>");
 
     static bool IsOurs(PeerRow row) => row.Computed?.Engine == "earshot";
+
+    // Versions stand in the table.
+    static string LabelOf(PeerRow row) =>
+        NameOf(row with { Engine = string.Join(' ', row.Engine.Split(' ').Where(word => !char.IsAsciiDigit(word[0]))) });
 
     static string NameOf(PeerRow row) => row.Setting.Length == 0 ? row.Engine : $"{row.Engine}, {row.Setting}";
 

@@ -90,7 +90,7 @@ internal static class PeerRun
     static async Task<PeerGroup> SoundAsync(
         (PeerOptions Options, string Folder) run, PeerSound sound, Terminal terminal, StatusLine status, CancellationToken cancellationToken)
     {
-        using var runners = new SoundRunners((run.Options.ModelName, run.Folder), sound, run.Options.Search, terminal);
+        using var runners = new SoundRunners(run.Folder, sound, run.Options.Search, terminal);
         await runners.AddOursAsync(run.Options.Settings, cancellationToken).ConfigureAwait(false);
         foreach (var precision in (GraphPrecision[])[GraphPrecision.Float32, GraphPrecision.Int8])
             await runners.AddOnnxRuntimeAsync(precision, cancellationToken).ConfigureAwait(false);

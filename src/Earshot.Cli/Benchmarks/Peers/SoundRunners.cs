@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using Earshot.Cli.Models;
+using Earshot.Onnx.Export;
 using Earshot.Onnx.Native;
 using Earshot.Onnx.Recording;
+using Earshot.Onnx.Runtimes;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Benchmarks.Peers;
@@ -10,7 +12,7 @@ namespace Earshot.Cli.Benchmarks.Peers;
 /// A whole recording, from samples in memory to text, by models that are loaded: greedy, without fallback, each window by itself, in a
 /// language that all are told.
 /// </summary>
-internal sealed class SoundRunners((string Name, string Folder) model, PeerSound sound, PeerSearch search, Terminal terminal) : IDisposable
+internal sealed class SoundRunners(string folder, PeerSound sound, PeerSearch search, Terminal terminal) : IDisposable
 {
     readonly Stack<IDisposable> _owned = [];
 
@@ -41,7 +43,7 @@ internal sealed class SoundRunners((string Name, string Folder) model, PeerSound
         })));
         foreach (var (name, options) in choices)
         {
-            var transcriber = Own(await Transcriber.LoadAsync(model.Folder, options, cancellationToken: cancellationToken)
+            var transcriber = Own(await Transcriber.LoadAsync(folder, options, cancellationToken: cancellationToken)
                 .ConfigureAwait(false));
             if (Runners.Count == 0 && !sound.IsSynthetic && await LanguageAsync(transcriber, cancellationToken).ConfigureAwait(false) is { } heard)
                 sound.Language = heard;
@@ -49,10 +51,10 @@ internal sealed class SoundRunners((string Name, string Folder) model, PeerSound
         }
     }
 
-    /// <summary>Adds ONNX Runtime with our graphs; they are exported once, as for --device.</summary>
+    /// <summary>Adds ONNX Runtime with our graphs, which go with the sound.</summary>
     public async Task AddOnnxRuntimeAsync(GraphPrecision precision, CancellationToken cancellationToken)
     {
-        var setting = $"our graphs, {GraphPrecisions.WeightsOf(precision)}";
+        var setting = $"our {GraphPrecisions.WeightsOf(precision)} graphs";
         if (!OnnxEnvironment.IsAvailable(out _))
         {
             Absent.Add(PeerRounds.Absent(
@@ -68,13 +70,24 @@ internal sealed class SoundRunners((string Name, string Folder) model, PeerSound
                 Precision = precision,
                 Cpu = new TranscriberOptions { Threads = sound.Threads },
             };
-            Add(named, setting, Own(await OnnxLoading.LoadAsync(model, options, terminal, cancellationToken).ConfigureAwait(false)));
+            Add(named, setting, Own(await Task.Run(() => Exported(options, cancellationToken), cancellationToken).ConfigureAwait(false)));
         }
-        catch (EarshotException e) when (e is not UsageException)
+        catch (EarshotException e)
         {
             PeerRounds.Warn(terminal, named, e);
             Absent.Add(PeerRounds.Absent(named, setting, PeerRow.Failed, PeerRounds.Reason(e)));
         }
+    }
+
+    Transcriber Exported(LoadOptions options, CancellationToken cancellationToken)
+    {
+        var (source, weights) = OnnxLoading.SourceOf(folder);
+        using var open = weights;
+        var target = Path.Combine(sound.Folder, options.ExportPrecision.ToString());
+        OnnxExporter.Export(
+            source, target, new ExportOptions { Graph = new GraphOptions { Precision = options.ExportPrecision } },
+            cancellationToken: cancellationToken);
+        return OnnxLoading.Open((target, target), new OnnxModelOptions { Threads = sound.Threads }, null, OnnxLoading.Settings(options));
     }
 
     public void AddWhisperCpp()
@@ -95,12 +108,12 @@ internal sealed class SoundRunners((string Name, string Folder) model, PeerSound
         var python = PythonPeer.FindPython(search);
         bool installed = python is not null
             && await PythonPeer.HasAsync(python, "faster_whisper", search, cancellationToken).ConfigureAwait(false);
-        var folder = search.Existing(PythonPeer.FasterWhisperModel);
-        if (!installed || folder is null)
+        var converted = search.Existing(PythonPeer.FasterWhisperModel);
+        if (!installed || converted is null)
         {
             var package = $"pip install faster-whisper for the python3 on the path, or for that of {PythonPeer.PythonVariable}";
             var where = $"name a folder with a converted model in {PythonPeer.FasterWhisperModel}";
-            var why = installed ? where : folder is null ? $"{package}; {where}" : package;
+            var why = installed ? where : converted is null ? $"{package}; {where}" : package;
             Absent.Add(PeerRounds.Absent(engine, "", PeerRow.NotHere, why));
             return;
         }
@@ -111,7 +124,7 @@ internal sealed class SoundRunners((string Name, string Folder) model, PeerSound
                 var peer = Own(await PythonPeer.OpenAsync(python!, new PythonTask
                 {
                     Engine = engine,
-                    Model = folder,
+                    Model = converted,
                     Threads = sound.Threads,
                     Setting = setting,
                     Audio = sound.WavFile,
