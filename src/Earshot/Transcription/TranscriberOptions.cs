@@ -51,16 +51,17 @@ public sealed record TranscriberOptions
     public ComputeSettings SettingsFor(ITensorStore weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return ComputeSettings.Of(Choice((weights as ModelWeights)?.Quantized, weights), Threads, ModelMatrices(weights));
+        return ComputeSettings.Of(Choice(QuantizedOf(weights), weights), Threads, ModelMatrices(weights));
     }
 
     /// <summary>The matrices of a model's weights: how each is used, what it is saved in, and its shape.</summary>
     public static IReadOnlyList<ModelMatrix> ModelMatrices(ITensorStore weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        var saved = weights is ModelWeights { Quantized: { } quantized } ? quantized : weights as QuantizedTensors;
-        return MatrixUse.All(weights, saved is null ? null : saved.FormatOf);
+        return MatrixUse.All(weights, QuantizedOf(weights) is { } saved ? saved.FormatOf : null);
     }
+
+    static QuantizedTensors? QuantizedOf(ITensorStore weights) => weights is ModelWeights model ? model.Quantized : weights as QuantizedTensors;
 
     internal CpuOptions ForCpu(QuantizedTensors? saved, ITensorStore? tensors = null) =>
         Choice(saved, tensors ?? saved).Apply(new CpuOptions { Threads = Threads });

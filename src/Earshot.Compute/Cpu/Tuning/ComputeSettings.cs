@@ -33,6 +33,9 @@ public sealed record ComputeSettings
     /// </summary>
     public IReadOnlyDictionary<string, string> Formats { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>What keys and values that a decoder attends to are held in; null where the engine does not tell.</summary>
+    public string? KeyValues { get; init; }
+
     /// <summary>In one line for people.</summary>
     public override string ToString()
     {
@@ -41,6 +44,7 @@ public sealed record ComputeSettings
         {
             $"{Engine}{(Kernels is null ? "" : $" {Kernels}")}", Instructions, $"{Threads} thread{(Threads == 1 ? "" : "s")}",
             formats.Length == 0 ? null : $"{formats}{(Choice is null ? "" : $" ({Choice})")}",
+            KeyValues is null ? null : $"keys and values {KeyValues}",
         }.Where(part => part is not null));
     }
 
@@ -73,6 +77,7 @@ public sealed record ComputeSettings
             Kernels = KernelVersion.Name,
             Choice = choice.IsGiven ? "given" : tuned ? "tuned" : "table",
             Formats = formats,
+            KeyValues = (choice.KeyValues ?? CpuDevice.KeyValuesBeside(choice.Default)).ToString().ToLowerInvariant(),
         };
     }
 
