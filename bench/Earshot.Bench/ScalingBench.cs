@@ -8,9 +8,9 @@ using Earshot.Compute.Runtimes;
 namespace Earshot.Bench;
 
 /// <summary>
-/// How far work scales to threads that this machine does not have. Each piece of work is cut as for so many threads and done by one, so that
-/// its parts and its time are known; what threads would make of it follows: parts are handed out one by one, pieces wait for each other, and
-/// what lies between them is nobody's to share. Memory and caches that cores share are not in the model.
+/// How far work scales to threads that this machine does not have. Each piece of work is cut as for so many threads and done by one, so
+/// that its parts and its time are known; what threads would make of it follows: parts are handed out one by one, pieces wait for each
+/// other, and what lies between them is nobody's to share. Memory and caches that cores share are not in the model.
 /// </summary>
 internal static class ScalingBench
 {
@@ -26,7 +26,8 @@ internal static class ScalingBench
     public static async Task RunAsync(string shape, WeightFormat format)
     {
         double barrier = Barrier();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shape}, {format}; a barrier of two threads {barrier * 1e6:0.0} µs"));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{shape}, {format}; a barrier of two threads {barrier * 1e6:0.0} µs"));
         var threads = s_machines.Select(machine => machine.Speeds.Length).Append(1).Distinct().ToList();
         var cuts = new List<Cut>();
         foreach (int count in threads) cuts.Add(await Cut.OpenAsync(shape, format, count));

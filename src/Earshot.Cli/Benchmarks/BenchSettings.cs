@@ -47,7 +47,9 @@ internal static class BenchSettings
         return settings;
 
         string Name(string setting, int? count) =>
-            counts.Length < 2 ? setting : string.Create(CultureInfo.InvariantCulture, $"{setting}, {count} thread{(count == 1 ? "" : "s")}");
+            counts.Length < 2
+                ? setting
+                : string.Create(CultureInfo.InvariantCulture, $"{setting}, {count} thread{(count == 1 ? "" : "s")}");
     }
 
     static IEnumerable<InstructionSet?> Sets(string[] names) =>

@@ -47,8 +47,8 @@ internal static class TuneRun
             var lines = results.Select(result => Line(result, matrices.Count(matrix => matrix.Kind == result.Kind))).ToList();
             reports.Add(new TuneReport(tuned.Key, model.Model.Info.Name, why is null, lines));
         }
-        if (json) terminal.Out.WriteLine(JsonSerializer.Serialize<IReadOnlyList<TuneReport>>(reports, CliJson.Readable.IReadOnlyListTuneReport));
-        else foreach (var report in reports) Write(report, terminal);
+        if (json) terminal.Out.WriteLine(JsonSerializer.Serialize(reports, CliJson.Readable.IReadOnlyListTuneReport));
+        else reports.ForEach(report => Write(report, terminal));
         return ExitCode.Ok;
     }
 

@@ -53,7 +53,8 @@ internal static class OnnxLoading
     /// <summary>Opens an exported folder.</summary>
     /// <exception cref="EarshotException">The runtime is absent, or the model is damaged.</exception>
     public static Transcriber Open(
-        (string Name, string Folder) exported, OnnxModelOptions options, TranscriberOptions? transcription, ComputeSettings? settings = null)
+        (string Name, string Folder) exported, OnnxModelOptions options, TranscriberOptions? transcription,
+        ComputeSettings? settings = null)
     {
         var model = ModelFamilies.Open(exported.Folder);
         var runtime = OnnxModelRuntime.Open(exported.Folder, model.Parts, options);

@@ -22,7 +22,8 @@ internal static class TuningCache
     /// <summary>Options that go by what was measured, where they leave it to the machine and something was measured.</summary>
     public static TranscriberOptions Apply(TranscriberOptions options)
     {
-        if (options.Weights is not null || options.WeightsFor is not null || options.WeightPriority != WeightPriority.AsSaved) return options;
+        bool given = options.Weights is not null || options.WeightsFor is not null || options.WeightPriority != WeightPriority.AsSaved;
+        if (given) return options;
         return Load(new CpuOptions { Threads = options.Threads, InstructionSet = options.InstructionSet }) is { } tuned
             ? options with { Tuned = tuned }
             : options;

@@ -52,7 +52,9 @@ internal sealed class LinuxProcessors(Func<string, string?> read)
         return cores.Count;
     }
 
-    /// <summary>Processors' time a second that the process' control groups leave it, the least of all above it; null for no limit.</summary>
+    /// <summary>
+    /// Processors' time a second that the process' control groups leave it, the least of all above it; null for no limit.
+    /// </summary>
     public double? Quota()
     {
         double? least = null;

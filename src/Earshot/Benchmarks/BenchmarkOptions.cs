@@ -60,8 +60,8 @@ public sealed record BenchmarkResult
     public ComputeSettings? Computed { get; init; }
 
     /// <summary>
-    /// Of settings that differ in threads alone: the time with the fewest over this one's, by stage, the median of the rounds' ratios; empty
-    /// for others.
+    /// Of settings that differ in threads alone: the time with the fewest over this one's, by stage, the median of the rounds' ratios;
+    /// empty for others.
     /// </summary>
     public IReadOnlyDictionary<string, double> Speedup { get; init; } = new Dictionary<string, double>();
 

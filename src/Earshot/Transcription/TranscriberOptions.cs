@@ -61,7 +61,8 @@ public sealed record TranscriberOptions
         return MatrixUse.All(weights, QuantizedOf(weights) is { } saved ? saved.FormatOf : null);
     }
 
-    static QuantizedTensors? QuantizedOf(ITensorStore weights) => weights is ModelWeights model ? model.Quantized : weights as QuantizedTensors;
+    static QuantizedTensors? QuantizedOf(ITensorStore weights) =>
+        weights is ModelWeights model ? model.Quantized : weights as QuantizedTensors;
 
     internal CpuOptions ForCpu(QuantizedTensors? saved, ITensorStore? tensors = null) =>
         Choice(saved, tensors ?? saved).Apply(new CpuOptions { Threads = Threads });

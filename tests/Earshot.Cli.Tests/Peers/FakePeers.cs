@@ -89,7 +89,8 @@ internal sealed class FakePeers : IDisposable
     public string Program(string name, string script)
     {
         var path = _folder.Write(name, System.Text.Encoding.UTF8.GetBytes($"#!/bin/sh\n{script}\n"));
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, mode);
         return path;
     }
 
@@ -117,7 +118,9 @@ internal sealed class FakePeers : IDisposable
     public void AddPackage(string name, string text) =>
         _folder.Write($"packages/{name}.py", System.Text.Encoding.UTF8.GetBytes(text.Replace("\r\n", "\n", StringComparison.Ordinal)));
 
-    /// <summary>Checks that a process which wrote its number down ends soon, or has; one that nobody has buried yet counts as ended.</summary>
+    /// <summary>
+    /// Checks that a process which wrote its number down ends soon, or has; one that nobody has buried yet counts as ended.
+    /// </summary>
     public void AssertEnds(string file)
     {
         int id = int.Parse(File.ReadAllText(this[file]), System.Globalization.CultureInfo.InvariantCulture);

@@ -71,8 +71,8 @@ public sealed class PeerProgramTests : IDisposable
     public async Task A_file_that_is_no_program_cannot_be_started()
     {
         _peers.Set(WhisperCpp.ProgramVariable, _peers["ggml.bin"]);
-        Assert.Equal(
-            "its program cannot be started", (await Assert.ThrowsAsync<PeerException>(() => Peer(_peers.Search).RunAsync(default))).Message);
+        var failure = await Assert.ThrowsAsync<PeerException>(() => Peer(_peers.Search).RunAsync(default));
+        Assert.Equal("its program cannot be started", failure.Message);
     }
 
     [Fact]
@@ -128,7 +128,9 @@ public sealed class PeerProgramTests : IDisposable
 
     [Theory]
     [InlineData("read line; echo nonsense; read line", "its answer is not what was asked for")]
-    [InlineData("read line; echo '{\"version\":\"1\"}'; read line; echo '{\"seconds\":\"x\"}'; read line", "its answer is not what was asked for")]
+    [InlineData(
+        "read line; echo '{\"version\":\"1\"}'; read line; echo '{\"seconds\":\"x\"}'; read line",
+        "its answer is not what was asked for")]
     [InlineData("read line; echo '{\"version\":\"1\"}'; read line; echo '{\"seconds\":-1}'; read line", "it told no time")]
     [InlineData("read line; echo '{}'; read line", "it did not tell its version")]
     [InlineData("read line; echo '{\"version\":\"1\"}'; read line; sleep 1000", "it did not answer within 1 s")]

@@ -57,7 +57,8 @@ public sealed class ProcessorCoresTests
     [InlineData("0::/", "/sys/fs/cgroup/cpu.max=150000 100000", 1.5)]
     [InlineData("0::/", "/sys/fs/cgroup/cpu.max=max 100000", null)]
     // The least of all groups above.
-    [InlineData("0::/a/b", "/sys/fs/cgroup/a/b/cpu.max=max 100000;/sys/fs/cgroup/a/cpu.max=300000 100000;/sys/fs/cgroup/cpu.max=max 1", 3.0)]
+    [InlineData(
+        "0::/a/b", "/sys/fs/cgroup/a/b/cpu.max=max 100000;/sys/fs/cgroup/a/cpu.max=300000 100000;/sys/fs/cgroup/cpu.max=max 1", 3.0)]
     [InlineData("0::/a/b", "/sys/fs/cgroup/a/b/cpu.max=50000 100000;/sys/fs/cgroup/a/cpu.max=300000 100000", 0.5)]
     [InlineData("0::/a", "/sys/fs/cgroup/a/cpu.max=12345678901234567890 100000", null)]
     [InlineData("0::/a", "/sys/fs/cgroup/a/cpu.max=5 0", null)]
@@ -88,7 +89,8 @@ public sealed class ProcessorCoresTests
     [InlineData("20000 100000", 1)]
     [InlineData("900000 100000", 4)]
     public void A_share_of_time_is_filled_and_cores_are_not_exceeded(string share, int cores) =>
-        Assert.Equal(cores, Machine("0-7", "0,4 1,5 2,6 3,7 0,4 1,5 2,6 3,7", Second, SecondMount, ("/sys/fs/cgroup/cpu.max", share)).Cores());
+        Assert.Equal(
+            cores, Machine("0-7", "0,4 1,5 2,6 3,7 0,4 1,5 2,6 3,7", Second, SecondMount, ("/sys/fs/cgroup/cpu.max", share)).Cores());
 
     [Fact]
     public void Without_the_files_nothing_is_counted()

@@ -69,13 +69,15 @@ public sealed class TranscriberOptionsTests : IDisposable
         Assert.Contains(kinds, kind => kind.Use == WeightUse.ManyRows && kind.Saved == WeightFormat.Int8);
         var tuned = new TranscriberOptions
         {
-            Tuned = new TunedFormats(key, kinds.Where(kind => kind.Use == WeightUse.ManyRows).Select(kind => new TunedFormat(kind, WeightFormat.F32))),
+            Tuned = new TunedFormats(
+                key, kinds.Where(kind => kind.Use == WeightUse.ManyRows).Select(kind => new TunedFormat(kind, WeightFormat.F32))),
         };
         var many = TranscriberOptions.ModelMatrices(_tensors).Where(matrix => matrix.Kind.Use == WeightUse.ManyRows)
             .Select(matrix => matrix.Name).ToHashSet();
-        var named = new TranscriberOptions().ForCpu(_tensors) with { };
+        var named = new TranscriberOptions().ForCpu(_tensors);
         var options = tuned.ForCpu(_tensors);
-        Assert.All(_tensors.Names, name => Assert.Equal(many.Contains(name) ? WeightFormat.F32 : named.WeightsFor!(name), options.WeightsFor!(name)));
+        Assert.All(_tensors.Names, name =>
+            Assert.Equal(many.Contains(name) ? WeightFormat.F32 : named.WeightsFor!(name), options.WeightsFor!(name)));
         Assert.Equal(
             Run(_tensors, named with { WeightsFor = name => many.Contains(name) ? WeightFormat.F32 : _tensors.FormatOf(name) }),
             Run(_tensors, options), s_same);

@@ -113,7 +113,8 @@ internal sealed class PartRunners(BenchModel model, PeerSearch search, Terminal 
     /// <summary>Adds OpenVINO with our graph of the encoder, in float32 and in what it chooses itself.</summary>
     public async Task AddOpenVinoAsync(string folder, int threads, CancellationToken cancellationToken)
     {
-        const string setting = "our graph", hint = "pip install openvino for the python3 on the path, or for that of " + PythonPeer.PythonVariable;
+        const string setting = "our graph";
+        const string hint = "pip install openvino for the python3 on the path, or for that of " + PythonPeer.PythonVariable;
         if (PythonPeer.FindPython(search) is not { } python
             || !await PythonPeer.HasAsync(python, "openvino", search, cancellationToken).ConfigureAwait(false))
         {

@@ -45,9 +45,11 @@ internal static class PeerPage
     static void Limits(HtmlBuilder page, PeerReport report)
     {
         var bars = report.Stages.SelectMany(result => result.Stages.Where(stage => stage.RooflineShare is not null).Select(stage =>
-            new ChartBar($"{stage.Name}, {result.Name}", 100 * stage.RooflineShare!.Value, Percent(stage.RooflineShare), IsOwn: true))).ToList();
+            new ChartBar($"{stage.Name}, {result.Name}", 100 * stage.RooflineShare!.Value, Percent(stage.RooflineShare), IsOwn: true)))
+            .ToList();
         if (bars.Count == 0) return;
-        page.Add($"<figure>{BarChart.Draw("Share of the machine's limits", bars, 100)}<figcaption><b>Earshot and this machine's limits.</b> ");
+        page.Add($"<figure>{BarChart.Draw("Share of the machine's limits", bars, 100)}<figcaption>");
+        page.Add($"<b>Earshot and this machine's limits.</b> ");
         page.Add($"The time that the measured limits allow over the time taken, %; longer is better.</figcaption></figure>\n");
     }
 
@@ -59,8 +61,8 @@ internal static class PeerPage
         string[] more = group.AudioSeconds is null ? [] : ["× real time"];
         HtmlPage.Table(page, group.What, [.. columns, .. more, .. written ? (string[])["Words", "Words that differ"] : []]);
         foreach (var row in group.Rows.Where(row => row.State != PeerRow.NotHere)) Row(page, group, row, written);
-        page.Add($"</tbody></table></div>\n<p class=\"note\">Engines take turns within each round; the last column of times is the median of ");
-        page.Add($"the rounds' ratios. {(written ? "Words are compared with the first row's. " : "")}</p>\n");
+        page.Add($"</tbody></table></div>\n<p class=\"note\">Engines take turns within each round; the last column of times is ");
+        page.Add($"the median of the rounds' ratios. {(written ? "Words are compared with the first row's. " : "")}</p>\n");
         var absent = group.Rows.Where(row => row.State == PeerRow.NotHere).ToList();
         if (absent.Count > 0)
         {

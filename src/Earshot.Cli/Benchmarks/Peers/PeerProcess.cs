@@ -6,8 +6,8 @@ using System.Text;
 namespace Earshot.Cli.Benchmarks.Peers;
 
 /// <summary>
-/// Another engine's program. What it writes is taken up to a limit, it is waited for up to a time, and it ends with all that it started when
-/// this is disposed of.
+/// Another engine's program. What it writes is taken up to a limit, it is waited for up to a time, and it ends with all that it started
+/// when this is disposed of.
 /// </summary>
 internal sealed class PeerProcess : IDisposable
 {
@@ -65,7 +65,7 @@ internal sealed class PeerProcess : IDisposable
             await WithinAsync(stop => output.WaitAsync(stop), "close its output", cancellationToken).ConfigureAwait(false),
             await WithinAsync(stop => _complaints.WaitAsync(stop), "close its output", cancellationToken).ConfigureAwait(false));
         if (_process.ExitCode != 0)
-            throw new PeerException(string.Create(CultureInfo.InvariantCulture, $"it ended with exit code {_process.ExitCode}"), LastLine(said));
+            throw Ended(said);
         return (written, said);
     }
 
@@ -125,14 +125,16 @@ internal sealed class PeerProcess : IDisposable
         try
         {
             await _process.WaitForExitAsync(patience.Token).ConfigureAwait(false);
-            var said = LastLine(await _complaints.WaitAsync(patience.Token).ConfigureAwait(false));
-            return new PeerException(string.Create(CultureInfo.InvariantCulture, $"it ended with exit code {_process.ExitCode}"), said);
+            return Ended(await _complaints.WaitAsync(patience.Token).ConfigureAwait(false));
         }
         catch (OperationCanceledException)
         {
             return new PeerException("it closed its output without ending");
         }
     }
+
+    PeerException Ended(string said) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"it ended with exit code {_process.ExitCode}"), LastLine(said));
 
     async Task WithinAsync(Func<CancellationToken, Task> wait, string what, CancellationToken cancellationToken) =>
         await WithinAsync(async stop =>

@@ -4,8 +4,8 @@ using Earshot.Compute.Cpu;
 namespace Earshot.Cli.Benchmarks.Peers;
 
 /// <summary>
-/// What this machine does with Earshot and with other engines. It is made to be sent in: it holds no path, no name of a user, a machine or a
-/// recording, and no word that was said. Programs read this: fields may be added, none changes its meaning.
+/// What this machine does with Earshot and with other engines. It is made to be sent in: it holds no path, no name of a user, a machine
+/// or a recording, and no word that was said. Programs read this: fields may be added, none changes its meaning.
 /// </summary>
 internal sealed record PeerReport
 {

@@ -70,11 +70,10 @@ internal static class PeerRun
             }
             await parts.AddOpenVinoAsync(sound.Folder, sound.Threads, cancellationToken).ConfigureAwait(false);
         }, cancellationToken).ConfigureAwait(false);
+        var window = new PeerGroup("encoder", "A window of sound through the encoder", null, parts.Absent);
         var groups = new List<PeerGroup>
         {
-            await Rounds("encoders").MeasureAsync(
-                new PeerGroup("encoder", "A window of sound through the encoder", null, parts.Absent), parts.Encoders, "", cancellationToken)
-                .ConfigureAwait(false),
+            await Rounds("encoders").MeasureAsync(window, parts.Encoders, "", cancellationToken).ConfigureAwait(false),
         };
         if (parts.Tokens.Count > 0)
         {
@@ -88,7 +87,8 @@ internal static class PeerRun
     }
 
     static async Task<PeerGroup> SoundAsync(
-        (PeerOptions Options, string Folder) run, PeerSound sound, Terminal terminal, StatusLine status, CancellationToken cancellationToken)
+        (PeerOptions Options, string Folder) run, PeerSound sound, Terminal terminal, StatusLine status,
+        CancellationToken cancellationToken)
     {
         using var runners = new SoundRunners(run.Folder, sound, run.Options.Search, terminal);
         await runners.AddOursAsync(run.Options.Settings, cancellationToken).ConfigureAwait(false);
@@ -100,9 +100,8 @@ internal static class PeerRun
             CultureInfo.InvariantCulture,
             $"{sound.Seconds:0.0} s of {(sound.IsSynthetic ? "a made sound in which nobody speaks" : "a recording")}, greedy");
         var rounds = new PeerRounds(run.Options.Benchmark.Rounds, terminal, new PercentStatus(status, "Measuring recordings"));
-        return await rounds.MeasureAsync(
-            new PeerGroup("recording", what, Math.Round(sound.Seconds, 2), runners.Absent), runners.Runners, sound.Language, cancellationToken)
-            .ConfigureAwait(false);
+        var group = new PeerGroup("recording", what, Math.Round(sound.Seconds, 2), runners.Absent);
+        return await rounds.MeasureAsync(group, runners.Runners, sound.Language, cancellationToken).ConfigureAwait(false);
     }
 
     static PeerMachine Machine(CpuOptions options) => new()

@@ -61,7 +61,9 @@ internal sealed class PeerSound : IDisposable
             if (samples.Count > MostSeconds * SampleStream.SampleRate)
                 throw new UsageException($"'{path}' is longer than an hour, and is heard many times here; give a shorter recording.");
         }
-        return samples.Count > 0 ? new PeerSound([.. samples], isSynthetic: false, threads) : throw new UsageException($"'{path}' is empty.");
+        return samples.Count > 0
+            ? new PeerSound([.. samples], isSynthetic: false, threads)
+            : throw new UsageException($"'{path}' is empty.");
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

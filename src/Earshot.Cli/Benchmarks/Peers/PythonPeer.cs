@@ -5,8 +5,8 @@ using System.Text.Json.Serialization;
 namespace Earshot.Cli.Benchmarks.Peers;
 
 /// <summary>
-/// An engine that is a Python package, in a process of its own that loads its model once and answers line by line. The script is ours; nothing
-/// is downloaded.
+/// An engine that is a Python package, in a process of its own that loads its model once and answers line by line. The script is ours;
+/// nothing is downloaded.
 /// </summary>
 internal sealed class PythonPeer : IDisposable
 {

@@ -45,7 +45,8 @@ internal sealed class SoundRunners(string folder, PeerSound sound, PeerSearch se
         {
             var transcriber = Own(await Transcriber.LoadAsync(folder, options, cancellationToken: cancellationToken)
                 .ConfigureAwait(false));
-            if (Runners.Count == 0 && !sound.IsSynthetic && await LanguageAsync(transcriber, cancellationToken).ConfigureAwait(false) is { } heard)
+            if (Runners.Count == 0 && !sound.IsSynthetic
+                && await LanguageAsync(transcriber, cancellationToken).ConfigureAwait(false) is { } heard)
                 sound.Language = heard;
             Add("Earshot", name, transcriber);
         }

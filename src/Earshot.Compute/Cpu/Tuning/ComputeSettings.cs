@@ -83,5 +83,6 @@ public sealed record ComputeSettings
 
     /// <summary>Instructions by name, with what beside the set decides about kernels.</summary>
     internal static string NameOf(Isa isa) =>
-        $"{InstructionSets.NameOf(isa.Set)}{(isa.HasBf16 ? "+bf16" : "")}{(isa.HasVnni && isa.Set != InstructionSet.Avx2Vnni ? "+vnni" : "")}";
+        $"{InstructionSets.NameOf(isa.Set)}{(isa.HasBf16 ? "+bf16" : "")}" +
+        (isa.HasVnni && isa.Set != InstructionSet.Avx2Vnni ? "+vnni" : "");
 }

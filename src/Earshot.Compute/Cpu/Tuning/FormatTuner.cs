@@ -6,7 +6,8 @@ using Earshot.Compute.Quantization;
 namespace Earshot.Compute.Cpu;
 
 /// <summary>The times of a kind of matrix, by format: seconds of all products of a round, medians.</summary>
-public sealed record TuningResult(MatrixKind Kind, WeightFormat Table, WeightFormat Fastest, IReadOnlyDictionary<WeightFormat, double> Seconds);
+public sealed record TuningResult(
+    MatrixKind Kind, WeightFormat Table, WeightFormat Fastest, IReadOnlyDictionary<WeightFormat, double> Seconds);
 
 /// <summary>
 /// Measures in which format a kind of matrix is multiplied fastest here, among those that are no less exact than what is saved but for the

@@ -9,6 +9,8 @@ public static class KernelVersion
     const int Kernels = 1;
 
     /// <summary>The library's version and the kernels' own, such as "0.1.0/1".</summary>
-    public static string Name { get; } =
-        $"{typeof(KernelVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0]}/{Kernels}";
+    public static string Name { get; } = $"{Library?.Split('+')[0]}/{Kernels}";
+
+    static string? Library =>
+        typeof(KernelVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 }

@@ -5,7 +5,9 @@ using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Cpu;
 
-/// <summary>What measured speeds hold for: they are those of one processor, its instructions in use, so many threads, and these kernels.</summary>
+/// <summary>
+/// What measured speeds hold for: they are those of one processor, its instructions in use, so many threads, and these kernels.
+/// </summary>
 /// <param name="Processor">As <see cref="ProcessorName.Model"/>.</param>
 /// <param name="Instructions">As <see cref="ComputeSettings.Instructions"/>.</param>
 /// <param name="Kernels">As <see cref="KernelVersion.Name"/>.</param>

@@ -33,7 +33,8 @@ internal static class HtmlPage
     }
 
     /// <summary>Ends the page.</summary>
-    public static string End(HtmlBuilder page) => page.Add($"<script>{Code(Resource("report.js"))}</script>\n</body>\n</html>\n").ToString();
+    public static string End(HtmlBuilder page) =>
+        page.Add($"<script>{Code(Resource("report.js"))}</script>\n</body>\n</html>\n").ToString();
 
     /// <summary>Begins a table that scrolls by itself where it is wider than the page.</summary>
     public static void Table(HtmlBuilder html, string name, params ReadOnlySpan<string> columns)

@@ -8,7 +8,8 @@ namespace Earshot.Compute.Tests.Cpu;
 public sealed class FormatTunerTests
 {
     static readonly TuningKey s_key = new("a processor", "avx2", 2, "1/1");
-    static readonly MatrixKind s_encoder = new(WeightUse.ManyRows, WeightFormat.Int8, 256, 128), s_plain = new(WeightUse.FewRows, null, 64, 32);
+    static readonly MatrixKind s_encoder = new(WeightUse.ManyRows, WeightFormat.Int8, 256, 128);
+    static readonly MatrixKind s_plain = new(WeightUse.FewRows, null, 64, 32);
 
     public static TheoryData<InstructionSet> Sets => MatrixProductTests.Sets;
 
@@ -91,7 +92,8 @@ public sealed class FormatTunerTests
         {
             SavedAs = name => name[0] == 'e' ? WeightFormat.Int8 : null,
             UseOf = name => name[0] == 'e' ? WeightUse.ManyRows : WeightUse.FewRows,
-            ShapeOf = name => matrices.Where(matrix => matrix.Name == name).Select(matrix => (matrix.Kind.Outputs, matrix.Kind.Inputs)).First(),
+            ShapeOf = name => matrices.Where(matrix => matrix.Name == name)
+                .Select(matrix => (matrix.Kind.Outputs, matrix.Kind.Inputs)).First(),
             InstructionSet = InstructionSet.Portable,
         };
         var table = ComputeSettings.Of(choice, 3, matrices);
