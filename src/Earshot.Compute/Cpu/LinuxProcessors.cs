@@ -114,7 +114,7 @@ internal sealed class LinuxProcessors(Func<string, string?> read)
         return mounts;
     }
 
-    IEnumerable<string> Lines(string path) => (read(path) ?? "").Split('\n');
+    string[] Lines(string path) => (read(path) ?? "").Split('\n');
 
     /// <summary>Such as "0-3,8,10-11"; null where it is not understood.</summary>
     internal static IReadOnlyCollection<int>? ParseList(string list)

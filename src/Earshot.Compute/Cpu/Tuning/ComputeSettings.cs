@@ -1,5 +1,4 @@
 using Earshot.Compute.Cpu.Kernels;
-using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Cpu;
 
