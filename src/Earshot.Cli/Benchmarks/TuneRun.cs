@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using Earshot.Cli.Models;
 using Earshot.Compute.Cpu;
-using Earshot.Compute.Quantization;
 using Earshot.Transcription;
 using Spectre.Console;
 

@@ -139,7 +139,7 @@ public static class ModelBenchmark
     static BenchmarkResult Scaled(
         IReadOnlyList<BenchmarkSubject> subjects, BenchmarkResult result, int own, List<Dictionary<string, double>>[] samples)
     {
-        var fewest = subjects.Select((subject, s) => (subject.Name, Threads: subject.Computed?.Threads, Samples: samples[s]))
+        var fewest = subjects.Select((subject, s) => (subject.Name, subject.Computed?.Threads, Samples: samples[s]))
             .FirstOrDefault(subject => subject.Name == subjects[own].ScalesFrom);
         if (fewest.Threads is not { } least || result.Computed?.Threads is not { } threads) return result;
         var speedup = Ratios(fewest.Samples, samples[own]);

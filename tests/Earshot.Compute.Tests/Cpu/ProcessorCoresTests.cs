@@ -162,11 +162,11 @@ public sealed class ProcessorCoresTests
     static (string Path, string Text)[] Files(string text) =>
         [.. text.Split(';').Select(file => file.Split('=', 2)).Select(file => (file[0], file[1] + "\n"))];
 
-    static byte[] WindowsTable(IReadOnlyList<(ushort Group, ulong Mask)> cores)
+    static byte[] WindowsTable((ushort Group, ulong Mask)[] cores)
     {
         const int size = 48;
-        var table = new byte[cores.Count * size];
-        for (int i = 0; i < cores.Count; i++)
+        var table = new byte[cores.Length * size];
+        for (int i = 0; i < cores.Length; i++)
         {
             var entry = table.AsSpan(i * size, size);
             BinaryPrimitives.WriteUInt32LittleEndian(entry[4..], size);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Earshot.Compute.Cpu;
 using Earshot.Evaluation.Metrics;
 
