@@ -60,17 +60,21 @@ switch (args)
             Threads = more.Length > 4 ? Number(more, 4, 1) : null,
         });
         return 0;
+    case ["scaling", var shape, var format]:
+        await ScalingBench.RunAsync(shape, WeightFormat.Parse(format));
+        return 0;
     case ["startup", var recording, var startRounds, .. var programs]:
         StartupBench.Run(recording, int.Parse(startRounds, CultureInfo.InvariantCulture), programs);
         return 0;
     default:
         Console.Error.WriteLine(
-            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | packing | code SET TYPE ROWS | model " +
+            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | packing " +
+            "| code SET TYPE ROWS | model " +
             "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | " +
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
             "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
             "(such as int8,fc2=bf16) | outliers [MODEL] | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... " +
-            "| speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
+            "| scaling SHAPE FORMAT | speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
         return 2;
 }
 

@@ -1,6 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Earshot.Cli.Benchmarks;
+using Earshot.Cli.Benchmarks.Peers;
 using Earshot.Cli.Commands;
 using Earshot.Cli.Inspection;
 using Earshot.Cli.Models;
@@ -9,6 +11,8 @@ namespace Earshot.Cli;
 
 /// <summary>What commands print with <c>--json</c>.</summary>
 [JsonSerializable(typeof(Earshot.Benchmarks.BenchmarkReport))]
+[JsonSerializable(typeof(PeerReport))]
+[JsonSerializable(typeof(IReadOnlyList<TuneReport>))]
 [JsonSerializable(typeof(ModelReport))]
 [JsonSerializable(typeof(OnnxReport))]
 [JsonSerializable(typeof(ExportReport))]

@@ -7,17 +7,25 @@ using Earshot.Compute.Measuring;
 using Earshot.Compute.Quantization;
 using Earshot.Compute.Runtimes;
 using Earshot.Models;
+using Earshot.Transcription;
 
 namespace Earshot.Cli.Benchmarks;
 
 /// <summary>A model to run: a checkpoint, or a published shape with random weights.</summary>
 internal sealed record BenchModel(SpeechModel Model, ITensorStore Weights, IDisposable? Owner) : IDisposable
 {
+    /// <summary>The weights as they are saved.</summary>
+    public required ITensorStore Stored { get; init; }
+
+    /// <summary>The folder; null for random weights.</summary>
+    public string? Folder { get; init; }
+
     public static BenchModel OfShape(string shape)
     {
         var model = ModelFamilies.Named(shape);
-        var weights = model.Prepare(RandomTensors.For(model.Parts, model.PrepareWeights));
-        return new BenchModel(model with { Info = model.Info with { Name = $"random {shape}" } }, weights, null);
+        var stored = RandomTensors.For(model.Parts, model.PrepareWeights);
+        model = model with { Info = model.Info with { Name = $"random {shape}" } };
+        return new BenchModel(model, model.Prepare(stored), null) { Stored = stored };
     }
 
     public static BenchModel OfFolder(string path)
@@ -27,7 +35,7 @@ internal sealed record BenchModel(SpeechModel Model, ITensorStore Weights, IDisp
         var weights = folder.OpenWeights();
         try
         {
-            return new BenchModel(model, model.Prepare(weights), weights);
+            return new BenchModel(model, model.Prepare(weights), weights) { Stored = weights, Folder = path };
         }
         catch
         {
@@ -37,6 +45,19 @@ internal sealed record BenchModel(SpeechModel Model, ITensorStore Weights, IDisp
     }
 
     public void Dispose() => Owner?.Dispose();
+}
+
+/// <summary>What the machine can do at most, measured once for each instruction set and number of threads.</summary>
+internal sealed class MachineLimits
+{
+    readonly Dictionary<(InstructionSet?, int?), MachinePeaks> _measured = [];
+
+    public MachinePeaks Of(CpuOptions options)
+    {
+        if (!_measured.TryGetValue((options.InstructionSet, options.Threads), out var machine))
+            _measured[(options.InstructionSet, options.Threads)] = machine = new MachinePeaks(options);
+        return machine;
+    }
 }
 
 /// <summary>Measures the settings of a model beside the machine's own limits.</summary>
@@ -51,11 +72,11 @@ internal static class BenchRun
         {
             var subjects = new List<BenchmarkSubject>();
             var peaks = new Dictionary<string, double>();
-            MachinePeaks? machine = null;
+            var machines = new MachineLimits();
             foreach (var setting in settings)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                machine = new MachinePeaks(setting.Options);
+                var machine = machines.Of(setting.Options);
                 peaks[setting.Name] = machine.Gigaflops(setting.Options.Weights);
                 var limits = new RuntimeLimits { Windows = options.Streams + 1, Rows = options.Streams + 1 };
                 subjects.Add(Subject(model, setting, machine, limits, owned));
@@ -63,11 +84,11 @@ internal static class BenchRun
             return new BenchmarkReport
             {
                 Machine = $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, "
-                    + $"{Environment.ProcessorCount} processors, {machine!.Instructions}",
+                    + $"{Environment.ProcessorCount} processors, {machines.Of(settings[0].Options).Instructions}",
                 Model = model.Model.Info.Name,
-                Threads = settings[0].Options.Threads ?? ProcessorCores.Count,
+                Threads = settings[0].Threads,
                 PeakGigaflops = peaks,
-                ReadGigabytesPerSecond = machine.ReadGigabytesPerSecond,
+                ReadGigabytesPerSecond = machines.Of(settings[0].Options).ReadGigabytesPerSecond,
                 Results = await ModelBenchmark.RunAsync(subjects, options, progress, cancellationToken).ConfigureAwait(false),
             };
         }
@@ -95,6 +116,13 @@ internal static class BenchRun
             Runtime = runtime,
             Costs = costs,
             Others = others.Stages,
+            Computed = new TranscriberOptions
+            {
+                Weights = setting.Options.Weights,
+                InstructionSet = setting.Options.InstructionSet,
+                Threads = setting.Options.Threads,
+            }.SettingsFor(model.Stored),
+            ScalesFrom = setting.ScalesFrom,
             PeakFlops = machine.Gigaflops(setting.Options.Weights) * 1e9,
             ReadBytesPerSecond = machine.ReadGigabytesPerSecond * 1e9,
             WeightBytes = () => runtime.PackedBytes + others.PackedBytes,

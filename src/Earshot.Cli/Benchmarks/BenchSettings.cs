@@ -1,35 +1,64 @@
+using System.Globalization;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
 
 namespace Earshot.Cli.Benchmarks;
 
 /// <summary>A setting to measure.</summary>
-internal sealed record BenchSetting(string Name, CpuOptions Options);
+/// <param name="ScalesFrom">The name of the setting with the fewest threads beside it; null where threads are not compared.</param>
+internal sealed record BenchSetting(string Name, CpuOptions Options, string? ScalesFrom = null)
+{
+    public int Threads => Options.Threads ?? ProcessorCores.Count;
+}
 
-/// <summary>Every combination of the formats and instruction sets asked for.</summary>
+/// <summary>Every combination of the formats, instruction sets and numbers of threads asked for.</summary>
 internal static class BenchSettings
 {
+    const int MostThreads = 1024;
+
     static readonly Dictionary<string, WeightFormat> s_formats = CpuDevice.Formats.ToDictionary(
         format => format.Name, StringComparer.OrdinalIgnoreCase);
 
-    /// <exception cref="UsageException">A name is not known.</exception>
-    public static IReadOnlyList<BenchSetting> Parse(string[] weights, string[] sets, int? threads)
+    /// <summary>Formats that stand beside other engines: theirs are float32 and int8, and ours the machine's own beside.</summary>
+    public static string[] DefaultsBesidePeers =>
+        [.. ((WeightFormat[])[WeightFormat.F32, CpuDevice.PreferredWeights(), WeightFormat.Int8]).Select(format => format.Name).Distinct()];
+
+    /// <exception cref="UsageException">A name is not known, or a number is none.</exception>
+    public static IReadOnlyList<BenchSetting> Parse(string[] weights, string[] sets, string[] threads)
     {
         var settings = new List<BenchSetting>();
-        foreach (var set in sets.Length == 0 ? [null] : sets.Select(name => (InstructionSet?)Known(InstructionSets.Names, name, "--isa")))
+        int?[] counts = threads.Length == 0 ? [null] : [.. threads.Select(Count).Distinct().Select(count => (int?)count)];
+        int? fewest = counts.Length > 1 ? counts.Min() : null;
+        foreach (var set in Sets(sets))
         {
             var formats = weights.Length == 0
                 ? [CpuDevice.PreferredWeights(set)]
                 : weights.Select(name => Known(s_formats, name, "--weights"));
             foreach (var format in formats)
             {
-                settings.Add(new BenchSetting(
-                    set is { } named ? $"{format} {InstructionSets.Names.First(pair => pair.Value == named).Key}" : format.Name,
-                    new CpuOptions { Weights = format, InstructionSet = set, Threads = threads }));
+                var name = set is { } named ? $"{format} {InstructionSets.NameOf(named)}" : format.Name;
+                foreach (int? count in counts)
+                {
+                    var options = new CpuOptions { Weights = format, InstructionSet = set, Threads = count };
+                    settings.Add(new BenchSetting(Name(name, count), options, fewest is null ? null : Name(name, fewest)));
+                }
             }
         }
         return settings;
+
+        string Name(string setting, int? count) =>
+            counts.Length < 2
+                ? setting
+                : string.Create(CultureInfo.InvariantCulture, $"{setting}, {count} thread{(count == 1 ? "" : "s")}");
     }
+
+    static IEnumerable<InstructionSet?> Sets(string[] names) =>
+        names.Length == 0 ? [null] : names.Select(name => (InstructionSet?)Known(InstructionSets.Names, name, "--isa"));
+
+    static int Count(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= MostThreads
+            ? count
+            : throw new UsageException($"--threads has '{text}'; expected whole numbers from 1 to {MostThreads}, such as 1,2,4.");
 
     static T Known<T>(IReadOnlyDictionary<string, T> known, string name, string option) =>
         known.TryGetValue(name, out var value)

@@ -14,11 +14,16 @@ internal static class BenchTables
         "Setting", "× real time", "Tokens/s", "Tokens/s, all streams", "Weights", "Peak memory so far",
     ];
 
+    static readonly string[] s_scalingHeads = ["Setting", "Stage", "Threads", "ms", "× the fewest", "Of what threads could add"];
+
     public static void Write(BenchmarkReport report, IAnsiConsole console)
     {
         console.WriteLine(Heading(report));
         console.Write(Table(s_stageHeads, Stages(report), textColumns: 2));
         console.Write(Table(s_resultHeads, Results(report), textColumns: 1));
+        if (Scaling(report).Any()) console.Write(Table(s_scalingHeads, Scaling(report), textColumns: 2));
+        foreach (var result in report.Results.Where(result => result.Computed is not null))
+            console.WriteLine($"{result.Name}: {result.Computed}");
     }
 
     public static string Markdown(BenchmarkReport report)
@@ -28,6 +33,9 @@ internal static class BenchTables
         Append(text, s_stageHeads, Stages(report));
         text.AppendLine();
         Append(text, s_resultHeads, Results(report));
+        if (!Scaling(report).Any()) return text.ToString();
+        text.AppendLine();
+        Append(text, s_scalingHeads, Scaling(report));
         return text.ToString();
     }
 
@@ -62,6 +70,20 @@ internal static class BenchTables
         Units.Bytes(result.WeightBytes),
         Units.Bytes(result.PeakMemoryBytes),
     });
+
+    static IEnumerable<string[]> Scaling(BenchmarkReport report) =>
+        from result in report.Results
+        from stage in result.Stages
+        where result.Speedup.ContainsKey(stage.Name)
+        select new[]
+        {
+            result.Name,
+            stage.Name,
+            Invariant($"{result.Computed!.Threads}"),
+            Invariant($"{stage.Milliseconds:0.00}"),
+            Invariant($"{result.Speedup[stage.Name]:0.00}"),
+            Invariant($"{100 * result.Efficiency[stage.Name]:0} %"),
+        };
 
     static Table Table(string[] heads, IEnumerable<string[]> rows, int textColumns)
     {

@@ -5,6 +5,7 @@ using Earshot.Audio;
 using Earshot.Cli.Files;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
+using Earshot.Compute.Cpu;
 using Earshot.Recognition;
 using Earshot.Tokenizers;
 
@@ -53,7 +54,7 @@ internal sealed class DetectLanguageCommand : EarshotCommand
                 var detection = await transcriber.DetectLanguageAsync(
                     file.Path, new AudioReadOptions { OnWarning = warning => Terminal.Warn(warning.Message) }, cancellationToken)
                     .ConfigureAwait(false);
-                Print(file, detection, parsed.GetValue(_top) ?? 1, parsed.GetValue(_json));
+                Print(file, (detection, transcriber.Settings), parsed.GetValue(_top) ?? 1, parsed.GetValue(_json));
             }
             catch (Exception e) when (Failure.IsOfOneFile(e))
             {
@@ -64,14 +65,15 @@ internal sealed class DetectLanguageCommand : EarshotCommand
         return failures == 0 ? ExitCode.Ok : ExitCode.SomeFailed;
     }
 
-    void Print(InputFile file, LanguageDetection detection, int top, bool json)
+    void Print(InputFile file, (LanguageDetection Languages, ComputeSettings? Computed) found, int top, bool json)
     {
-        var best = detection.Probabilities.OrderByDescending(language => language.Value).Take(top)
+        var best = found.Languages.Probabilities.OrderByDescending(language => language.Value).Take(top)
             .Select(language => new DetectedLanguage(
                 language.Key, WhisperLanguages.NameOf(language.Key) ?? language.Key, MathF.Round(language.Value, 4))).ToList();
         if (json)
         {
-            Terminal.Out.WriteLine(JsonSerializer.Serialize(new LanguageReport(file.Label, best), CliJson.OneLine.LanguageReport));
+            Terminal.Out.WriteLine(JsonSerializer.Serialize(
+                new LanguageReport(file.Label, best) { Computed = found.Computed }, CliJson.OneLine.LanguageReport));
             return;
         }
         foreach (var language in best)
@@ -83,6 +85,9 @@ internal sealed class DetectLanguageCommand : EarshotCommand
 }
 
 /// <summary>The languages heard in a recording, likeliest first.</summary>
-internal sealed record LanguageReport(string File, IReadOnlyList<DetectedLanguage> Languages);
+internal sealed record LanguageReport(string File, IReadOnlyList<DetectedLanguage> Languages)
+{
+    public ComputeSettings? Computed { get; init; }
+}
 
 internal sealed record DetectedLanguage(string Code, string Name, float Probability);

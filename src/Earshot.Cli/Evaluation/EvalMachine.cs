@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Earshot.Compute.Cpu;
 using Earshot.Evaluation;
 
 namespace Earshot.Cli.Evaluation;
@@ -8,18 +9,9 @@ internal static class EvalMachine
 {
     public static EvaluationMachine This() => new()
     {
-        Processor = Processor(),
+        Processor = ProcessorName.Name,
         Cores = Environment.ProcessorCount,
         System = RuntimeInformation.OSDescription,
         Runtime = RuntimeInformation.FrameworkDescription,
     };
-
-    static string Processor()
-    {
-        const string file = "/proc/cpuinfo";
-        var name = OperatingSystem.IsLinux() && File.Exists(file)
-            ? File.ReadLines(file).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[^1].Trim()
-            : Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER");
-        return string.IsNullOrEmpty(name) ? $"{RuntimeInformation.ProcessArchitecture} processor" : name;
-    }
 }

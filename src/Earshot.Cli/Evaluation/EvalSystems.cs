@@ -28,6 +28,9 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
             Model = Directory.Exists(choice.Model) ? LabelOf(choice.Model) : ModelNames.Full(choice.Model),
             Settings = choice.Settings,
             Device = DeviceOf(choice.Loading),
+            Computed = choice.Loading.Onnx is null && !OnnxLoading.IsOnlyExported(folder)
+                ? SettingsOf(folder, choice.Loading)
+                : OnnxLoading.Settings(choice.Loading),
         };
         // Graphs without a checkpoint tell their size alone.
         if (OnnxLoading.IsOnlyExported(folder))
@@ -98,6 +101,12 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
     {
         if (detectLanguage || clip.Language is not { } language) return null;
         return WhisperLanguages.Parse(language.Split('-', '_')[0]);
+    }
+
+    static ComputeSettings SettingsOf(string folder, LoadOptions loading)
+    {
+        using var weights = new ModelFolder(folder).OpenWeights();
+        return loading.Cpu.SettingsFor(weights);
     }
 
     static string DeviceOf(LoadOptions loading)

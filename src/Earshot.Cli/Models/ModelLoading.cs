@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using Earshot.Checkpoints;
-using Earshot.Compute.Cpu;
-using Earshot.Compute.Runtimes;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Models;
@@ -29,7 +27,7 @@ internal static class ModelLoading
                 .ConfigureAwait(false);
             status.Above(() => terminal.Detail(
                 $"Loaded {folder} in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} " +
-                $"ms{Computing(transcriber)}{PrivateMemory.Note()}."));
+                $"ms{PrivateMemory.Note()}. Computed with {transcriber.Settings}."));
             return transcriber;
         }
         catch (ArgumentException e)
@@ -37,11 +35,6 @@ internal static class ModelLoading
             throw UsageException.For(e);
         }
     }
-
-    static string Computing(Transcriber transcriber) =>
-        transcriber.Recognizer.Runtime is CpuModelRuntime { Device: var device }
-            ? $"; kernels: {InstructionSets.NameOf(device.InstructionSet)}, threads: {device.Threads}"
-            : "";
 
     /// <summary>Makes speech detection ready, downloading its weights where they are not here yet.</summary>
     /// <exception cref="CheckpointException">The weights cannot be had.</exception>

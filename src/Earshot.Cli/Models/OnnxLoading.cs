@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Earshot.Checkpoints;
+using Earshot.Compute.Cpu;
 using Earshot.Models;
 using Earshot.Onnx;
 using Earshot.Onnx.Export;
@@ -40,22 +41,26 @@ internal static class OnnxLoading
         status.Show(_ => $"Loading {model.Name}…");
         long started = Stopwatch.GetTimestamp();
         var runtimeOptions = new OnnxModelOptions { Providers = options.Onnx.Providers, Threads = options.Cpu.Threads };
-        var transcriber = await Task.Run(() => Open((model.Name, folder), runtimeOptions, options.Cpu), cancellationToken)
+        var settings = Settings(options);
+        var transcriber = await Task.Run(() => Open((model.Name, folder), runtimeOptions, options.Cpu, settings), cancellationToken)
             .ConfigureAwait(false);
         var providers = (transcriber.Recognizer.Runtime as OnnxModelRuntime)?.Providers;
-        status.Above(() => terminal.Detail($"Loaded {folder} in {Units.Time(Stopwatch.GetElapsedTime(started))}. {providers}"));
+        status.Above(() => terminal.Detail(
+            $"Loaded {folder} in {Units.Time(Stopwatch.GetElapsedTime(started))}. {providers} Computed with {settings}."));
         return transcriber;
     }
 
     /// <summary>Opens an exported folder.</summary>
     /// <exception cref="EarshotException">The runtime is absent, or the model is damaged.</exception>
-    public static Transcriber Open((string Name, string Folder) exported, OnnxModelOptions options, TranscriberOptions? transcription)
+    public static Transcriber Open(
+        (string Name, string Folder) exported, OnnxModelOptions options, TranscriberOptions? transcription,
+        ComputeSettings? settings = null)
     {
         var model = ModelFamilies.Open(exported.Folder);
         var runtime = OnnxModelRuntime.Open(exported.Folder, model.Parts, options);
         try
         {
-            return Transcriber.Over(exported.Name, Recognizers.For(model, runtime), transcription);
+            return Transcriber.Over(exported.Name, Recognizers.For(model, runtime), transcription, settings);
         }
         catch
         {
@@ -63,6 +68,15 @@ internal static class OnnxLoading
             throw;
         }
     }
+
+    /// <summary>What ONNX Runtime computes with.</summary>
+    public static ComputeSettings Settings(LoadOptions options) => new()
+    {
+        Engine = $"ONNX Runtime {OnnxEnvironment.Current.Version}",
+        Threads = options.Cpu.Threads ?? Environment.ProcessorCount,
+        Choice = options.Precision is null ? "table" : "given",
+        Formats = new Dictionary<string, string> { ["graph"] = GraphPrecisions.WeightsOf(options.ExportPrecision).Name },
+    };
 
     /// <summary>What an export of a folder's model is made of; the weights are the caller's to dispose of.</summary>
     /// <exception cref="EarshotException">It is no model, or is damaged.</exception>
@@ -149,8 +163,7 @@ internal static class OnnxLoading
             key.Append(CultureInfo.InvariantCulture, $"\n{file.Name} {target.Length} {target.LastWriteTimeUtc.Ticks}");
         }
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key.ToString())).AsSpan(0, 8));
-        var cache = HubOptions.FromEnvironment().CacheFolder;
-        return Path.Combine(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(cache)) ?? cache, "earshot", "onnx", hash);
+        return Path.Combine(EarshotCache.Folder, "onnx", hash);
     }
 
     sealed class Shown(StatusLine status, string name) : IProgress<ExportProgress>

@@ -39,7 +39,10 @@ internal sealed class ModelOptions
     readonly Option<string?> _isa = OptionKinds.Choice(
         "--isa", "The most to use of the processor's instructions (default: all it has, or EARSHOT_ISA).", [.. InstructionSets.Names.Keys]);
 
-    public OptionGroup Group => new("Model", [_model, _device, _threads, _precision, _quantize, _weights, _isa]);
+    readonly Option<bool> _noTune = OptionKinds.Flag(
+        "--no-tune", "Choose formats by the table of instruction sets, whatever 'earshot bench --tune' measured on this machine.");
+
+    public OptionGroup Group => new("Model", [_model, _device, _threads, _precision, _quantize, _weights, _isa, _noTune]);
 
     public string NameOf(ParseResult parsed) =>
         First(parsed.GetValue(_model), Environment.GetEnvironmentVariable(Variable), ModelNames.Default);
@@ -48,6 +51,7 @@ internal sealed class ModelOptions
     public LoadOptions Of(ParseResult parsed)
     {
         var options = new LoadOptions { Cpu = ForCpu(parsed), Onnx = DeviceOf(parsed), Precision = PrecisionOf(parsed) };
+        if (options.Onnx is null && !parsed.GetValue(_noTune)) options = options with { Cpu = TuningCache.Apply(options.Cpu) };
         return options is { Onnx: not null, WhyNotOnnx: { } reason } ? throw new UsageException(reason) : options;
     }
 

@@ -24,6 +24,7 @@ internal static class ResumeSettings
             ["weights"] = $"{loading.Cpu.Weights?.ToString() ?? "default"}",
             ["precision"] = $"{loading.Precision?.ToString() ?? "default"}",
             ["device"] = loading.Onnx?.Wish ?? "earshot",
+            ["tuned"] = loading.Cpu.Tuned is { } tuned ? Convert.ToHexStringLower(XxHash128.Hash(tuned.ToJson())) : "no",
             ["draft"] = loading.Cpu.Draft ?? "none",
             ["channel"] = options.EachChannel ? "all" : options.Audio.Channel?.ToString(CultureInfo.InvariantCulture) ?? "mix",
             ["strict"] = options.Audio.Strict ? "on" : "off",

@@ -1,11 +1,13 @@
 using Earshot.Cli.Files;
+using Earshot.Compute.Cpu;
 using Earshot.Decoding;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Transcripts;
 
 /// <summary>The files of a recording's transcript: what they are called, whole or partial, and their writing.</summary>
-internal sealed class TranscriptFiles(InputFile file, OutputChoice output, TranscriptionOptions options)
+internal sealed class TranscriptFiles(
+    InputFile file, OutputChoice output, TranscriptionOptions options, ComputeSettings? computed = null)
 {
     const string Partial = ".partial";
 
@@ -17,6 +19,7 @@ internal sealed class TranscriptFiles(InputFile file, OutputChoice output, Trans
         Recording = file.Name.Replace(' ', '_'),
         ByChannel = options.EachChannel,
         JsonSegments = true,
+        Computed = computed,
     };
 
     /// <summary>Whether what is finished can be kept beside: not where the transcript goes to standard output or a device.</summary>

@@ -87,7 +87,10 @@ public sealed class CpuDevice : IDisposable
     public KeyValueFormat Keys => Options.Keys ?? KeyValues;
 
     /// <summary>How keys and values are kept: decoding many streams at once reads little else.</summary>
-    public KeyValueFormat KeyValues => Options.KeyValues ?? Options.Weights.Bits switch
+    public KeyValueFormat KeyValues => Options.KeyValues ?? KeyValuesBeside(Options.Weights);
+
+    /// <summary>Keys and values that are as exact as weights.</summary>
+    internal static KeyValueFormat KeyValuesBeside(WeightFormat weights) => weights.Bits switch
     {
         32 => KeyValueFormat.F32,
         16 => KeyValueFormat.BF16,

@@ -48,6 +48,12 @@ public sealed record WeightChoice
 
     public WeightPriority Priority { get; init; }
 
+    /// <summary>What was measured to be fastest here; used where nobody names a format or a priority.</summary>
+    public TunedFormats? Tuned { get; init; }
+
+    /// <summary>A matrix' outputs and inputs, by the parameter's name; null where it is no matrix, or its shape is not known.</summary>
+    public Func<string, (int Outputs, int Inputs)?>? ShapeOf { get; init; }
+
     /// <summary>The instructions to use at most; null for the best there are.</summary>
     public InstructionSet? InstructionSet { get; init; }
 
@@ -60,13 +66,24 @@ public sealed record WeightChoice
     /// </summary>
     public KeyValueFormat? KeyValues => Wished is null && Saved is { Bits: <= 8 } ? KeyValueFormat.Int8 : null;
 
+    /// <summary>Whether somebody named a format, or a priority.</summary>
+    internal bool IsGiven => Wished is not null || WishedFor is not null || Priority != WeightPriority.AsSaved;
+
     /// <summary>What a parameter is computed in.</summary>
     public WeightFormat Of(string name)
     {
         if (WishedFor?.Invoke(name) is { } exception) return exception;
-        if (Wished is not null || SavedAs?.Invoke(name) is not { } saved) return Default;
-        return Priority == WeightPriority.Speed ? Fastest(saved, UseOf?.Invoke(name) ?? WeightUse.FewRows) : saved;
+        if (Wished is not null) return Default;
+        var saved = SavedAs?.Invoke(name);
+        var use = UseOf?.Invoke(name) ?? WeightUse.FewRows;
+        if (Tuned is not null && ShapeOf?.Invoke(name) is var (outputs, inputs)
+            && TunedFor(new MatrixKind(use, saved, outputs, inputs)) is { } tuned) return tuned;
+        if (saved is null) return Default;
+        return Priority == WeightPriority.Speed ? Fastest(saved, use) : saved;
     }
+
+    /// <summary>What a kind of matrix was measured to be fastest in, where that counts.</summary>
+    internal WeightFormat? TunedFor(MatrixKind kind) => IsGiven ? null : Tuned?.Find(kind);
 
     /// <summary>Options of a device that computes so.</summary>
     public CpuOptions Apply(CpuOptions options)

@@ -55,11 +55,24 @@ internal sealed unsafe class WorkerPool : IDisposable
     public CacheSizes Caches { get; }
 
     /// <summary>
+    /// Told of each piece of work, its parts and their time, for modelling how work is cut: while it is set, callers do all parts
+    /// themselves, as they are cut for all threads. Null where nobody asks.
+    /// </summary>
+    internal Action<int, TimeSpan>? Observer { get; set; }
+
+    /// <summary>
     /// Executes parts 0 … parts − 1, and returns when all are done; a part's exception is thrown here. Allocates nothing.
     /// </summary>
     public void Run<TWork>(in TWork work, int parts) where TWork : struct, IParallelWork
     {
         var copy = work;
+        if (Observer is { } observer)
+        {
+            long started = Stopwatch.GetTimestamp();
+            for (int part = 0; part < parts; part++) copy.Execute(part);
+            observer(parts, Stopwatch.GetElapsedTime(started));
+            return;
+        }
         if (parts <= 1 || Threads == 1 || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
         {
             for (int part = 0; part < parts; part++) copy.Execute(part);

@@ -1,3 +1,5 @@
+using Earshot.Compute.Cpu;
+
 namespace Earshot.Evaluation;
 
 /// <summary>What a system under test is, for reports.</summary>
@@ -22,6 +24,9 @@ public sealed record SystemDescription
 
     /// <summary>Where it computes, such as "cpu, avx512, 8 threads, bf16".</summary>
     public string? Device { get; init; }
+
+    /// <summary>What it is computed with, so that its results can be made again; null where not known.</summary>
+    public ComputeSettings? Computed { get; init; }
 }
 
 /// <summary>What a system made of a clip.</summary>

@@ -1,3 +1,5 @@
+using Earshot.Compute.Cpu;
+
 namespace Earshot.Benchmarks;
 
 /// <summary>What a benchmark runs.</summary>
@@ -53,6 +55,18 @@ public sealed record BenchmarkResult
 
     /// <summary>The largest resident size of the process so far, in bytes.</summary>
     public required long PeakMemoryBytes { get; init; }
+
+    /// <summary>What it was computed with; null where that is not told.</summary>
+    public ComputeSettings? Computed { get; init; }
+
+    /// <summary>
+    /// Of settings that differ in threads alone: the time with the fewest over this one's, by stage, the median of the rounds' ratios;
+    /// empty for others.
+    /// </summary>
+    public IReadOnlyDictionary<string, double> Speedup { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>The speed-up over how many times as many threads there are: 1 where all of them count.</summary>
+    public IReadOnlyDictionary<string, double> Efficiency { get; init; } = new Dictionary<string, double>();
 
     /// <summary>This setting's time over the first setting's, by stage: the median of the rounds' ratios.</summary>
     public IReadOnlyDictionary<string, double> RatioToFirst { get; init; } = new Dictionary<string, double>();

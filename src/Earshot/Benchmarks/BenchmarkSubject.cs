@@ -1,3 +1,4 @@
+using Earshot.Compute.Cpu;
 using Earshot.Compute.Measuring;
 using Earshot.Compute.Runtimes;
 using Earshot.Models;
@@ -24,6 +25,12 @@ public sealed record BenchmarkSubject
 
     /// <summary>Bytes per second that the machine reads at most; null where not measured.</summary>
     public double? ReadBytesPerSecond { get; init; }
+
+    /// <summary>What it is computed with; null where that is not told.</summary>
+    public ComputeSettings? Computed { get; init; }
+
+    /// <summary>The name of the subject that differs in having the fewest threads; null where threads are not compared.</summary>
+    public string? ScalesFrom { get; init; }
 
     /// <summary>Bytes of weights in memory, asked after the run.</summary>
     public Func<long> WeightBytes { get; init; } = () => 0;

@@ -37,7 +37,8 @@ public static class ModelBenchmark
                     progress?.Report((round * subjects.Count + s + 1.0) / (rounds * subjects.Count));
                 }
             }
-            return [.. subjects.Select((subject, s) => Result((subject, inputs[s]), options, samples[s], samples[0]))];
+            var results = subjects.Select((subject, s) => Result((subject, inputs[s]), options, samples[s], samples[0])).ToList();
+            return [.. results.Select((result, s) => Scaled(subjects, result, s, samples))];
         }
         finally
         {
@@ -129,13 +130,29 @@ public static class ModelBenchmark
             TokensPerSecond = 1 / token,
             StreamsTokensPerSecond = medians.TryGetValue(StreamsStage(options), out double streams) ? options.Streams / streams : null,
             WeightBytes = subject.WeightBytes(),
+            Computed = subject.Computed,
             PeakMemoryBytes = Process.GetCurrentProcess().PeakWorkingSet64,
-            RatioToFirst = ReferenceEquals(samples, first)
-                ? new Dictionary<string, double>()
-                : samples[0].Keys.Where(first[0].ContainsKey)
-                    .ToDictionary(stage => stage, stage => Median(samples.Zip(first, (own, other) => own[stage] / other[stage]))),
+            RatioToFirst = ReferenceEquals(samples, first) ? new Dictionary<string, double>() : Ratios(samples, first),
         };
     }
+
+    static BenchmarkResult Scaled(
+        IReadOnlyList<BenchmarkSubject> subjects, BenchmarkResult result, int own, List<Dictionary<string, double>>[] samples)
+    {
+        var fewest = subjects.Select((subject, s) => (subject.Name, subject.Computed?.Threads, Samples: samples[s]))
+            .FirstOrDefault(subject => subject.Name == subjects[own].ScalesFrom);
+        if (fewest.Threads is not { } least || result.Computed?.Threads is not { } threads) return result;
+        var speedup = Ratios(fewest.Samples, samples[own]);
+        return result with
+        {
+            Speedup = speedup,
+            Efficiency = speedup.ToDictionary(stage => stage.Key, stage => stage.Value * least / threads),
+        };
+    }
+
+    static Dictionary<string, double> Ratios(List<Dictionary<string, double>> above, List<Dictionary<string, double>> below) =>
+        above[0].Keys.Where(below[0].ContainsKey)
+            .ToDictionary(stage => stage, stage => Median(above.Zip(below, (one, other) => one[stage] / other[stage])));
 
     static Cost? CostOf(string stage, BenchmarkSubject subject, int frames, BenchmarkOptions options)
     {

@@ -24,6 +24,7 @@ public sealed class Transcriber : IDisposable
     readonly string? _detectorFile;
     readonly RecordingTranscriber _transcriber;
     readonly Lazy<CpuDevice> _detectorDevice = new(() => new CpuDevice(new CpuOptions { Threads = 1 }));
+    Lazy<ComputeSettings>? _settings;
     SafetensorsFile? _detectorFileOpened;
     SileroWeights? _detectorWeights;
     object? _detectorLock;
@@ -43,6 +44,9 @@ public sealed class Transcriber : IDisposable
 
     /// <summary>The model itself, as it turns windows of sound into text.</summary>
     public Recognizer Recognizer { get; }
+
+    /// <summary>What it is computed with; null for a model that runs elsewhere, unless whoever wrapped it says so.</summary>
+    public ComputeSettings? Settings => _settings?.Value;
 
     /// <summary>
     /// Loads the model in the box, Whisper base, which the package Earshot.Models.Base puts beside the program; nothing is downloaded.
@@ -73,10 +77,15 @@ public sealed class Transcriber : IDisposable
     }
 
     /// <summary>Wraps a model that runs elsewhere, such as a graph in ONNX Runtime; the transcriber disposes of it.</summary>
-    public static Transcriber Over(string model, Recognizer recognizer, TranscriberOptions? options = null)
+    /// <param name="settings">What it is computed with, for <see cref="Settings"/>.</param>
+    public static Transcriber Over(
+        string model, Recognizer recognizer, TranscriberOptions? options = null, ComputeSettings? settings = null)
     {
         ArgumentNullException.ThrowIfNull(recognizer);
-        return new Transcriber(model, recognizer, options?.Hub ?? HubOptions.FromEnvironment(), options?.SpeechDetectorFile, [recognizer]);
+        return new Transcriber(model, recognizer, options?.Hub ?? HubOptions.FromEnvironment(), options?.SpeechDetectorFile, [recognizer])
+        {
+            _settings = settings is null ? null : new Lazy<ComputeSettings>(settings),
+        };
     }
 
     /// <summary>
@@ -173,11 +182,11 @@ public sealed class Transcriber : IDisposable
         try
         {
             if (options.Weights is null) KernelWarmUp.Start(folders.Main, options.ForCpu(saved: null));
-            var (spoken, runtime) = LoadRuntime(folders.Main, options, owned);
+            var (spoken, runtime, settings) = LoadRuntime(folders.Main, options, owned);
             var draft = folders.Draft is { } folder ? LoadRuntime(folder, options, owned).Runtime : null;
             var recognizer = Recognizers.For(spoken, runtime, draft);
             owned.Insert(0, recognizer);
-            return new Transcriber(model, recognizer, hub, options.SpeechDetectorFile, owned);
+            return new Transcriber(model, recognizer, hub, options.SpeechDetectorFile, owned) { _settings = settings };
         }
         catch
         {
@@ -187,17 +196,18 @@ public sealed class Transcriber : IDisposable
     }
 
     // What is owned is disposed of in the list's order: what computes before the device and the files that it uses.
-    static (SpeechModel Model, ModelRuntime Runtime) LoadRuntime(string path, TranscriberOptions options, List<IDisposable> owned)
+    static (SpeechModel Model, ModelRuntime Runtime, Lazy<ComputeSettings> Settings) LoadRuntime(
+        string path, TranscriberOptions options, List<IDisposable> owned)
     {
         var folder = new ModelFolder(path);
         var model = ModelFamilies.Open(folder);
         var weights = folder.OpenWeights();
         owned.Insert(0, weights);
-        var device = new CpuDevice(options.ForCpu(weights.Quantized));
+        var device = new CpuDevice(options.ForCpu(weights.Quantized, weights));
         owned.Insert(0, device);
         var runtime = new CpuModelRuntime(model.Parts, model.Prepare(weights), device, options.Limits);
         owned.Insert(0, runtime);
-        return (model, runtime);
+        return (model, runtime, new Lazy<ComputeSettings>(() => options.SettingsFor(weights)));
     }
 
     async ValueTask<LanguageDetection> DetectLanguageAsync(RecordedSamples source, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using Earshot.Checkpoints;
+using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
 using Earshot.Compute.Runtimes;
@@ -25,6 +26,12 @@ public sealed record TranscriberOptions
     /// </summary>
     public WeightPriority WeightPriority { get; init; }
 
+    /// <summary>
+    /// What was measured to be fastest on this machine (<see cref="FormatTuner"/>), used where neither <see cref="Weights"/> nor an
+    /// exception nor a priority is given; null for the table by instruction set.
+    /// </summary>
+    public TunedFormats? Tuned { get; init; }
+
     /// <summary>The instructions to use at most; null for the best there are.</summary>
     public InstructionSet? InstructionSet { get; init; }
 
@@ -40,15 +47,37 @@ public sealed record TranscriberOptions
     /// <summary>The file with Silero's weights for voice activity detection; null to find or download it.</summary>
     public string? SpeechDetectorFile { get; init; }
 
+    /// <summary>What a model's matrices would be computed with; nothing is loaded.</summary>
+    public ComputeSettings SettingsFor(ITensorStore weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        return ComputeSettings.Of(Choice(QuantizedOf(weights), weights), Threads, ModelMatrices(weights));
+    }
+
+    /// <summary>The matrices of a model's weights: how each is used, what it is saved in, and its shape.</summary>
+    public static IReadOnlyList<ModelMatrix> ModelMatrices(ITensorStore weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        return MatrixUse.All(weights, QuantizedOf(weights) is { } saved ? saved.FormatOf : null);
+    }
+
+    static QuantizedTensors? QuantizedOf(ITensorStore weights) =>
+        weights is ModelWeights model ? model.Quantized : weights as QuantizedTensors;
+
+    internal CpuOptions ForCpu(QuantizedTensors? saved, ITensorStore? tensors = null) =>
+        Choice(saved, tensors ?? saved).Apply(new CpuOptions { Threads = Threads });
+
     // A quantised checkpoint keeps its format, and what it left alone stays as precise as any other checkpoint.
-    internal CpuOptions ForCpu(QuantizedTensors? saved) => new WeightChoice
+    WeightChoice Choice(QuantizedTensors? saved, ITensorStore? tensors) => new()
     {
         Wished = Weights,
         WishedFor = WeightsFor,
         SavedAs = saved is null ? null : saved.FormatOf,
         Saved = saved?.Format,
         UseOf = MatrixUse.Of,
+        ShapeOf = tensors is null ? null : name => MatrixUse.ShapeOf(tensors, name),
+        Tuned = Tuned,
         Priority = WeightPriority,
         InstructionSet = InstructionSet,
-    }.Apply(new CpuOptions { Threads = Threads });
+    };
 }

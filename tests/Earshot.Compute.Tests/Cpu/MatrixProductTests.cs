@@ -87,6 +87,43 @@ public sealed unsafe class MatrixProductTests
     }
 
     [Theory, MemberData(nameof(SetsAndFormats))]
+    public void Threads_change_no_bit(InstructionSet set, WeightFormat format)
+    {
+        foreach (int rows in (int[])[5, 310])
+        {
+            const int inputs = 96, outputs = 200;
+            using var one = new WorkerPool(1, KernelSet.For(set), CacheSizes.Least);
+            using var weights = PackedMatrix.Pack(ArraySource.Random(outputs, inputs, 1), format, one);
+            using var x = NativeFloats.Random(rows * inputs, 2);
+            using var expected = new NativeFloats(rows * outputs);
+            MatrixProduct.Run(one, Call(x, expected, weights, rows));
+            foreach (int threads in (int[])[2, 3, 4, 5, 6, 7, 8])
+            {
+                using var pool = new WorkerPool(threads, KernelSet.For(set), CacheSizes.Least);
+                using var packed = PackedMatrix.Pack(ArraySource.Random(outputs, inputs, 1), format, pool);
+                using var y = new NativeFloats(rows * outputs);
+                MatrixProduct.Run(pool, Call(x, y, packed, rows));
+                Assert.True(expected.Span.SequenceEqual(y.Span), $"{rows} rows, {threads} threads");
+            }
+        }
+    }
+
+    [Theory, InlineData(4), InlineData(8), InlineData(16), InlineData(64)]
+    public void Work_is_cut_into_parts_for_all_threads(int threads)
+    {
+        using var pool = new WorkerPool(threads, KernelSet.For(InstructionSet.Portable), CacheSizes.Least);
+        var pieces = new List<int>();
+        pool.Observer = (parts, _) => pieces.Add(parts);
+        using var weights = PackedMatrix.Pack(ArraySource.Random(2048, 64, 1), WeightFormat.F32, pool);
+        using var x = NativeFloats.Random(1500 * 64, 2);
+        using var y = new NativeFloats(1500 * 2048);
+        pieces.Clear();
+        MatrixProduct.Run(pool, Call(x, y, weights, 1500));
+        // Each thread has more than one, so that one which is slow, or has no core, holds up little.
+        Assert.InRange(Assert.Single(pieces), 3 * threads, 40 * threads);
+    }
+
+    [Theory, MemberData(nameof(SetsAndFormats))]
     public void Caches_change_no_bit(InstructionSet set, WeightFormat format)
     {
         const int rows = 310, inputs = 1500, outputs = 70;

@@ -62,6 +62,33 @@ public sealed class TranscriberOptionsTests : IDisposable
     }
 
     [Fact]
+    public void What_was_measured_gives_the_bits_of_the_same_formats_by_name()
+    {
+        var key = new TuningKey("any", "any", 1, "any");
+        var kinds = TranscriberOptions.ModelMatrices(_tensors).Select(matrix => matrix.Kind).Distinct().ToList();
+        Assert.Contains(kinds, kind => kind.Use == WeightUse.ManyRows && kind.Saved == WeightFormat.Int8);
+        var tuned = new TranscriberOptions
+        {
+            Tuned = new TunedFormats(
+                key, kinds.Where(kind => kind.Use == WeightUse.ManyRows).Select(kind => new TunedFormat(kind, WeightFormat.F32))),
+        };
+        var many = TranscriberOptions.ModelMatrices(_tensors).Where(matrix => matrix.Kind.Use == WeightUse.ManyRows)
+            .Select(matrix => matrix.Name).ToHashSet();
+        var named = new TranscriberOptions().ForCpu(_tensors);
+        var options = tuned.ForCpu(_tensors);
+        Assert.All(_tensors.Names, name =>
+            Assert.Equal(many.Contains(name) ? WeightFormat.F32 : named.WeightsFor!(name), options.WeightsFor!(name)));
+        Assert.Equal(
+            Run(_tensors, named with { WeightsFor = name => many.Contains(name) ? WeightFormat.F32 : _tensors.FormatOf(name) }),
+            Run(_tensors, options), s_same);
+        var settings = tuned.SettingsFor(_tensors);
+        Assert.Equal(("tuned", "f32", "int8", "int8"), (
+            settings.Choice, settings.Formats["encoder"], settings.Formats["decoder"], settings.Formats["tokens"]));
+        // Whoever names a format is obeyed.
+        Assert.Equal(WeightFormat.Int8, (tuned with { Weights = WeightFormat.Int8 }).ForCpu(_tensors).WeightsFor!(many.First()));
+    }
+
+    [Fact]
     public void Single_matrices_are_computed_in_what_is_wished_for_them()
     {
         const string fc2 = "model.decoder.layers.1.fc2.weight";

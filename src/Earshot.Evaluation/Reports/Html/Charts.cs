@@ -62,33 +62,12 @@ internal static class Charts
     }
 
     /// <summary>Published word error rates as bars, apart from what was measured.</summary>
-    public static HtmlBuilder Published(IReadOnlyList<PublishedRow> rows)
-    {
-        const double bar = 22, names = 250;
-        double height = rows.Count * bar + 40;
-        var x = ChartAxis.Linear(rows.Max(row => row.Value), names, Width - 60);
-        var svg = new HtmlBuilder().Add(
-            $"<svg viewBox=\"0 0 {Width} {height}\" role=\"img\" aria-label=\"Published word error rates\">" +
-            $"<title>Published word error rates</title>");
-        foreach (double tick in x.Ticks)
-        {
-            svg.Add($"<line class=\"grid\" x1=\"{x.Place(tick)}\" x2=\"{x.Place(tick)}\" y1=\"4\" y2=\"{height - 30}\"/>");
-            svg.Add($"<text class=\"tick\" x=\"{x.Place(tick)}\" y=\"{height - 12}\" text-anchor=\"middle\">{Tick(tick)}</text>");
-        }
-        for (int i = 0; i < rows.Count; i++)
-        {
-            double top = 4 + i * bar;
-            var own = rows[i].IsOwn ? " own" : "";
-            svg.Add($"<text class=\"name{own}\" x=\"{names - 8}\" y=\"{top + 15}\" text-anchor=\"end\">{Cut(rows[i].System, 34)}</text>");
-            svg.Add(
-                $"<rect class=\"published{own}\" x=\"{names}\" y=\"{top + 4}\" " +
-                $"width=\"{Math.Max(1, x.Place(rows[i].Value) - names)}\" height=\"{bar - 9}\"/>");
-            svg.Add(
-                $"<text class=\"tick\" x=\"{x.Place(rows[i].Value) + 6}\" y=\"{top + 15}\">" +
-                $"{ReportText.Significant(rows[i].Value)} {rows[i].Unit}</text>");
-        }
-        return svg.Add($"</svg>");
-    }
+    public static HtmlBuilder Published(IReadOnlyList<PublishedRow> rows) => BarChart.Draw(
+        "Published word error rates",
+        [
+            .. rows.Select(row => new ChartBar(
+                row.System, row.Value, $"{ReportText.Significant(row.Value)} {row.Unit}", row.IsOwn))
+        ]);
 
     /// <summary>A system's mark by shape and colour, for legends.</summary>
     public static HtmlBuilder Key(int style) =>
@@ -122,7 +101,7 @@ internal static class Charts
             $"text-anchor=\"middle\">{yTitle}</text>");
     }
 
-    static string Tick(double value) =>
+    public static string Tick(double value) =>
         value.ToString(value >= 100 ? "0" : value >= 1 ? "0.#" : "0.##", System.Globalization.CultureInfo.InvariantCulture);
 
     static HtmlBuilder Marker(double x, double y, int style)
@@ -157,5 +136,5 @@ internal static class Charts
         }
     }
 
-    static string Cut(string text, int length) => text.Length <= length ? text : text[..(length - 1)] + "…";
+    public static string Cut(string text, int length) => text.Length <= length ? text : text[..(length - 1)] + "…";
 }

@@ -23,7 +23,7 @@ internal static class SummarySection
         var systems = report.Systems;
         double? leastErrors = Best(systems, s => s.ErrorRate?.Rate), fastest = Best(systems, s => -s.Speed),
             least = Best(systems, s => s.PeakBytes), quickest = Best(systems, s => s.Latency.P50.TotalSeconds);
-        Table(
+        HtmlPage.Table(
             html, "Systems", "System", "WER", "95 % interval", "CER", "× real time", "RTF", "p50", "p95", "p99", "Peak memory", "Model",
             "Languages");
         for (int i = 0; i < systems.Count; i++)
@@ -71,7 +71,7 @@ internal static class SummarySection
     static void Details(HtmlBuilder html, EvaluationReport report)
     {
         html.Add($"<section aria-labelledby=\"errors\">\n<h2 id=\"errors\">Kinds of errors</h2>\n");
-        Table(
+        HtmlPage.Table(
             html, "Kinds of errors", "System", "Clips", "Failed", "Substituted", "Deleted", "Inserted", "Words of reference", "MER", "WIL",
             "Words where nobody speaks", "Repeated 4-grams", "Longest loop");
         foreach (var s in report.Systems)
@@ -107,7 +107,7 @@ internal static class SummarySection
     {
         if (report.Systems.All(system => system.Languages.Count < 2)) return;
         html.Add($"<section aria-labelledby=\"languages\">\n<h2 id=\"languages\">Languages</h2>\n");
-        Table(html, "Languages", "Language", "System", "Clips", "WER", "CER");
+        HtmlPage.Table(html, "Languages", "Language", "System", "Clips", "WER", "CER");
         foreach (var (language, system) in report.Systems
             .SelectMany(s => s.Languages.Select(language => (Language: language, s.System.Name)))
             .OrderBy(row => row.Language.Language, StringComparer.Ordinal))
@@ -141,14 +141,6 @@ internal static class SummarySection
                 $"<li><a href=\"{source.Url.AbsoluteUri}\" rel=\"noreferrer\">{source.Source}</a>, " +
                 $"{source.Date.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture)}. {source.Note}</li>\n");
         html.Add($"</ul>\n</section>\n");
-    }
-
-    /// <summary>Begins a table that scrolls by itself where it is wider than the page.</summary>
-    static void Table(HtmlBuilder html, string name, params ReadOnlySpan<string> columns)
-    {
-        html.Add($"<div class=\"scroll\" role=\"region\" aria-label=\"{name}\" tabindex=\"0\"><table><thead><tr>");
-        foreach (var column in columns) html.Add($"<th scope=\"col\">{column}</th>");
-        html.Add($"</tr></thead>\n<tbody>\n");
     }
 
     static void Cell(HtmlBuilder html, string text, double? value = null, double? best = null)

@@ -19,7 +19,7 @@
     kept.set(theme);
   });
 
-  const controls = find("controls"), list = find("list"), articles = [...list.querySelectorAll("article")];
+  const controls = find("controls"), list = find("list"), articles = list ? [...list.querySelectorAll("article")] : [];
   const texts = new Map(articles.map(article => [article, article.textContent.toLowerCase()]));
   const wrongIn = (article, system) => [...article.querySelectorAll(".result")]
     .filter(result => !system || result.dataset.system === system)
@@ -37,7 +37,9 @@
     find("none").hidden = shown > 0;
     find("count").textContent = shown === articles.length ? "" : shown + " of " + articles.length;
   };
-  controls.hidden = false;
-  controls.addEventListener("input", update);
-  controls.addEventListener("submit", event => event.preventDefault());
+  if (controls) {
+    controls.hidden = false;
+    controls.addEventListener("input", update);
+    controls.addEventListener("submit", event => event.preventDefault());
+  }
 }

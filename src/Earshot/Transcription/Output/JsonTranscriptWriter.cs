@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Earshot.Compute.Cpu;
 using Earshot.Tokenizers;
 
 namespace Earshot.Transcription;
@@ -24,7 +25,8 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
             ? JsonSerializer.Serialize(Verbose(info, text), TranscriptJson.Readable.VerboseTranscript)
             : options.JsonSegments
                 ? JsonSerializer.Serialize(
-                    new WhisperTranscript(text, [.. _segments.Select(ToWhisper)], info.Language), TranscriptJson.Readable.WhisperTranscript)
+                    new WhisperTranscript(text, [.. _segments.Select(ToWhisper)], info.Language) { Computed = options.Computed },
+                    TranscriptJson.Readable.WhisperTranscript)
                 : JsonSerializer.Serialize(new TextTranscript(text), TranscriptJson.Readable.TextTranscript));
         Output.Write('\n');
     }
@@ -40,6 +42,7 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
             ? [.. _segments.SelectMany(segment => (segment.Words ?? [])
                 .Select(word => new VerboseWord(word.Text.Trim(), Seconds(word.Start), Seconds(word.End)) { Channel = segment.Channel }))]
             : null,
+        Computed = options.Computed,
     };
 
     static VerboseSegment ToJson(Segment segment) => new()
@@ -70,7 +73,10 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
 
 sealed record TextTranscript(string Text);
 
-sealed record WhisperTranscript(string Text, IReadOnlyList<VerboseSegment> Segments, string? Language);
+sealed record WhisperTranscript(string Text, IReadOnlyList<VerboseSegment> Segments, string? Language)
+{
+    public ComputeSettings? Computed { get; init; }
+}
 
 sealed record VerboseTranscript
 {
@@ -80,6 +86,7 @@ sealed record VerboseTranscript
     public required string Text { get; init; }
     public required IReadOnlyList<VerboseSegment> Segments { get; init; }
     public IReadOnlyList<VerboseWord>? Words { get; init; }
+    public ComputeSettings? Computed { get; init; }
 }
 
 sealed record VerboseSegment

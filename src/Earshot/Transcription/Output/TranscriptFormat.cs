@@ -105,6 +105,9 @@ public sealed record TranscriptWriterOptions
     /// </summary>
     public bool JsonSegments { get; init; }
 
+    /// <summary>What the transcript was computed with, which json with segments and verbose_json then tell; null to leave it out.</summary>
+    public Compute.Cpu.ComputeSettings? Computed { get; init; }
+
     internal void Validate()
     {
         Require(MaxLineWidth, nameof(MaxLineWidth));
