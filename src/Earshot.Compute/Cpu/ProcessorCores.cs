@@ -11,13 +11,16 @@ public static class ProcessorCores
     const string Processors = "/sys/devices/system/cpu", Status = "/proc/self/status";
 
     static readonly Lazy<int> s_count = new(() => Math.Clamp(
-        OperatingSystem.IsLinux() ? CountIn(Processors, Status) ?? int.MaxValue : int.MaxValue, 1, Environment.ProcessorCount));
+        (OperatingSystem.IsLinux() ? CountIn(Processors, Status) : OfMac()) ?? int.MaxValue, 1, Environment.ProcessorCount));
 
     /// <summary>
     /// Cores, not the threads that they run at once, among the processors that this process may use, and no more than its share of time
-    /// allows. Where the system does not say which processors share a core (all but Linux), processors.
+    /// allows. Where the system does not say which processors share a core (all but Linux), processors. Of a Mac's two kinds of core the
+    /// fast ones: the others would be waited for at the end of every product.
     /// </summary>
     public static int Count => s_count.Value;
+
+    static int? OfMac() => SystemControl.Read("hw.perflevel0.physicalcpu") is > 0 and <= int.MaxValue and var fast ? (int)fast : null;
 
     /// <summary>Cores among the processors that a process' status allows; null where the files do not say.</summary>
     internal static int? CountIn(string processors, string status)
