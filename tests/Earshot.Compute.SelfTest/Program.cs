@@ -5,8 +5,8 @@ using Earshot.Compute.Tests;
 using Earshot.Compute.Tests.Cpu;
 using Earshot.Compute.Tests.Quantization;
 
-// Earshot.Compute.SelfTest [--best SET] [--only SET] [--filter NAME]
-// --best fails where the processor's best instruction set is another; --only checks one set of those that it has.
+// Earshot.Compute.SelfTest [--best SET] [--only SET] [--filter NAME] [--without NAME,NAME]
+// --best fails where the processor's best instruction set is another; --only checks one set of those that it has; names may be parts.
 string? Option(string name)
 {
     int at = Array.IndexOf(args, name);
@@ -27,7 +27,7 @@ if (KernelSet.For(best.Set).Isa != best)
     return 1;
 }
 
-var suite = new Suite(Isa.Named(Option("--only")), Option("--filter"));
+var suite = new Suite(Isa.Named(Option("--only")), Option("--filter"), Option("--without")?.Split(',') ?? []);
 suite.Run<NeonKernelTests>();
 suite.Run<MatrixProductTests>();
 suite.Run<RowPrecisionTests>();

@@ -9,7 +9,8 @@ namespace Earshot.Compute.SelfTest;
 /// <summary>Runs checks and counts what came of them.</summary>
 /// <param name="only">The instruction set to check; null for all that the processor has.</param>
 /// <param name="filter">A part of the names of the checks to run; null for all.</param>
-internal sealed class Suite(InstructionSet? only, string? filter)
+/// <param name="without">Parts of the names of checks to leave out.</param>
+internal sealed class Suite(InstructionSet? only, string? filter, params IReadOnlyList<string> without)
 {
     const DynamicallyAccessedMemberTypes Members = DynamicallyAccessedMemberTypes.PublicMethods
         | DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor;
@@ -26,7 +27,7 @@ internal sealed class Suite(InstructionSet? only, string? filter)
         foreach (var method in typeof(T).GetMethods().Where(method => method.GetCustomAttribute<FactAttribute>() is not null))
         {
             var name = $"{typeof(T).Name}.{method.Name}";
-            if (filter is not null && !name.Contains(filter, StringComparison.OrdinalIgnoreCase)) continue;
+            if ((filter is not null && !Has(name, filter)) || without.Any(part => Has(name, part))) continue;
             var cases = Cases(method, typeof(T)).Where(Wanted).ToArray();
             if (cases.Length == 0) continue;
             long start = Stopwatch.GetTimestamp();
@@ -37,6 +38,8 @@ internal sealed class Suite(InstructionSet? only, string? filter)
             Console.WriteLine($"{outcome}: {name} ({cases.Length}, {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s)");
         }
     }
+
+    static bool Has(string name, string part) => name.Contains(part, StringComparison.OrdinalIgnoreCase);
 
     static IEnumerable<object?[]> Cases(
         MethodInfo method, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] Type type)
