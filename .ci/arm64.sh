@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 # Much memory, large matrices, whole generations, and what is about .NET's memory and not about instructions.
-slow=Memory_is_within,Matrices_that_share_rows_give,A_generation_has,allocate,A_token_of_a_prompt,Queries_see,A_row_has_the_same_bits,Caches_change
-slower=$slow,Large_products
-limit=150
+slow=Memory_is_within,Matrices_that_share_rows_give,A_generation_has,allocate,A_token_of_a_prompt,Queries_see,A_row_has_the_same_bits,Caches_change,int8_keys_loses
+slower=$slow,Large_products,Prompts_match,A_prompt_gives
+limit=420
 if [ "${1:-}" = --all ]; then slow=- slower=- limit=3000; fi
 
 folder=$(mktemp -d)

@@ -4,6 +4,7 @@ using Earshot.Benchmarks;
 using Earshot.Cli.Benchmarks;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
+using Earshot.Compute.Cpu;
 using Earshot.Models;
 
 namespace Earshot.Cli.Commands;
@@ -24,7 +25,8 @@ internal sealed class BenchCommand : EarshotCommand
     };
     readonly Option<string[]> _isa = new("--isa")
     {
-        Description = "Instruction sets to compare: portable, avx2, avx2-vnni, avx512, amx (default: the best there is).",
+        Description = "Instruction sets to compare: "
+            + $"{string.Join(", ", InstructionSets.Names.Keys)} (default: the best there is).",
         HelpName = "SET,...",
         AllowMultipleArgumentsPerToken = true,
     };
