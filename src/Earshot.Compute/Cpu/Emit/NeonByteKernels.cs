@@ -1,5 +1,3 @@
-using Earshot.Compute.Cpu.Kernels;
-
 namespace Earshot.Compute.Cpu.Emit;
 
 /// <summary>
