@@ -11,7 +11,8 @@ internal static class Assert
         if (!condition) Fail(message ?? "expected true");
     }
 
-    public static void False([DoesNotReturnIf(true)] bool condition, string? message = null) => True(!condition, message ?? "expected false");
+    public static void False([DoesNotReturnIf(true)] bool condition, string? message = null) =>
+        True(!condition, message ?? "expected false");
 
     [DoesNotReturn]
     public static void Fail(string message) => throw new FailedException(message);

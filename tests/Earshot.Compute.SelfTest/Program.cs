@@ -15,7 +15,8 @@ string? Option(string name)
 
 var best = Isa.Select(InstructionSet.Amx);
 Console.WriteLine(
-    $"{InstructionSets.NameOf(best.Set)}{(best.HasBf16 ? " with bfloat16" : "")}, {ProcessorCores.Count} cores, {CacheSizes.OfThisMachine}");
+    $"{InstructionSets.NameOf(best.Set)}{(best.HasBf16 ? " with bfloat16" : "")}, " +
+    $"{ProcessorCores.Count} cores, {CacheSizes.OfThisMachine}");
 if (Option("--best") is { } expected && Isa.Named(expected) != best.Set)
 {
     Console.WriteLine($"FAILED: expected {expected}");

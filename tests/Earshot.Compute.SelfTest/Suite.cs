@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using Earshot.Compute.Cpu;
-using Xunit;
 
 namespace Earshot.Compute.SelfTest;
 

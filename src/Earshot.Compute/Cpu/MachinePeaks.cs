@@ -27,7 +27,8 @@ public sealed class MachinePeaks
     public double ReadGigabytesPerSecond { get; }
 
     /// <summary>The instructions in use, for reports.</summary>
-    public string Instructions => $"{_isa.Set}{(_isa.HasBf16 ? " + BF16" : "")}{(_isa is { HasVnni: true, IsNeon: false } ? " + VNNI" : "")}";
+    public string Instructions =>
+        $"{_isa.Set}{(_isa.HasBf16 ? " + BF16" : "")}{(_isa is { HasVnni: true, IsNeon: false } ? " + VNNI" : "")}";
 
     /// <summary>
     /// 10⁹ operations a second (a multiplication and an addition are two) that matrix products of a format reach at most.

@@ -32,7 +32,8 @@ public sealed unsafe class IsaTests
         Assert.Equal(InstructionSet.NeonDotProd, Isa.Named("neon-dotprod"));
         Assert.Equal(InstructionSet.Portable, Isa.Named("portable"));
         Assert.Contains(
-            "expected portable, neon, neon-dotprod, neon-i8mm, avx2, avx2-vnni, avx512 or amx", Assert.Throws<ArgumentException>(() => Isa.Named("sse9")).Message,
+            "expected portable, neon, neon-dotprod, neon-i8mm, avx2, avx2-vnni, avx512 or amx",
+            Assert.Throws<ArgumentException>(() => Isa.Named("sse9")).Message,
             StringComparison.Ordinal);
         foreach (var set in Enum.GetValues<InstructionSet>()) Assert.Equal(set, Isa.Named(InstructionSets.NameOf(set)));
     }

@@ -137,7 +137,8 @@ public sealed unsafe class NeonKernelTests
         kernel.Run(&arguments, count);
     }
 
-    static MicroArguments Arguments(NativeFloats rows, NativeFloats panel, NativeFloats sums, int stride, int steps, int accumulate) => new()
+    static MicroArguments Arguments(
+        NativeFloats rows, NativeFloats panel, NativeFloats sums, int stride, int steps, int accumulate) => new()
     {
         Rows = (byte*)rows.Pointer,
         RowStride = stride * sizeof(float),

@@ -12,8 +12,8 @@ public sealed class WindowsCachesTests
     {
         byte[] records =
         [
-            .. Record(1, Instructions, 128 << 10), .. Record(1, Data, 64 << 10), .. Record(2, Unified, 2 << 20), .. Record(3, Unified, 8 << 20),
-            .. Record(1, Data, 32 << 10), .. Record(2, Unified, 512 << 10),
+            .. Record(1, Instructions, 128 << 10), .. Record(1, Data, 64 << 10), .. Record(2, Unified, 2 << 20),
+            .. Record(3, Unified, 8 << 20), .. Record(1, Data, 32 << 10), .. Record(2, Unified, 512 << 10),
         ];
         Assert.Equal(new CacheSizes(64 << 10, 2 << 20), WindowsCaches.Parse(records));
     }

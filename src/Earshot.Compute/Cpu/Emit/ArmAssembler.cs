@@ -67,7 +67,8 @@ internal sealed partial class ArmAssembler
         Word(0x91000000 | Scaled(value, 1) << 10 | (uint)source << 5 | (uint)destination);
 
     /// <summary>destination −= value; sets the flags.</summary>
-    public void Subtract(Xr destination, int value) => Word(0xF1000000 | Scaled(value, 1) << 10 | (uint)destination << 5 | (uint)destination);
+    public void Subtract(Xr destination, int value) =>
+        Word(0xF1000000 | Scaled(value, 1) << 10 | (uint)destination << 5 | (uint)destination);
 
     /// <summary>Adds to a register and sets the flags.</summary>
     public void AddAndTest(Xr destination, int value) =>

@@ -33,7 +33,12 @@ internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bo
     /// <summary>The best of an arm64 processor; each of its sets multiplies int8.</summary>
     internal static Isa OfArm(InstructionSet cap, ArmFeatures features)
     {
-        var best = features.HasDotProduct ? features.HasInt8Matrices ? InstructionSet.NeonI8mm : InstructionSet.NeonDotProd : InstructionSet.Neon;
+        var best = features switch
+        {
+            { HasDotProduct: true, HasInt8Matrices: true } => InstructionSet.NeonI8mm,
+            { HasDotProduct: true } => InstructionSet.NeonDotProd,
+            _ => InstructionSet.Neon,
+        };
         // All of x64's are beyond the last of arm64's.
         var set = cap < best ? cap : best;
         return new Isa(set, set == InstructionSet.NeonI8mm && features.HasBf16, set != InstructionSet.Portable);
