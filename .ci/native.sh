@@ -11,7 +11,7 @@ dotnet publish -c Release -r "linux-$([ "$(uname -m)" = aarch64 ] && echo arm64 
 
 best=avx2
 grep -qw avx512f /proc/cpuinfo && grep -qw avx512vl /proc/cpuinfo && grep -qw avx512dq /proc/cpuinfo && grep -qw avx512bw /proc/cpuinfo && best='avx512|amx'
-[ "$(uname -m)" = aarch64 ] && best=portable
+[ "$(uname -m)" = aarch64 ] && best='neon|neon-dotprod|neon-i8mm'
 
 hear() { # what to limit instructions to (empty: nothing), the kernels expected
   local text talk="$folder/talk.txt"

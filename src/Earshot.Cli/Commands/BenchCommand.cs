@@ -7,6 +7,7 @@ using Earshot.Cli.Benchmarks.Peers;
 using Earshot.Cli.Evaluation;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
+using Earshot.Compute.Cpu;
 using Earshot.Models;
 
 namespace Earshot.Cli.Commands;
@@ -27,7 +28,8 @@ internal sealed class BenchCommand : EarshotCommand
     };
     readonly Option<string[]> _isa = new("--isa")
     {
-        Description = "Instruction sets to compare: portable, avx2, avx2-vnni, avx512, amx (default: the best there is).",
+        Description = "Instruction sets to compare: "
+            + $"{string.Join(", ", InstructionSets.Names.Keys)} (default: the best there is).",
         HelpName = "SET,...",
         AllowMultipleArgumentsPerToken = true,
     };

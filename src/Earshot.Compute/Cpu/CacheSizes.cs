@@ -15,7 +15,7 @@ public sealed record CacheSizes(int First, int Second)
     /// <summary>What processors have at least that are worth computing on; taken where the machine does not say.</summary>
     public static CacheSizes Least { get; } = new(32 << 10, 256 << 10);
 
-    static readonly Lazy<CacheSizes> s_this = new(() => OfProcessor() ?? OfSystem() ?? Least);
+    static readonly Lazy<CacheSizes> s_this = new(() => OfProcessor() ?? OfSystem() ?? OfMac() ?? WindowsCaches.OfFirstCore() ?? Least);
 
     /// <summary>What this machine says of its first core.</summary>
     public static CacheSizes OfThisMachine => s_this.Value;
@@ -69,7 +69,18 @@ public sealed record CacheSizes(int First, int Second)
         return Plausible(sizes[1], sizes[2]);
     }
 
+    // The fast cores' of a Mac; several share the second level.
+    static CacheSizes? OfMac()
+    {
+        if (!OperatingSystem.IsMacOS()) return null;
+        long first = SystemControl.Read("hw.perflevel0.l1dcachesize") ?? 0, second = SystemControl.Read("hw.perflevel0.l2cachesize") ?? 0;
+        long sharers = Math.Max(1, SystemControl.Read("hw.perflevel0.cpusperl2") ?? 1);
+        return first is > 0 and <= int.MaxValue && second is > 0 and <= int.MaxValue
+            ? Plausible((int)first, (int)(second / sharers))
+            : null;
+    }
+
     // A virtual machine may say nothing, or nonsense.
-    static CacheSizes? Plausible(int first, int second) =>
+    internal static CacheSizes? Plausible(int first, int second) =>
         first >= 8 << 10 && second > first ? new CacheSizes(first, second) : null;
 }

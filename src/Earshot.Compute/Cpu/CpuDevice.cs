@@ -63,10 +63,10 @@ public sealed class CpuDevice : IDisposable
     /// The format that is fastest here at the accuracy of the checkpoint: bfloat16 where the processor has instructions for it, else
     /// float32.
     /// </summary>
-    public static WeightFormat PreferredWeights(InstructionSet? instructionSet = null) => Isa.Select(instructionSet).Set switch
+    public static WeightFormat PreferredWeights(InstructionSet? instructionSet = null) => Isa.Select(instructionSet) switch
     {
-        InstructionSet.Amx => WeightFormat.BF16,
-        InstructionSet.Avx512 when ProcessorFeatures.OfThisMachine.HasAvx512Bf16 => WeightFormat.BF16,
+        { Set: InstructionSet.Amx } or { IsNeon: true, HasBf16: true } => WeightFormat.BF16,
+        { Set: InstructionSet.Avx512 } when ProcessorFeatures.OfThisMachine.HasAvx512Bf16 => WeightFormat.BF16,
         _ => WeightFormat.F32,
     };
 

@@ -2,11 +2,23 @@ using Earshot.Compute.Quantization;
 
 namespace Earshot.Compute.Cpu;
 
-/// <summary>Which instructions the kernels may use, from the plainest to the fastest; each includes those before it.</summary>
+/// <summary>
+/// Which instructions the kernels may use, from the plainest to the fastest; each includes those before it that the processor's
+/// architecture has.
+/// </summary>
 public enum InstructionSet
 {
-    /// <summary>128-bit vectors as every processor has them; Arm's path too.</summary>
+    /// <summary>128-bit vectors as every processor has them, in code that the runtime compiles.</summary>
     Portable,
+
+    /// <summary>Arm's Advanced SIMD, which every arm64 processor has.</summary>
+    Neon,
+
+    /// <summary>Advanced SIMD with dot products of int8 (FEAT_DotProd).</summary>
+    NeonDotProd,
+
+    /// <summary>Advanced SIMD with matrix products of int8 (FEAT_I8MM), and of bfloat16 (FEAT_BF16) where the processor has them.</summary>
+    NeonI8mm,
 
     /// <summary>AVX2 with fused multiply-add.</summary>
     Avx2,

@@ -8,6 +8,9 @@ public static class InstructionSets
         StringComparer.OrdinalIgnoreCase)
     {
         ["portable"] = InstructionSet.Portable,
+        ["neon"] = InstructionSet.Neon,
+        ["neon-dotprod"] = InstructionSet.NeonDotProd,
+        ["neon-i8mm"] = InstructionSet.NeonI8mm,
         ["avx2"] = InstructionSet.Avx2,
         ["avx2-vnni"] = InstructionSet.Avx2Vnni,
         ["avx512"] = InstructionSet.Avx512,

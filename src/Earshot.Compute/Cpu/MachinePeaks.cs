@@ -1,3 +1,4 @@
+using Earshot.Compute.Cpu.Emit;
 using Earshot.Compute.Cpu.Kernels;
 using Earshot.Compute.Quantization;
 
@@ -26,7 +27,8 @@ public sealed class MachinePeaks
     public double ReadGigabytesPerSecond { get; }
 
     /// <summary>The instructions in use, for reports.</summary>
-    public string Instructions => $"{_isa.Set}{(_isa.HasBf16 ? " + BF16" : "")}{(_isa.HasVnni ? " + VNNI" : "")}";
+    public string Instructions =>
+        $"{_isa.Set}{(_isa.HasBf16 ? " + BF16" : "")}{(_isa is { HasVnni: true, IsNeon: false } ? " + VNNI" : "")}";
 
     /// <summary>
     /// 10⁹ operations a second (a multiplication and an addition are two) that matrix products of a format reach at most.
@@ -40,6 +42,11 @@ public sealed class MachinePeaks
 
     double Measure(PanelType type)
     {
+        if (_isa.IsNeon)
+        {
+            using var neon = NeonPeaks.Emit(_isa, type, out double operations);
+            return neon is null ? PeakLoops.Vectors(_threads) : PeakLoops.Emitted(neon, operations, _threads);
+        }
         bool tiles = _isa.Set == InstructionSet.Amx && type != PanelType.F32;
         using var code = type == PanelType.Int16 ? PeakLoops.EmitInt16()
             : _isa.Set < InstructionSet.Avx512 ? null
@@ -51,6 +58,7 @@ public sealed class MachinePeaks
     // What many rows of a format are multiplied as: weights of four bits are unpacked to bfloat16 where that is faster.
     PanelType PanelOf(WeightFormat format) => format.Bits switch
     {
+        8 when _isa.IsNeon => PanelType.Int8,
         8 when _isa.Set >= InstructionSet.Avx512 && (_isa.HasVnni || _isa.Set == InstructionSet.Amx) => PanelType.Int8,
         8 when _isa.Set == InstructionSet.Avx2 => PanelType.Int16,
         8 or 32 => PanelType.F32,

@@ -19,12 +19,15 @@ internal static unsafe class PeakLoops
     /// <summary>10⁹ operations a second of all threads running emitted code.</summary>
     public static double Emitted(ExecutableMemory code, PanelType type, bool tiles, int threads)
     {
-        double perLoop = tiles
+        return Emitted(code, tiles
             ? TileSums * 16.0 * 16 * 32 * (type == PanelType.BF16 ? 2 : 4) // 16 × 16 sums of 32 or 64 products, two operations each
             : type == PanelType.Int16 ? Int16Sums * 16.0 * 2
-            : Sums * 16.0 * 2 * type switch { PanelType.F32 => 1, PanelType.BF16 => 2, _ => 4 };
-        return Best(threads, perLoop * Loops, () => ((delegate* unmanaged[Cdecl]<nint, nint, void>)code.Start)(Loops, Loops));
+            : Sums * 16.0 * 2 * type switch { PanelType.F32 => 1, PanelType.BF16 => 2, _ => 4 }, threads);
     }
+
+    /// <summary>10⁹ operations a second of all threads running emitted code that does so many in each of its loops.</summary>
+    public static double Emitted(ExecutableMemory code, double perLoop, int threads) =>
+        Best(threads, perLoop * Loops, () => ((delegate* unmanaged[Cdecl]<nint, nint, void>)code.Start)(Loops, Loops));
 
     /// <summary>10⁹ float32 operations a second of all threads, with the vectors that the runtime has.</summary>
     public static double Vectors(int threads)

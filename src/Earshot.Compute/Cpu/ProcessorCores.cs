@@ -10,7 +10,8 @@ public static class ProcessorCores
 
     /// <summary>
     /// Cores, not the threads that they run at once, among the processors that this process may use, and no more than its share of time
-    /// allows. Where the system does not say which processors share a core (all but Linux and Windows), processors.
+    /// allows. Where the system does not say which processors share a core, processors. Of a Mac's two kinds of core the fast ones: the others
+    /// would be waited for at the end of every product.
     /// </summary>
     public static int Count => s_count.Value;
 
@@ -18,6 +19,6 @@ public static class ProcessorCores
     {
         if (OperatingSystem.IsLinux()) return new LinuxProcessors(LinuxProcessors.ReadFile).Cores();
         if (OperatingSystem.IsWindows()) return WindowsProcessors.Cores();
-        return null;
+        return SystemControl.Read("hw.perflevel0.physicalcpu") is > 0 and <= int.MaxValue and var fast ? (int)fast : null;
     }
 }

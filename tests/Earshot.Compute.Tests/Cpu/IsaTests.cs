@@ -18,7 +18,7 @@ public sealed unsafe class IsaTests
             var isa = Isa.Select(limit);
             Assert.True(isa.Set <= limit);
             Assert.True(isa.Set <= best.Set);
-            if (isa.Set < InstructionSet.Avx512) Assert.False(isa.HasBf16 || isa.Wide);
+            if (isa is { IsNeon: false, Set: < InstructionSet.Avx512 }) Assert.False(isa.HasBf16 || isa.Wide);
         }
         Assert.Equal(new Isa(InstructionSet.Portable, false, false), Isa.Select(InstructionSet.Portable));
     }
@@ -29,10 +29,22 @@ public sealed unsafe class IsaTests
         Assert.Null(Isa.Named(null));
         Assert.Null(Isa.Named(""));
         Assert.Equal(InstructionSet.Avx2Vnni, Isa.Named(" AVX2-VNNI "));
+        Assert.Equal(InstructionSet.NeonDotProd, Isa.Named("neon-dotprod"));
         Assert.Equal(InstructionSet.Portable, Isa.Named("portable"));
         Assert.Contains(
-            "expected portable, avx2, avx2-vnni, avx512 or amx", Assert.Throws<ArgumentException>(() => Isa.Named("sse9")).Message,
+            "expected portable, neon, neon-dotprod, neon-i8mm, avx2, avx2-vnni, avx512 or amx",
+            Assert.Throws<ArgumentException>(() => Isa.Named("sse9")).Message,
             StringComparison.Ordinal);
+        foreach (var set in Enum.GetValues<InstructionSet>()) Assert.Equal(set, Isa.Named(InstructionSets.NameOf(set)));
+    }
+
+    [Fact]
+    public void What_the_other_architecture_has_limits_nothing_or_everything()
+    {
+        var x64 = RuntimeInformation.ProcessArchitecture == Architecture.X64;
+        foreach (var limit in (InstructionSet[])[InstructionSet.Neon, InstructionSet.NeonDotProd, InstructionSet.NeonI8mm])
+            if (x64) Assert.Equal(InstructionSet.Portable, Isa.Select(limit).Set);
+        if (!x64) Assert.Equal(Isa.Select(InstructionSet.Amx), Isa.Select(InstructionSet.Avx2));
     }
 
     [Fact]

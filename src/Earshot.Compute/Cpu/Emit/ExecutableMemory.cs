@@ -2,11 +2,18 @@ using System.Runtime.InteropServices;
 
 namespace Earshot.Compute.Cpu.Emit;
 
-/// <summary>Pages that hold emitted machine code: written first, then made executable, never both at once.</summary>
+/// <summary>
+/// Pages that hold emitted machine code: written first, then made executable, never both at once. Where data and instructions have caches
+/// of their own (arm64), what was written is made known to the latter.
+/// </summary>
 internal sealed unsafe partial class ExecutableMemory : IDisposable
 {
     const int ReadWrite = 1 | 2;
     const int ReadExecute = 1 | 4;
+    const int Private = 0x02;
+    const int AnonymousOnLinux = 0x20;
+    const int AnonymousOnMac = 0x1000;
+    const int JitOnMac = 0x0800;
     const uint PageReadWrite = 0x04;
     const uint PageExecuteRead = 0x20;
 
@@ -40,11 +47,18 @@ internal sealed unsafe partial class ExecutableMemory : IDisposable
 
     static ExecutableMemory? TryCreateOnUnix(ReadOnlySpan<byte> code, nuint length)
     {
-        int anonymous = OperatingSystem.IsLinux() ? 0x20 : 0x1000;
-        var start = Mmap(null, length, ReadWrite, 0x02 | anonymous, -1, 0);
+        bool arm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+        // Only pages of this kind may hold code without a signature in a hardened program. They are not mapped writable and executable, to
+        // be switched by pthread_jit_write_protect_np: that would take from this thread the runtime's own compiled code as well.
+        int anonymous = OperatingSystem.IsLinux() ? AnonymousOnLinux : arm ? AnonymousOnMac | JitOnMac : AnonymousOnMac;
+        var start = Mmap(null, length, ReadWrite, Private | anonymous, -1, 0);
         if ((nint)start == -1) return null;
         code.CopyTo(new Span<byte>(start, code.Length));
-        if (Mprotect(start, length, ReadExecute) == 0) return new ExecutableMemory(start, length);
+        if (Mprotect(start, length, ReadExecute) == 0)
+        {
+            if (arm) InstructionCache.Flush(start, length);
+            return new ExecutableMemory(start, length);
+        }
         _ = Munmap(start, length);
         return null;
     }
@@ -54,7 +68,11 @@ internal sealed unsafe partial class ExecutableMemory : IDisposable
         var start = VirtualAlloc(null, length, 0x3000, PageReadWrite);
         if (start is null) return null;
         code.CopyTo(new Span<byte>(start, code.Length));
-        if (VirtualProtect(start, length, PageExecuteRead, out _)) return new ExecutableMemory(start, length);
+        if (VirtualProtect(start, length, PageExecuteRead, out _))
+        {
+            if (RuntimeInformation.ProcessArchitecture == Architecture.Arm64) InstructionCache.Flush(start, length);
+            return new ExecutableMemory(start, length);
+        }
         _ = VirtualFree(start, 0, 0x8000);
         return null;
     }

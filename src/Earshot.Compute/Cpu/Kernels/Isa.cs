@@ -6,7 +6,7 @@ namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>The instructions that kernels use: what the processor and the system give, no more than was asked for.</summary>
 /// <param name="HasBf16">Whether vectors of bfloat16 are multiplied directly: where that is faster than widening them.</param>
-/// <param name="HasVnni">Whether int8 is multiplied directly.</param>
+/// <param name="HasVnni">Whether int8 is multiplied directly, no slower than float32.</param>
 internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bool HasVnni)
 {
     /// <summary>
@@ -15,15 +15,33 @@ internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bo
     /// </summary>
     public bool Wide => Set >= InstructionSet.Avx512 && Vector512.IsHardwareAccelerated;
 
+    /// <summary>Whether it is one of arm64's beyond plain vector code.</summary>
+    public bool IsNeon => Set is >= InstructionSet.Neon and <= InstructionSet.NeonI8mm;
+
     /// <summary>The best there is, at most <paramref name="limit"/>, else at most what EARSHOT_ISA names.</summary>
     /// <exception cref="ArgumentException">EARSHOT_ISA names none.</exception>
     public static Isa Select(InstructionSet? limit)
     {
         var cap = limit ?? Named(Environment.GetEnvironmentVariable("EARSHOT_ISA")) ?? InstructionSet.Amx;
+        if (RuntimeInformation.ProcessArchitecture == Architecture.Arm64) return OfArm(cap, ArmFeatures.OfThisMachine);
         var set = Best(cap);
         bool wide = set >= InstructionSet.Avx512;
         var features = ProcessorFeatures.OfThisMachine;
         return new Isa(set, wide && features.MultipliesBf16Fast, set == InstructionSet.Avx2Vnni || (wide && features.HasAvx512Vnni));
+    }
+
+    /// <summary>The best of an arm64 processor; each of its sets multiplies int8.</summary>
+    internal static Isa OfArm(InstructionSet cap, ArmFeatures features)
+    {
+        var best = features switch
+        {
+            { HasDotProduct: true, HasInt8Matrices: true } => InstructionSet.NeonI8mm,
+            { HasDotProduct: true } => InstructionSet.NeonDotProd,
+            _ => InstructionSet.Neon,
+        };
+        // All of x64's are beyond the last of arm64's.
+        var set = cap < best ? cap : best;
+        return new Isa(set, set == InstructionSet.NeonI8mm && features.HasBf16, set != InstructionSet.Portable);
     }
 
     static InstructionSet Best(InstructionSet cap)
@@ -43,7 +61,8 @@ internal readonly partial record struct Isa(InstructionSet Set, bool HasBf16, bo
         if (string.IsNullOrWhiteSpace(name)) return null;
         return InstructionSets.Names.TryGetValue(name.Trim(), out var set)
             ? set
-            : throw new ArgumentException($"EARSHOT_ISA is '{name}'; expected portable, avx2, avx2-vnni, avx512 or amx.");
+            : throw new ArgumentException(
+                $"EARSHOT_ISA is '{name}'; expected {string.Join(", ", InstructionSets.Names.Keys.SkipLast(1))} or amx.");
     }
 
     // Linux hands out the tiles' state on request.

@@ -3,7 +3,7 @@ using Earshot.Compute.Cpu.Emit;
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>The micro-kernels of one instruction set; made once a process for each set that is used.</summary>
-internal sealed unsafe class KernelSet
+internal sealed unsafe partial class KernelSet
 {
     static readonly System.Collections.Concurrent.ConcurrentDictionary<Isa, KernelSet> Sets = new();
 
@@ -12,12 +12,10 @@ internal sealed unsafe class KernelSet
 
     KernelSet(Isa isa)
     {
-        var kernels = isa.Set >= InstructionSet.Avx512 ? Emit(isa, out _code) : null;
-        if (kernels is null && isa.Set >= InstructionSet.Avx512)
-        {
-            // The system forbids making code: the next set needs none.
-            isa = Isa.Select(InstructionSet.Avx2Vnni);
-        }
+        var kernels = isa.Set >= InstructionSet.Avx512 ? Emit(isa, out _code) : isa.IsNeon ? EmitNeon(isa, out _code) : null;
+        // The system forbids making code: the next set needs none.
+        if (kernels is null && isa.Set >= InstructionSet.Avx512) isa = Isa.Select(InstructionSet.Avx2Vnni);
+        else if (kernels is null && isa.IsNeon) isa = Isa.Select(InstructionSet.Portable);
         Isa = isa;
         kernels ??= Managed(isa, out _code);
         F32 = kernels[PanelType.F32];

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 
 namespace Earshot.Compute.Cpu.Kernels;
 
@@ -31,7 +32,9 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
             ((Vector128.Load((uint*)quads) >> (8 * index)) & Vector128.Create(255u)).AsInt32() - Vector128.Create(128)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 LoadInt8(sbyte* source) => new(Vector128.Create((float)source[0], source[1], source[2], source[3]));
+    public static Lanes128 LoadInt8(sbyte* source) =>
+        new(Vector128.ConvertToSingle(Vector128.WidenLower(Vector128.WidenLower(
+            Vector128.CreateScalarUnsafe(*(uint*)source).AsSByte()))));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadBF16(ushort* source) =>
@@ -52,6 +55,14 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     public static Lanes128 Lookup(float* table, Lanes128 codes)
     {
         var indices = codes._value.AsInt32() & Vector128.Create(15);
+        if (AdvSimd.Arm64.IsSupported)
+        {
+            // Bytes 4·index … 4·index + 3 of sixteen floats.
+            var bytes = (indices.AsUInt32() * 0x04040404u + Vector128.Create(0x03020100u)).AsByte();
+            var (first, second) = (Vector128.Load((byte*)table), Vector128.Load((byte*)(table + 4)));
+            var (third, fourth) = (Vector128.Load((byte*)(table + 8)), Vector128.Load((byte*)(table + 12)));
+            return new(AdvSimd.Arm64.VectorTableLookup((first, second, third, fourth), bytes).AsSingle());
+        }
         return new(Vector128.Create(table[indices[0]], table[indices[1]], table[indices[2]], table[indices[3]]));
     }
 
@@ -136,8 +147,8 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreInt8(sbyte* destination)
     {
-        var rounded = Vector128.ConvertToInt32Native(_value);
-        for (int i = 0; i < 4; i++) destination[i] = (sbyte)rounded[i];
+        var shorts = Vector128.Narrow(Vector128.ConvertToInt32Native(_value), Vector128<int>.Zero);
+        *(uint*)destination = Vector128.Narrow(shorts, Vector128<short>.Zero).AsUInt32().ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
