@@ -2,7 +2,8 @@ namespace Earshot.Tokenizers;
 
 /// <summary>Byte-level byte-pair encoding, as GPT-2, Qwen, SmolLM and Llama 3 have it.</summary>
 sealed class BytePairTokenizer(
-    BytePairEncoding encoding, TextSplitter splitter, bool normalizes, TextTokenizerSettings settings) : TextTokenizer(settings, encoding.Count)
+    BytePairEncoding encoding, TextSplitter splitter, bool normalizes, TextTokenizerSettings settings)
+    : TextTokenizer(settings, encoding.Count)
 {
     internal override string Normalize(string text) => normalizes ? UnicodeNormalization.ComposeCanonically(text) : text;
 

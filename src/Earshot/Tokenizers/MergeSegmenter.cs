@@ -3,8 +3,8 @@ using System.Text;
 namespace Earshot.Tokenizers;
 
 /// <summary>
-/// Byte-pair encoding of characters, as SentencePiece has it: of all neighbours whose joined text is a piece, the pair with the highest score
-/// joins first, the leftmost among equals; user-defined pieces are cut out before and join with nothing.
+/// Byte-pair encoding of characters, as SentencePiece has it: of all neighbours whose joined text is a piece, the pair with the highest
+/// score joins first, the leftmost among equals; user-defined pieces are cut out before and join with nothing.
 /// </summary>
 sealed class MergeSegmenter : ISegmenter
 {

@@ -73,7 +73,8 @@ static class PreTokenizer
     {
         Span<char> lower = stackalloc char[2];
         lower.Clear();
-        for (int i = 0; i < Math.Min(2, rest.Length); i++) lower[i] = rest[i] == '\u017F' ? 's' : (char)(rest[i] | (rest[i] < 128 ? 32 : 0));
+        for (int i = 0; i < Math.Min(2, rest.Length); i++)
+            lower[i] = rest[i] == '\u017F' ? 's' : (char)(rest[i] | (rest[i] < 128 ? 32 : 0));
         return Contraction(lower);
     }
 

@@ -58,7 +58,11 @@ static class SentencePieceFile
         if (!escapes) throw Refused(source, "escape_whitespaces = false");
         // Begin and end are named by default even where no piece is for them.
         bool IsRole(int id) => id >= 0 && id < pieces.Count && pieces[id].Type == PieceType.Control;
-        model = model with { BeginToken = IsRole(model.BeginToken) ? model.BeginToken : -1, EndToken = IsRole(model.EndToken) ? model.EndToken : -1 };
+        model = model with
+        {
+            BeginToken = IsRole(model.BeginToken) ? model.BeginToken : -1,
+            EndToken = IsRole(model.EndToken) ? model.EndToken : -1,
+        };
         model.Validate();
         return model;
     }
@@ -102,7 +106,8 @@ static class SentencePieceFile
                 default: reader.Skip(); break;
             }
         }
-        if (kind is not (1 or 2)) throw Refused(model.Source, kind switch { 3 => "words", 4 => "characters", _ => $"the model type {kind}" });
+        if (kind is not (1 or 2))
+            throw Refused(model.Source, kind switch { 3 => "words", 4 => "characters", _ => $"the model type {kind}" });
         return model with { IsUnigram = kind == 1 };
     }
 

@@ -4,8 +4,8 @@ using Earshot.Checkpoints;
 namespace Earshot.Tokenizers;
 
 /// <summary>
-/// Hugging Face's <c>tokenizer.json</c>: byte-level BPE with the expressions of known families, and SentencePiece's BPE with a token for each
-/// byte. Every other normaliser, pre-tokenizer, decoder and model is refused by its name.
+/// Hugging Face's <c>tokenizer.json</c>: byte-level BPE with the expressions of known families, and SentencePiece's BPE with a token for
+/// each byte. Every other normaliser, pre-tokenizer, decoder and model is refused by its name.
 /// </summary>
 static class TokenizerJson
 {
@@ -17,7 +17,10 @@ static class TokenizerJson
         if (model.OptionalText("type") is { } type and not "BPE")
             throw model.Wrong("type", "\"BPE\", the only one that is implemented", type);
         foreach (var key in (ReadOnlySpan<string>)["continuing_subword_prefix", "end_of_word_suffix"])
-            if (model.OptionalText(key) is { Length: > 0 } affix) throw model.Wrong(key, "empty, the only value that is implemented", affix);
+        {
+            if (model.OptionalText(key) is { Length: > 0 } affix)
+                throw model.Wrong(key, "empty, the only value that is implemented", affix);
+        }
         if (model.Has("dropout")) model.Only("dropout", "0");
         var vocabulary = ReadVocabulary(json, model);
         settings = WithAddedTokens(json, settings, vocabulary);

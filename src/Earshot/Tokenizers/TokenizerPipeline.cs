@@ -120,7 +120,8 @@ sealed record TokenizerPipeline
                 step.Only("stop", "0");
                 break;
             case var other:
-                throw step.Wrong("type", "ByteLevel, Metaspace, Replace, ByteFallback, Fuse, Strip or a Sequence of them", other ?? "nothing");
+                throw step.Wrong(
+                    "type", "ByteLevel, Metaspace, Replace, ByteFallback, Fuse, Strip or a Sequence of them", other ?? "nothing");
         }
     }
 
