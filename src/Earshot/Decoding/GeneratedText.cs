@@ -3,7 +3,7 @@ using Earshot.Tokenizers;
 namespace Earshot.Decoding;
 
 /// <summary>Why a text ended.</summary>
-public enum FinishReason
+enum FinishReason
 {
     /// <summary>An end token, or a stop string.</summary>
     Stop,

@@ -14,7 +14,7 @@ sealed class TokenPenalties
     readonly Dictionary<int, (int All, int Counted)> _counts = [];
     readonly (int Token, float Bias)[] _biases;
     readonly List<(int Token, float Logit)> _changed = [];
-    int _promptLength;
+    readonly int _promptLength;
 
     public TokenPenalties(SamplingOptions options, ReadOnlySpan<int> prompt)
     {

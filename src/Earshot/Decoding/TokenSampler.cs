@@ -12,6 +12,7 @@ sealed class TokenSampler
     const int FirstChunk = 256;
 
     readonly SamplingOptions _options;
+    readonly int _vocabSize;
     readonly TokenPenalties _penalties;
     readonly Candidates _candidates = new();
     double[] _weights = new double[FirstChunk], _surprises = [];
@@ -19,9 +20,11 @@ sealed class TokenSampler
     bool[] _marks = [];
 
     /// <param name="prompt">The tokens before the text, which the repetition penalty counts.</param>
-    public TokenSampler(SamplingOptions options, ReadOnlySpan<int> prompt)
+    /// <param name="vocabSize">How many ids the tokenizer has: models have rows beyond them that mean nothing. Null for no limit.</param>
+    public TokenSampler(SamplingOptions options, ReadOnlySpan<int> prompt, int? vocabSize = null)
     {
         options.Validate();
+        _vocabSize = vocabSize ?? int.MaxValue;
         _options = options;
         _penalties = new TokenPenalties(options, prompt);
         Seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
@@ -37,6 +40,7 @@ sealed class TokenSampler
     /// <exception cref="ModelException">No logit is a number that can be chosen.</exception>
     public int Choose(Span<float> logits)
     {
+        logits = logits[..Math.Min(_vocabSize, logits.Length)];
         _penalties.Apply(logits);
         try
         {
@@ -186,7 +190,8 @@ sealed class TokenSampler
             (_order[i], _surprises[i], _marks[i]) = (i, Math.Abs(-Math.Log(_weights[i] / total) - entropy), false);
         _surprises.AsSpan(0, count).Sort(_order.AsSpan(0, count));
         double reached = 0;
-        for (int i = 0; i < count && reached < _options.TypicalP * total; i++)
+        // What surprises as much as the last stays too, as in transformers.
+        for (int i = 0; i < count && (reached < _options.TypicalP * total || _surprises[i] == _surprises[i - 1]); i++)
         {
             _marks[_order[i]] = true;
             reached += _weights[_order[i]];

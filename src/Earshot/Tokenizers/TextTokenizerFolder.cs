@@ -104,7 +104,7 @@ static class TextTokenizerFolder
         return null;
     }
 
-    static TextTokenizer ReadVocabulary(string folder, SettingsFile file, SettingsFile? config, TextTokenizerSettings settings)
+    static BytePairTokenizer ReadVocabulary(string folder, SettingsFile file, SettingsFile? config, TextTokenizerSettings settings)
     {
         var name = config?.OptionalText("tokenizer_class");
         var (splitter, normalizes) = name switch

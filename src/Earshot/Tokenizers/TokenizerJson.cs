@@ -90,20 +90,18 @@ static class TokenizerJson
         if (!json.Has("post_processor")) return false;
         return Begins(json.Section("post_processor"));
 
-        static bool Begins(SettingsFile processor)
+        static bool Begins(SettingsFile processor) => processor.OptionalText("type") switch
         {
-            switch (processor.OptionalText("type"))
-            {
-                case "ByteLevel": return false;
-                case "Sequence":
-                    return processor.Has("processors") && processor.Array(processor.Root.GetProperty("processors"), "processors")
-                        .Aggregate(false, (begins, item) => begins | Begins(processor.AsSection(item, "processors")));
-                case "TemplateProcessing":
-                    return processor.Has("single") && processor.Array(processor.Root.GetProperty("single"), "single")
-                        .FirstOrDefault() is { ValueKind: JsonValueKind.Object } first && first.TryGetProperty("SpecialToken", out _);
-                case var other: throw processor.Wrong("type", "ByteLevel, TemplateProcessing or a Sequence of them", other ?? "nothing");
-            }
-        }
+            "ByteLevel" => false,
+            "Sequence" => Items(processor, "processors")
+                .Aggregate(false, (begins, item) => begins | Begins(processor.AsSection(item, "processors"))),
+            "TemplateProcessing" => Items(processor, "single").FirstOrDefault() is { ValueKind: JsonValueKind.Object } first
+                && first.TryGetProperty("SpecialToken", out _),
+            var other => throw processor.Wrong("type", "ByteLevel, TemplateProcessing or a Sequence of them", other ?? "nothing"),
+        };
+
+        static IEnumerable<JsonElement> Items(SettingsFile processor, string key) =>
+            processor.Has(key) ? processor.Array(processor.Root.GetProperty(key), key) : [];
     }
 
     static SentencePieceTokenizer SentencePiece(

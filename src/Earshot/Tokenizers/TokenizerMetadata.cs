@@ -54,23 +54,19 @@ sealed record TokenizerMetadata
 
     BytePairTokenizer BytePair(string? name)
     {
-        var splitter = name is null ? null : TextSplitter.ByName(name);
-        if (splitter is null)
-        {
-            throw new CheckpointException(
-                $"'{Source}' {(name is null or "default" ? "does not say" : $"says '{name}', which is not known, of")} how text is cut " +
-                $"before it is merged (tokenizer.ggml.pre), and guessing would quietly give other tokens than those of the training. " +
-                $"Known are {string.Join(", ", TextSplitter.Names)}: name the model's own, or convert the model again.");
-        }
+        var splitter = (name is null ? null : TextSplitter.ByName(name)) ?? throw new CheckpointException(
+            $"'{Source}' {(name is null or "default" ? "does not say" : $"says '{name}', which is not known, of")} how text is cut before " +
+            $"it is merged (tokenizer.ggml.pre), and guessing would quietly give other tokens than those of the training. " +
+            $"Known are {string.Join(", ", TextSplitter.Names)}: name the model's own, or convert the model again.");
         if (Merges is null) throw Damaged("it has no tokenizer.ggml.merges");
         var vocabulary = new TokenizerVocabulary(Source);
         for (int id = 0; id < Tokens.Count; id++) vocabulary.Add(Tokens[id], id);
         foreach (var merge in Merges)
             if (!vocabulary.TryAddMerge(merge)) throw Damaged("a merge is not two tokens with a space between them");
         var added = AddedTokens(PieceType.Control, PieceType.UserDefined, PieceType.Unknown);
-        var pattern = splitter.Value.Pattern;
+        var pattern = splitter.Pattern;
         return new BytePairTokenizer(
-            vocabulary.ToByteLevel(added, ignoreMerges: pattern == SplitPattern.Llama3), splitter.Value,
+            vocabulary.ToByteLevel(added, ignoreMerges: pattern == SplitPattern.Llama3), splitter,
             normalizes: pattern == SplitPattern.Qwen2, Settings(added, addsBegin: false));
     }
 

@@ -101,12 +101,11 @@ public class ChatAnswerParserTests
             "<think>", "</think>", "<tool_call>", "</tool_call>", "{", "}", "\"", "\\", "\"name\": \"f\"", ",", "\n", "a", "😀", "[",
             "\\u", "z",
         ];
-        var random = new Random(4);
         foreach (var family in (string[])["qwen3", "qwen2.5", "llama3.1", "qwen3-thinking"])
         {
             var format = ChatFormat.Named(family);
             var prompt = format.Render([ChatTurn.User("a")]);
-            for (int round = 0; round < 2000; round++)
+            foreach (var random in FuzzRounds.Of(2000, usualSeed: 4))
             {
                 var answer = Enumerable.Range(0, random.Next(14)).Select(_ => parts[random.Next(parts.Length)]).ToList();
                 var parser = format.CreateParser(prompt, parsesToolCalls: true);

@@ -62,7 +62,8 @@ public class GeneratedTextTests
             var matcher = new StopStrings(stops);
             var shown = string.Concat(text.Select(c => matcher.Append(c.ToString()))) + matcher.Flush();
             var first = stops.Select(stop => (Start: text.IndexOf(stop, StringComparison.Ordinal), stop.Length))
-                .Where(hit => hit.Start >= 0).OrderBy(hit => hit.Start + hit.Length).ThenBy(hit => hit.Start).Select(hit => (int?)hit.Start).FirstOrDefault();
+                .Where(hit => hit.Start >= 0).OrderBy(hit => hit.Start + hit.Length).ThenBy(hit => hit.Start)
+                .Select(hit => (int?)hit.Start).FirstOrDefault();
             Assert.Equal(first is { } start ? text[..start] : text, shown);
         }
     }

@@ -126,6 +126,7 @@ public class TokenSamplerTests
         Assert.Equal(3, Choose(new() { Temperature = 0, LogitBias = new Dictionary<int, float> { [3] = 2.5f, [99] = 5 } }));
         Assert.Equal(2, Choose(new() { Temperature = 0, LogitBias = new Dictionary<int, float> { [1] = float.NegativeInfinity } }));
         Assert.Equal([0, 3, 3, 1], logits);
+        Assert.Equal(0, new TokenSampler(new() { Temperature = 0 }, [], vocabSize: 1).Choose(logits));
         Assert.Throws<ModelException>(() => new TokenSampler(new() { Temperature = 0 }, []).Choose([float.NaN, 1]));
         SamplingOptions[] all = [new() { Temperature = 0 }, new(), new() { TopK = 1 }, new() { TopP = 0.5f }, new() { MinP = 1 }];
         foreach (var options in all)
@@ -242,8 +243,9 @@ public class TokenSamplerTests
         {
             double total = Total(), sum = 0;
             double entropy = -kept.Sum(i => Weight(i) / total * Math.Log(Weight(i) / total));
-            kept = [.. kept.OrderBy(i => Math.Abs(-Math.Log(Weight(i) / total) - entropy))
-                .TakeWhile(i => (sum += Weight(i)) - Weight(i) < options.TypicalP * total)];
+            double Surprise(int i) => Math.Abs(-Math.Log(Weight(i) / total) - entropy);
+            var last = kept.OrderBy(Surprise).TakeWhile(i => (sum += Weight(i)) - Weight(i) < options.TypicalP * total).Last();
+            kept = [.. kept.Where(i => Surprise(i) <= Surprise(last))];
         }
         return [.. kept];
     }

@@ -111,9 +111,8 @@ public sealed class SentencePieceTests
     public void Damaged_models_give_checkpoint_errors_only(string name)
     {
         var original = File.ReadAllBytes(TestData.Require($"goldens/sentencepiece/{name}.model"));
-        var random = new Random(11);
         int refused = 0;
-        for (int round = 0; round < (name == "bpe_bytes" ? 800 : 60); round++)
+        foreach (var random in FuzzRounds.Of(name == "bpe_bytes" ? 500 : 40, usualSeed: 11))
         {
             try
             {
@@ -132,8 +131,7 @@ public sealed class SentencePieceTests
     public void Damaged_character_maps_give_checkpoint_errors_only()
     {
         var model = SentencePieceFile.Parse(File.ReadAllBytes(TestData.Require("goldens/sentencepiece/unigram_bytes.model")), "test");
-        var random = new Random(12);
-        for (int round = 0; round < 40; round++)
+        foreach (var random in FuzzRounds.Of(30, usualSeed: 12))
         {
             var map = model.CharacterMap.ToArray();
             uint units = BinaryPrimitives.ReadUInt32LittleEndian(map) / 4;

@@ -106,9 +106,8 @@ public sealed class TextTokenizerTests : IDisposable
     public void Damaged_files_give_checkpoint_errors_only()
     {
         var original = Encoding.UTF8.GetBytes(Json);
-        var random = new Random(9);
         int refused = 0;
-        for (int round = 0; round < 800; round++)
+        foreach (var random in FuzzRounds.Of(500, usualSeed: 9))
         {
             try
             {
@@ -121,7 +120,7 @@ public sealed class TextTokenizerTests : IDisposable
                 refused++;
             }
         }
-        Assert.InRange(refused, 300, 799);
+        Assert.True(refused > 200, $"{refused}");
     }
 
     [Fact]
