@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Earshot.Tokenizers;
@@ -142,11 +143,33 @@ public sealed class BytePairEncoding
     /// <summary>The pieces of texts, merged one after the other in the same buffers.</summary>
     internal sealed class Encoder(BytePairEncoding encoding)
     {
+        // Words come again and again; so many of so many characters are remembered.
+        const int MostRemembered = 1 << 14, LongestRemembered = 32;
+
         readonly PairMerger _merger = new(encoding._merges.Value);
+        readonly Dictionary<string, int[]> _remembered = new(StringComparer.Ordinal);
         byte[] _bytes = new byte[64];
 
         /// <summary>Adds the tokens of a piece; bytes that have none are left out.</summary>
         public void Encode(ReadOnlySpan<char> piece, List<int> output)
+        {
+            if (piece.Length > LongestRemembered)
+            {
+                Merge(piece, output);
+                return;
+            }
+            if (_remembered.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(piece, out var known))
+            {
+                output.AddRange(known);
+                return;
+            }
+            int start = output.Count;
+            Merge(piece, output);
+            if (_remembered.Count < MostRemembered)
+                _remembered.Add(piece.ToString(), CollectionsMarshal.AsSpan(output)[start..].ToArray());
+        }
+
+        void Merge(ReadOnlySpan<char> piece, List<int> output)
         {
             int most = Encoding.UTF8.GetMaxByteCount(piece.Length);
             if (_bytes.Length < most) _bytes = new byte[most];
