@@ -55,8 +55,8 @@ sealed record TokenizerMetadata
     BytePairTokenizer BytePair(string? name)
     {
         var splitter = (name is null ? null : TextSplitter.ByName(name)) ?? throw new CheckpointException(
-            $"'{Source}' {(name is null or "default" ? "does not say" : $"says '{name}', which is not known, of")} how text is cut before " +
-            $"it is merged (tokenizer.ggml.pre), and guessing would quietly give other tokens than those of the training. " +
+            $"'{Source}' {(name is null or "default" ? "does not say" : $"says '{name}', which is not known, of")} how text is cut " +
+            $"before it is merged (tokenizer.ggml.pre), and guessing would quietly give other tokens than those of the training. " +
             $"Known are {string.Join(", ", TextSplitter.Names)}: name the model's own, or convert the model again.");
         if (Merges is null) throw Damaged("it has no tokenizer.ggml.merges");
         var vocabulary = new TokenizerVocabulary(Source);
