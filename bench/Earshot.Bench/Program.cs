@@ -44,6 +44,9 @@ switch (args)
     case ["speakers", .. var more]:
         SpeakerBench.Run(Number(more, 0, 15));
         return 0;
+    case ["text", var folder, .. var more]:
+        TextBench.Run(folder, Number(more, 0, 9));
+        return 0;
     case ["outliers"]:
         OutlierBench.Run();
         return 0;
@@ -74,7 +77,7 @@ switch (args)
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
             "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
             "(such as int8,fc2=bf16) | outliers [MODEL] | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... " +
-            "| scaling SHAPE FORMAT | speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
+            "| scaling SHAPE FORMAT | text FOLDER [ROUNDS] | speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
         return 2;
 }
 

@@ -96,6 +96,16 @@ static class Logits
         return scratch.IsEmpty || logits[last] == float.NegativeInfinity ? ArgMax(logits) : last;
     }
 
+    /// <summary>Σ exp((logit − max) / temperature).</summary>
+    public static double TemperedSum(ReadOnlySpan<float> logits, float max, float temperature)
+    {
+        Span<float> scratch = stackalloc float[Block];
+        double sum = 0;
+        for (int start = 0; start < logits.Length; start += Block)
+            sum += TemperedSum(logits, start, max, temperature, scratch, out _);
+        return sum;
+    }
+
     static float SumOfExponentials(ReadOnlySpan<float> block, float max, Span<float> scratch)
     {
         scratch = scratch[..block.Length];
@@ -128,7 +138,7 @@ static class Logits
         return count;
     }
 
-    static ModelException NotANumber() => new(
+    public static ModelException NotANumber() => new(
         "The decoder's logits hold no number that can be chosen (not-a-number, or all suppressed). " +
         "The weights are damaged or overflow in this precision: check the checkpoint, or run it in float32.");
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Earshot.Tokenizers;
@@ -13,9 +14,13 @@ public sealed class BytePairEncoding
     readonly int[] _offsets;
     readonly int[] _tokenOfByte;
     // Only encoding needs them.
-    readonly Lazy<Dictionary<long, Merge>> _merges;
+    readonly Lazy<Dictionary<long, PairMerger.Merge>> _merges;
+    // Where pieces that are tokens are not merged.
+    readonly Lazy<Dictionary<string, int>>? _whole;
 
-    BytePairEncoding(ArraySegment<byte> bytes, int[] offsets, Func<Dictionary<long, Merge>> merges)
+    BytePairEncoding(
+        ArraySegment<byte> bytes, int[] offsets, Func<Dictionary<long, PairMerger.Merge>> merges, bool isComplete = true,
+        bool ignoreMerges = false)
     {
         _bytes = bytes;
         _offsets = offsets;
@@ -26,7 +31,8 @@ public sealed class BytePairEncoding
         {
             if (offsets[id + 1] - offsets[id] == 1) _tokenOfByte[bytes[offsets[id]]] = id;
         }
-        int missing = Array.IndexOf(_tokenOfByte, -1);
+        if (ignoreMerges) _whole = new(TokensByBytes);
+        int missing = isComplete ? Array.IndexOf(_tokenOfByte, -1) : -1;
         if (missing >= 0)
         {
             throw new CheckpointException(
@@ -43,13 +49,16 @@ public sealed class BytePairEncoding
 
     /// <summary>An encoding whose merges are listed in order: pairs of token ids, and the token that each gives.</summary>
     /// <exception cref="CheckpointException">A byte has no token.</exception>
-    internal static BytePairEncoding FromMerges(byte[][] tokens, IReadOnlyList<(int Left, int Right, int Merged)> merges)
-    {
-        var table = new Dictionary<long, Merge>(merges.Count);
-        for (int rank = 0; rank < merges.Count; rank++)
-            table.TryAdd(Key(merges[rank].Left, merges[rank].Right), new Merge(rank, merges[rank].Merged));
-        return Over(tokens, table);
-    }
+    internal static BytePairEncoding FromMerges(byte[][] tokens, IReadOnlyList<(int Left, int Right, int Merged)> merges) =>
+        Over(tokens, PairMerger.TableOf(merges), isComplete: true, ignoreMerges: false);
+
+    /// <summary>
+    /// The same of a vocabulary that need not have all bytes: those without a token are left out of what is encoded, as Hugging Face's
+    /// tokenizers do it. <paramref name="ignoreMerges"/>: a piece that is a token is that token, whatever merges give.
+    /// </summary>
+    internal static BytePairEncoding FromMerges(
+        byte[][] tokens, IReadOnlyList<(int Left, int Right, int Merged)> merges, bool ignoreMerges) =>
+        Over(tokens, PairMerger.TableOf(merges), isComplete: false, ignoreMerges);
 
     /// <summary>
     /// An encoding whose tokens are their own ranks: of all neighbours, those merge first whose joined bytes are the lowest token.
@@ -60,16 +69,16 @@ public sealed class BytePairEncoding
         var ids = new Dictionary<string, int>(tokens.Length, StringComparer.Ordinal);
         for (int id = 0; id < tokens.Length; id++) ids.TryAdd(Encoding.Latin1.GetString(tokens[id]), id);
         var lookup = ids.GetAlternateLookup<ReadOnlySpan<char>>();
-        var table = new Dictionary<long, Merge>(3 * tokens.Length);
+        var table = new Dictionary<long, PairMerger.Merge>(3 * tokens.Length);
         foreach (var (text, id) in ids)
         {
             for (int cut = 1; cut < text.Length; cut++)
             {
                 if (lookup.TryGetValue(text.AsSpan(0, cut), out int left) && lookup.TryGetValue(text.AsSpan(cut), out int right))
-                    table.Add(Key(left, right), new Merge(id, id));
+                    table.Add(PairMerger.Key(left, right), new PairMerger.Merge(id, id));
             }
         }
-        return Over(tokens, table);
+        return Over(tokens, table, isComplete: true, ignoreMerges: false);
     }
 
     /// <summary>An encoding over arrays as a file holds them; the merges are looked at when a text is first encoded.</summary>
@@ -80,7 +89,7 @@ public sealed class BytePairEncoding
     internal static BytePairEncoding Over(ArraySegment<byte> bytes, int[] offsets, PairMerge[] merges, string source) =>
         new(bytes, offsets, () =>
         {
-            var table = new Dictionary<long, Merge>(merges.Length);
+            var table = new Dictionary<long, PairMerger.Merge>(merges.Length);
             int count = offsets.Length - 1;
             foreach (var merge in merges)
             {
@@ -90,7 +99,7 @@ public sealed class BytePairEncoding
                         $"'{source}': a merge names token {Math.Max(merge.Merged, Math.Max(merge.Left, merge.Right))} of {count}. " +
                         "Download or quantise the model again.");
                 }
-                table.TryAdd(Key(merge.Left, merge.Right), new Merge(merge.Rank, merge.Merged));
+                table.TryAdd(PairMerger.Key(merge.Left, merge.Right), new PairMerger.Merge(merge.Rank, merge.Merged));
             }
             return table;
         });
@@ -100,13 +109,20 @@ public sealed class BytePairEncoding
         [.. _merges.Value.Select(pair => new PairMerge((int)(pair.Key >> 32), (int)pair.Key, pair.Value.Rank, pair.Value.Token))
             .OrderBy(merge => merge.Rank).ThenBy(merge => merge.Left)];
 
-    static BytePairEncoding Over(byte[][] tokens, Dictionary<long, Merge> merges)
+    Dictionary<string, int> TokensByBytes()
+    {
+        var ids = new Dictionary<string, int>(Count, StringComparer.Ordinal);
+        for (int id = 0; id < Count; id++) ids.TryAdd(KeyOf(TokenBytes(id)), id);
+        return ids;
+    }
+
+    static BytePairEncoding Over(byte[][] tokens, Dictionary<long, PairMerger.Merge> merges, bool isComplete, bool ignoreMerges)
     {
         var offsets = new int[tokens.Length + 1];
         for (int id = 0; id < tokens.Length; id++) offsets[id + 1] = checked(offsets[id] + tokens[id].Length);
         var bytes = new byte[offsets[^1]];
         for (int id = 0; id < tokens.Length; id++) tokens[id].CopyTo(bytes, offsets[id]);
-        return new BytePairEncoding(bytes, offsets, () => merges);
+        return new BytePairEncoding(bytes, offsets, () => merges, isComplete, ignoreMerges);
     }
 
     /// <summary>The tokens of a text; half a surrogate pair counts as U+FFFD.</summary>
@@ -114,79 +130,66 @@ public sealed class BytePairEncoding
     {
         ArgumentNullException.ThrowIfNull(text);
         var tokens = new List<int>(text.Length / 3 + 1);
-        var merging = new Merging(this);
+        var encoder = new Encoder(this);
         for (var rest = text.AsSpan(); !rest.IsEmpty;)
         {
             int length = PreTokenizer.PieceLength(rest);
-            merging.Encode(rest[..length], tokens);
+            encoder.Encode(rest[..length], tokens);
             rest = rest[length..];
         }
         return [.. tokens];
     }
 
-    static long Key(int left, int right) => (long)left << 32 | (uint)right;
-
-    readonly record struct Merge(int Rank, int Token);
-
-    /// <summary>The pieces of one text, merged one after the other in the same buffers.</summary>
-    sealed class Merging(BytePairEncoding encoding)
+    /// <summary>The pieces of texts, merged one after the other in the same buffers.</summary>
+    internal sealed class Encoder(BytePairEncoding encoding)
     {
-        readonly Dictionary<long, Merge> _merges = encoding._merges.Value;
-        readonly PriorityQueue<(int Position, int Left, int Right), long> _candidates = new();
-        byte[] _bytes = new byte[64];
-        int[] _ids = [], _next = [], _previous = [];
+        // Words come again and again; so many of so many characters are remembered.
+        const int MostRemembered = 1 << 14, LongestRemembered = 32;
 
+        readonly PairMerger _merger = new(encoding._merges.Value);
+        readonly Dictionary<string, int[]> _remembered = new(StringComparer.Ordinal);
+        byte[] _bytes = new byte[64];
+
+        /// <summary>Adds the tokens of a piece; bytes that have none are left out.</summary>
         public void Encode(ReadOnlySpan<char> piece, List<int> output)
+        {
+            if (piece.Length > LongestRemembered)
+            {
+                Merge(piece, output);
+                return;
+            }
+            if (_remembered.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(piece, out var known))
+            {
+                output.AddRange(known);
+                return;
+            }
+            int start = output.Count;
+            Merge(piece, output);
+            if (_remembered.Count < MostRemembered)
+                _remembered.Add(piece.ToString(), CollectionsMarshal.AsSpan(output)[start..].ToArray());
+        }
+
+        void Merge(ReadOnlySpan<char> piece, List<int> output)
         {
             int most = Encoding.UTF8.GetMaxByteCount(piece.Length);
             if (_bytes.Length < most) _bytes = new byte[most];
             int count = Encoding.UTF8.GetBytes(piece, _bytes);
-            Start(count);
-            while (_candidates.TryDequeue(out var pair, out _)) Join(pair.Position, pair.Left, pair.Right, count);
-            for (int i = 0; i < count; i = _next[i]) output.Add(_ids[i]);
-        }
-
-        void Start(int count)
-        {
-            if (_ids.Length < count)
+            if (encoding._whole?.Value.TryGetValue(KeyOf(_bytes.AsSpan(0, count)), out int whole) == true)
             {
-                _ids = new int[_bytes.Length];
-                _next = new int[_bytes.Length];
-                _previous = new int[_bytes.Length];
+                output.Add(whole);
+                return;
             }
+            var symbols = _merger.Symbols(count);
+            int known = 0;
             for (int i = 0; i < count; i++)
             {
-                _ids[i] = encoding._tokenOfByte[_bytes[i]];
-                _next[i] = i + 1;
-                _previous[i] = i - 1;
+                if (encoding._tokenOfByte[_bytes[i]] is >= 0 and var token) symbols[known++] = token;
             }
-            for (int i = 0; i + 1 < count; i++) Propose(i, i + 1);
-        }
-
-        /// <summary>Joins a pair, if neither of the two was joined with something else since it was proposed.</summary>
-        void Join(int position, int left, int right, int count)
-        {
-            int second = _next[position];
-            if (_ids[position] != left || second >= count || _ids[second] != right) return;
-            _ids[position] = _merges[Key(left, right)].Token;
-            // A position that was joined to the one before it matches no candidate any more.
-            _ids[second] = -1;
-            int following = _next[position] = _next[second];
-            if (following < count)
-            {
-                _previous[following] = position;
-                Propose(position, following);
-            }
-            if (_previous[position] >= 0) Propose(_previous[position], position);
-        }
-
-        /// <summary>Lowest rank first; among equals the leftmost.</summary>
-        void Propose(int first, int second)
-        {
-            if (_merges.TryGetValue(Key(_ids[first], _ids[second]), out var merge))
-                _candidates.Enqueue((first, _ids[first], _ids[second]), (long)merge.Rank << 32 | (uint)first);
+            _merger.Run(known, output);
         }
     }
+
+    static string KeyOf(ReadOnlySpan<byte> bytes) => Encoding.Latin1.GetString(bytes);
 }
 
 /// <summary>Two tokens that stand beside each other, the rank of their merge (lower ranks first), and the token that they give.</summary>

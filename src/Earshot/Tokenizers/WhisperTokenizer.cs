@@ -4,7 +4,7 @@ using Earshot.Checkpoints;
 namespace Earshot.Tokenizers;
 
 /// <summary>Whisper's tokens: text by byte-pair encoding, and the special tokens that carry language, task and times.</summary>
-public sealed partial class WhisperTokenizer : Tokenizer
+public sealed partial class WhisperTokenizer : ByteTokenizer
 {
     static readonly TimeSpan s_timestampStep = TimeSpan.FromMilliseconds(20);
 
@@ -78,7 +78,7 @@ public sealed partial class WhisperTokenizer : Tokenizer
     public bool IsTimestamp(int id) => _special.IsTimestamp(id);
 
     /// <summary>Whether a token is anything but text; timestamps are special too.</summary>
-    public bool IsSpecial(int id) => id >= EndOfText;
+    public override bool IsSpecial(int id) => id >= EndOfText;
 
     /// <summary>The time that a timestamp token stands for, from the start of its window.</summary>
     public TimeSpan TimeOf(int timestamp)
@@ -104,7 +104,7 @@ public sealed partial class WhisperTokenizer : Tokenizer
     public string DecodeWithTimestamps(ReadOnlySpan<int> ids) => Decode(ids, timestamps: true);
 
     /// <summary>The bytes of a text token, which need not be whole characters; of a special token, those of its written form.</summary>
-    public ReadOnlySpan<byte> TokenBytes(int id)
+    public override ReadOnlySpan<byte> TokenBytes(int id)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)id, (uint)VocabSize, nameof(id));
         return IsSpecial(id) ? _special.Written(id) : _encoding.TokenBytes(id);

@@ -1,4 +1,5 @@
 using Earshot.Evaluation.Metrics;
+using Earshot.Tokenizers;
 
 namespace Earshot.Evaluation.Tests.Metrics;
 
@@ -42,6 +43,15 @@ public class BasicTextNormalizerTests
         Assert.Equal(expected, UnicodeNormalization.Compose(text));
         Assert.Equal(UnicodeNormalization.Decompose(text), UnicodeNormalization.Decompose(expected));
     }
+
+    [Theory]
+    [InlineData("e\u0301 \uFB01 \u2460", "\u00E9 \uFB01 \u2460")]
+    [InlineData("\u212B\u2126", "\u00C5\u03A9")]       // singletons
+    [InlineData("\u1112\u1161\u11AB", "\uD55C")]
+    [InlineData("\u0958", "\u0915\u093C")]
+    [InlineData("\u00E9\u02FF", "\u00E9\u02FF")]
+    public void Canonical_composition_leaves_compatibility_forms(string text, string expected) =>
+        Assert.Equal(expected, UnicodeNormalization.ComposeCanonically(text));
 
     [Fact]
     public void Half_a_surrogate_pair_is_a_symbol() =>

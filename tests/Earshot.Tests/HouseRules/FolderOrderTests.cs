@@ -10,7 +10,7 @@ public partial class FolderOrderTests
 {
     static readonly string[] s_order =
     [
-        "Audio", "Features", "Checkpoints", "Tokenizers", "Models", "Decoding", "Recognition", "SpeechDetection", "Transcription",
+        "Audio", "Features", "Checkpoints", "Tokenizers", "Chat", "Models", "Decoding", "Recognition", "SpeechDetection", "Transcription",
         "Transcripts", "Streaming", "Speakers", "Synthesis", "Clients", "Benchmarks",
     ];
 

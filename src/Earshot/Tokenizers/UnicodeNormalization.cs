@@ -1,13 +1,13 @@
 using System.Globalization;
 using System.Text;
 
-namespace Earshot.Evaluation.Metrics;
+namespace Earshot.Tokenizers;
 
 /// <summary>
-/// Unicode normal forms NFKD and NFKC (Unicode Standard Annex 15) from our own table: under invariant globalisation, which this
-/// project sets, <see cref="string.Normalize()"/> returns non-ASCII text as it came.
+/// Unicode normal forms NFC, NFKD and NFKC (Unicode Standard Annex 15) from our own table, of Unicode 14: under invariant globalisation,
+/// which this project sets, <see cref="string.Normalize()"/> returns non-ASCII text as it came. Linear time.
 /// </summary>
-internal static class UnicodeNormalization
+public static class UnicodeNormalization
 {
     const int HangulFirst = 0xAC00, LeadFirst = 0x1100, VowelFirst = 0x1161, TailFirst = 0x11A7;
     const int LeadCount = 19, VowelCount = 21, TailCount = 28, HangulCount = LeadCount * VowelCount * TailCount;
@@ -15,13 +15,29 @@ internal static class UnicodeNormalization
     static readonly Lazy<Tables> Data = new(Tables.Load);
 
     /// <summary>Compatibility decomposition: letters apart from their marks, ligatures and full-width forms as plain letters.</summary>
-    public static string Decompose(string text) => Ascii.IsValid(text) ? text : ToText(Decomposed(text));
+    public static string Decompose(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Ascii.IsValid(text) ? text : ToText(Decomposed(text, compatibility: true));
+    }
 
     /// <summary>Compatibility decomposition, then canonical composition.</summary>
     public static string Compose(string text)
     {
-        if (Ascii.IsValid(text)) return text;
-        var points = Decomposed(text);
+        ArgumentNullException.ThrowIfNull(text);
+        return Ascii.IsValid(text) ? text : Composed(Decomposed(text, compatibility: true));
+    }
+
+    /// <summary>Canonical composition, NFC: letters with their marks, ligatures and full-width forms as they are.</summary>
+    public static string ComposeCanonically(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        // Nothing below U+0300 decomposes into anything that would not compose again.
+        return text.AsSpan().IndexOfAnyExceptInRange('\0', '\u02FF') < 0 ? text : Composed(Decomposed(text, compatibility: false));
+    }
+
+    static string Composed(List<int> points)
+    {
         var starter = -1;
         var written = 0;
         var lastClass = 0;
@@ -42,15 +58,16 @@ internal static class UnicodeNormalization
         return ToText(points);
     }
 
-    static List<int> Decomposed(string text)
+    static List<int> Decomposed(string text, bool compatibility)
     {
+        var decompositions = compatibility ? Data.Value.Decompositions : Data.Value.Canonical;
         var points = new List<int>(text.Length + 16);
-        foreach (var rune in text.EnumerateRunes()) AddDecomposed(points, rune.Value);
+        foreach (var rune in text.EnumerateRunes()) AddDecomposed(points, rune.Value, decompositions);
         OrderMarks(points);
         return points;
     }
 
-    static void AddDecomposed(List<int> points, int point)
+    static void AddDecomposed(List<int> points, int point, Dictionary<int, int[]> decompositions)
     {
         var hangul = point - HangulFirst;
         if (hangul is >= 0 and < HangulCount)
@@ -59,9 +76,9 @@ internal static class UnicodeNormalization
             points.Add(VowelFirst + hangul / TailCount % VowelCount);
             if (hangul % TailCount != 0) points.Add(TailFirst + hangul % TailCount);
         }
-        else if (point >= 0x80 && Data.Value.Decompositions.TryGetValue(point, out var parts))
+        else if (point >= 0x80 && decompositions.TryGetValue(point, out var parts))
         {
-            foreach (var part in parts) AddDecomposed(points, part);
+            foreach (var part in parts) AddDecomposed(points, part, decompositions);
         }
         else
         {
@@ -118,6 +135,9 @@ internal static class UnicodeNormalization
     {
         public Dictionary<int, int[]> Decompositions { get; } = [];
 
+        /// <summary>Those that change nothing but the form.</summary>
+        public Dictionary<int, int[]> Canonical { get; } = [];
+
         public Dictionary<(int First, int Second), int> Composites { get; } = [];
 
         public Dictionary<int, int> Classes { get; } = [];
@@ -125,8 +145,11 @@ internal static class UnicodeNormalization
         public static Tables Load()
         {
             var tables = new Tables();
-            foreach (var row in MetricsData.ReadRows("unicode-decompositions.tsv"))
+            using var reader = new StreamReader(Open("unicode-decompositions.tsv"), Encoding.UTF8);
+            while (reader.ReadLine() is { } line)
             {
+                if (line.StartsWith('#')) continue;
+                var row = line.Split('\t');
                 var point = Hex(row[0]);
                 if (row[1][0] == '@')
                 {
@@ -136,10 +159,15 @@ internal static class UnicodeNormalization
                 }
                 var parts = row[2].Split(' ').Select(Hex).ToArray();
                 tables.Decompositions[point] = parts;
+                if (row[1] != "~") tables.Canonical[point] = parts;
                 if (row[1] == "=") tables.Composites[(parts[0], parts[1])] = point;
             }
             return tables;
         }
+
+        static Stream Open(string name) =>
+            typeof(Tables).Assembly.GetManifestResourceStream("Earshot.Tokenizers." + name)
+            ?? throw new InvalidOperationException($"The assembly lacks its data file '{name}'.");
 
         static int Hex(string digits) => int.Parse(digits, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
     }

@@ -1,0 +1,64 @@
+using Earshot.Tokenizers;
+
+namespace Earshot.Decoding;
+
+/// <summary>Why a text ended.</summary>
+enum FinishReason
+{
+    /// <summary>An end token, or a stop string.</summary>
+    Stop,
+
+    /// <summary>The most tokens were written.</summary>
+    Length,
+}
+
+/// <summary>
+/// The text of tokens as they are generated: whole characters only, up to an end token, a stop string or the most tokens, none of which is
+/// shown. What a limit cuts in the middle of a character is one U+FFFD. Not for several threads at once.
+/// </summary>
+sealed class GeneratedText
+{
+    readonly StreamingTextDecoder _decoder;
+    readonly StopStrings _stops;
+    readonly IReadOnlySet<int> _endTokens;
+    readonly int _maxTokens;
+
+    /// <param name="maxTokens">At least 1; end tokens count as all others.</param>
+    public GeneratedText(ByteTokenizer tokenizer, IReadOnlySet<int> endTokens, IEnumerable<string> stopStrings, int maxTokens)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 1);
+        _decoder = new StreamingTextDecoder(tokenizer);
+        _stops = new StopStrings(stopStrings);
+        _endTokens = endTokens;
+        _maxTokens = maxTokens;
+    }
+
+    /// <summary>How many tokens came, the end token among them.</summary>
+    public int TokenCount { get; private set; }
+
+    /// <summary>Why the text ended; null while it goes on.</summary>
+    public FinishReason? Finish { get; private set; }
+
+    /// <summary>The stop string that ended the text, if one did.</summary>
+    public string? StopString => _stops.Found;
+
+    /// <summary>The text that a token makes certain; with the last token all that was held back.</summary>
+    public string Append(int token)
+    {
+        if (Finish is not null) throw new InvalidOperationException("The text has ended.");
+        TokenCount++;
+        bool isEnd = _endTokens.Contains(token);
+        var text = _stops.Append(isEnd ? _decoder.Flush() : _decoder.Append(token));
+        if (_stops.Found is not null || isEnd) Finish = FinishReason.Stop;
+        else if (TokenCount == _maxTokens) Finish = FinishReason.Length;
+        else return text;
+        return _stops.Found is not null ? text : text + Rest();
+    }
+
+    string Rest()
+    {
+        var text = _stops.Append(_decoder.Flush());
+        if (_stops.Found is not null) Finish = FinishReason.Stop;
+        return text + (_stops.Found is null ? _stops.Flush() : "");
+    }
+}
