@@ -32,6 +32,9 @@ static class ForeignWeights
     public static CheckpointException OfFile(string path) =>
         new($"'{path}' is a file, expected a model's folder; the file is {Describe(path)}");
 
+    /// <summary>What to tell where a file's content is not what was asked for.</summary>
+    public static string NotOfFormat(string path, string format) => $"Cannot read '{path}' as {format}: the file is {Describe(path)}";
+
     /// <summary>What the files of a model on the hub are, as a part of a sentence; empty where their names do not tell.</summary>
     public static string Among(IReadOnlyList<string> files)
     {
