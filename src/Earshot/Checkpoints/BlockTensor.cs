@@ -1,11 +1,12 @@
 using System.Runtime.InteropServices;
 using Earshot.Compute;
+using Earshot.Compute.Quantization;
 using Earshot.Compute.Quantization.Blocks;
 
 namespace Earshot.Checkpoints;
 
 /// <summary>A tensor in ggml's blocks: the blocks themselves, and for all others float32, dequantised as it is read.</summary>
-sealed class BlockTensor(string name, Shape shape, BlockFormat format, FileRange at) : StoredTensor(name, DType.F32, shape), IStoredBlocks
+sealed class BlockTensor(string name, Shape shape, BlockFormat format, FileRange at) : StoredTensor(name, DType.F32, shape), IStoredBlocks, IConvertedTensor
 {
     const int BufferBytes = 4096;
     const int MaxBlockLength = 256;
@@ -13,6 +14,13 @@ sealed class BlockTensor(string name, Shape shape, BlockFormat format, FileRange
     public BlockFormat Format => format;
 
     public (SafeBuffer Memory, long Offset) Mapped => at.Mapped;
+
+    public string StoredAs => format.Name;
+
+    public long StoredBytes => format.BytesOf(Shape.Count);
+
+    // The house's int8 is finer than all of these but Q8_0, and their equal in speed.
+    public WeightFormat? ComputedIn => Shape.Rank == 2 ? WeightFormat.Int8 : null;
 
     public override string File => at.File.Path;
 

@@ -193,7 +193,7 @@ public sealed class Transcriber : IDisposable
         var model = ModelFamilies.Open(folder);
         var weights = folder.OpenWeights();
         owned.Insert(0, weights);
-        var device = new CpuDevice(options.ForCpu(weights.Quantized));
+        var device = new CpuDevice(options.ForCpu(weights.FormatOf));
         owned.Insert(0, device);
         var runtime = new CpuModelRuntime(model.Parts, model.Prepare(weights), device, options.Limits);
         owned.Insert(0, runtime);

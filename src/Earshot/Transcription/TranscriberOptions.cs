@@ -41,11 +41,11 @@ public sealed record TranscriberOptions
     public string? SpeechDetectorFile { get; init; }
 
     // A quantised checkpoint keeps its format, and what it left alone stays as precise as any other checkpoint.
-    internal CpuOptions ForCpu(QuantizedTensors? saved) => new WeightChoice
+    internal CpuOptions ForCpu(Func<string, WeightFormat?>? saved) => new WeightChoice
     {
         Wished = Weights,
         WishedFor = WeightsFor,
-        SavedAs = saved is null ? null : saved.FormatOf,
+        SavedAs = saved,
         UseOf = MatrixUse.Of,
         Priority = WeightPriority,
         InstructionSet = InstructionSet,

@@ -35,7 +35,7 @@ public sealed class TranscriberOptionsTests : IDisposable
     [Theory, MemberData(nameof(Formats))]
     public void An_int8_checkpoint_is_computed_in_what_is_wished_for(WeightFormat format)
     {
-        var options = new TranscriberOptions { Weights = format }.ForCpu(_tensors);
+        var options = new TranscriberOptions { Weights = format }.ForCpu(_tensors.FormatOf);
         Assert.All(_tensors.Names, name => Assert.Equal(format, options.WeightsFor!(name)));
         var wished = Run(_tensors, options);
         // As if the values had never been int8; what is int8 already keeps its codes, and none of its columns are kept.
@@ -53,7 +53,7 @@ public sealed class TranscriberOptionsTests : IDisposable
     [Fact]
     public void An_int8_checkpoint_is_computed_in_int8_where_nothing_is_said()
     {
-        var options = new TranscriberOptions().ForCpu(_tensors);
+        var options = new TranscriberOptions().ForCpu(_tensors.FormatOf);
         foreach (var name in _tensors.Names)
             Assert.Equal(_tensors.IsQuantized(name) ? WeightFormat.Int8 : CpuDevice.PreferredWeights(), options.WeightsFor!(name));
         Assert.Equal(CpuDevice.PreferredWeights(), options.Weights);
@@ -66,16 +66,16 @@ public sealed class TranscriberOptionsTests : IDisposable
     {
         const string fc2 = "model.decoder.layers.1.fc2.weight";
         var wish = new TranscriberOptions { WeightsFor = name => name.Contains("fc2", StringComparison.Ordinal) ? WeightFormat.F32 : null };
-        var options = wish.ForCpu(_tensors);
+        var options = wish.ForCpu(_tensors.FormatOf);
         Assert.Equal(
             (WeightFormat.F32, WeightFormat.Int8),
             (options.WeightsFor!(fc2), options.WeightsFor!(fc2.Replace("fc2", "fc1", StringComparison.Ordinal))));
-        var (saved, mixed) = (Run(_tensors, new TranscriberOptions().ForCpu(_tensors)), Run(_tensors, options));
+        var (saved, mixed) = (Run(_tensors, new TranscriberOptions().ForCpu(_tensors.FormatOf)), Run(_tensors, options));
         // Four matrices of 128 × 256: four bytes a weight in place of one, and no scales.
         Assert.Equal(saved.Bytes + 4 * (3 * 128 * 256 - 128 * sizeof(float)), mixed.Bytes);
         Assert.NotEqual(saved.Logits, mixed.Logits);
         // Beside a format for all others.
-        options = (wish with { Weights = WeightFormat.BF16 }).ForCpu(_tensors);
+        options = (wish with { Weights = WeightFormat.BF16 }).ForCpu(_tensors.FormatOf);
         Assert.Equal(
             (WeightFormat.F32, WeightFormat.BF16), (options.WeightsFor!(fc2), options.WeightsFor!("model.decoder.layers.1.fc1.weight")));
     }
@@ -95,11 +95,11 @@ public sealed class TranscriberOptionsTests : IDisposable
     [InlineData(InstructionSet.Avx2)]
     public void For_speed_the_encoder_is_widened_where_int8_is_not_multiplied(InstructionSet set)
     {
-        var options = new TranscriberOptions { WeightPriority = WeightPriority.Speed, InstructionSet = set }.ForCpu(_tensors);
+        var options = new TranscriberOptions { WeightPriority = WeightPriority.Speed, InstructionSet = set }.ForCpu(_tensors.FormatOf);
         Assert.Equal(
             (WeightFormat.F32, WeightFormat.Int8),
             (options.WeightsFor!("model.encoder.layers.0.fc1.weight"), options.WeightsFor!("model.decoder.layers.0.fc1.weight")));
-        Assert.True(Run(_tensors, options).Bytes > Run(_tensors, new TranscriberOptions { InstructionSet = set }.ForCpu(_tensors)).Bytes);
+        Assert.True(Run(_tensors, options).Bytes > Run(_tensors, new TranscriberOptions { InstructionSet = set }.ForCpu(_tensors.FormatOf)).Bytes);
     }
 
     static readonly EqualityComparer<(long Bytes, float[] Logits)> s_same = EqualityComparer<(long Bytes, float[] Logits)>.Create(
