@@ -54,10 +54,8 @@ static class ForeignWeights
     /// <summary>What the files of a model on the hub are, as a part of a sentence; empty where their names do not tell.</summary>
     public static string Among(IReadOnlyList<string> files)
     {
-        if (files.Any(file => file.StartsWith("ggml-", StringComparison.Ordinal) && file.EndsWith(".bin", StringComparison.Ordinal)))
-            return ", only files for whisper.cpp (ggml)";
-        if (files.Contains("model.bin")) return ", only weights for CTranslate2 (faster-whisper)";
-        if (files.Any(file => file.EndsWith(".gguf", StringComparison.Ordinal))) return ", only GGUF files";
+        if (files.Contains(CTranslate2File.FileName)) return ", only weights for CTranslate2, without its vocabulary";
+        if (files.Any(file => file.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))) return ", only GGUF files that hold no model";
         return files.Contains("pytorch_model.bin") ? ", only Python pickles, which can run any code and are never opened here" : "";
     }
 

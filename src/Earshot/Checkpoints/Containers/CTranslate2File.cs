@@ -35,7 +35,7 @@ sealed class CTranslate2File : IDisposable
     readonly FileCursor _cursor;
     readonly Dictionary<string, CTranslate2Variable> _variables = new(StringComparer.Ordinal);
 
-    CTranslate2File(MappedFile file)
+    CTranslate2File(MappedFile file, string spec)
     {
         _file = file;
         _cursor = new FileCursor(file, Format);
@@ -44,7 +44,9 @@ sealed class CTranslate2File : IDisposable
             throw _cursor.Damaged(
                 $"it has version {version} of the format; {OldestVersion} to {NewestVersion} are read",
                 advice: "Convert the model again with a current ctranslate2, or download it again.");
-        Spec = ReadName();
+        if (ReadName() is var own && own != spec)
+            throw new CheckpointException(
+                $"'{file.Path}' is a model for CTranslate2 of the kind {own}; of these, only Whisper's ({spec}) are opened.");
         _cursor.ReadUInt32(); // the specification's revision: what it changed is told by the variables
         uint count = _cursor.ReadUInt32();
         if (count > _cursor.Remaining / 8) throw _cursor.Damaged($"it tells of {count} variables in {_cursor.Remaining} bytes");
@@ -54,18 +56,17 @@ sealed class CTranslate2File : IDisposable
 
     public string Location => _file.Path;
 
-    /// <summary>The kind of model, such as WhisperSpec.</summary>
-    public string Spec { get; }
-
     /// <summary>The names of all variables, in the file's order; those that only stand for others are not among them.</summary>
     public IReadOnlyCollection<string> Names => _variables.Keys;
 
-    public static CTranslate2File Open(string path)
+    /// <summary>Opens a file of a kind of model, such as WhisperSpec.</summary>
+    /// <exception cref="CheckpointException">It is damaged, or of another kind.</exception>
+    public static CTranslate2File Open(string path, string spec)
     {
         var file = MappedFile.Open(path, Format, LeastLength);
         try
         {
-            return new CTranslate2File(file);
+            return new CTranslate2File(file, spec);
         }
         catch
         {

@@ -8,7 +8,7 @@ namespace Earshot.Checkpoints;
 /// </summary>
 sealed class CTranslate2Whisper : WhisperContainer
 {
-    public const string Spec = "WhisperSpec";
+    const string Spec = "WhisperSpec";
     const string Root = "model.";
 
     readonly CTranslate2File _file;
@@ -16,9 +16,6 @@ sealed class CTranslate2Whisper : WhisperContainer
     CTranslate2Whisper(CTranslate2File file)
     {
         _file = file;
-        if (file.Spec != Spec)
-            throw new CheckpointException(
-                $"'{file.Location}' is a model for CTranslate2 of the kind {file.Spec}; of these, only Whisper's ({Spec}) are opened.");
         int encoderLayers = Layers("encoder"), decoderLayers = Layers("decoder");
         Sizes = ReadSizes(encoderLayers, decoderLayers);
         foreach (var (name, hf) in (ReadOnlySpan<(string, string)>)[
@@ -46,7 +43,7 @@ sealed class CTranslate2Whisper : WhisperContainer
 
     public static new CTranslate2Whisper Open(string folder)
     {
-        var file = CTranslate2File.Open(Path.Combine(folder, CTranslate2File.FileName));
+        var file = CTranslate2File.Open(Path.Combine(folder, CTranslate2File.FileName), Spec);
         try
         {
             return new CTranslate2Whisper(file);

@@ -104,14 +104,13 @@ public class WhisperContainerTests
     {
         using var list = WhisperFolder.Open(Path("ctranslate2/int8"));
         using var json = WhisperFolder.Open(Path("ctranslate2/float16"));
-        using var original = WhisperFolder.Open(Path("hf"));
+        var original = Earshot.Tokenizers.WhisperTokenizer.Load(Path("hf"), 512);
         foreach (var text in (string[])["the", " and then", "Ünïcode!", "a b  c", "\n\t", "12345"])
         {
-            Assert.Equal(original.Tokenizer.Encode(text), json.Tokenizer.Encode(text));
+            Assert.Equal(original.Encode(text), json.Tokenizer.Encode(text));
             Assert.Equal(text, list.Tokenizer.Decode(list.Tokenizer.Encode(text)));
         }
-        Assert.Equal(original.Tokenizer.VocabSize, list.Tokenizer.VocabSize);
-        Assert.Equal(original.Generation.AlignmentHeads, list.Generation.AlignmentHeads);
+        Assert.Equal(original.VocabSize, list.Tokenizer.VocabSize);
     }
 
     [Fact]
