@@ -10,6 +10,7 @@ namespace Earshot.Cli;
 /// <summary>What commands print with <c>--json</c>.</summary>
 [JsonSerializable(typeof(Earshot.Benchmarks.BenchmarkReport))]
 [JsonSerializable(typeof(ModelReport))]
+[JsonSerializable(typeof(GgufReport))]
 [JsonSerializable(typeof(OnnxReport))]
 [JsonSerializable(typeof(ExportReport))]
 [JsonSerializable(typeof(ModelSummary))]

@@ -147,7 +147,7 @@ public sealed partial class WhisperTokenizer : Tokenizer
         return Path.Combine(folder, RanksFor(vocabSize)) is var ranks && File.Exists(ranks) ? LoadTiktoken(ranks, vocabSize) : null;
     }
 
-    internal override bool TryWriteCompact(string folder)
+    public override bool TryWriteCompact(string folder)
     {
         using var stream = File.Create(Path.Combine(folder, VocabularyFile.FileName));
         VocabularyFile.Write(stream, this);
