@@ -95,7 +95,7 @@ internal sealed class InspectCommand : EarshotCommand
         var options = new InspectionOptions
         {
             Rows = parsed.GetValue(_rows) ?? 1,
-            Past = parsed.GetValue(_past) ?? 100,
+            Past = parsed.GetValue(_past),
             Operations = parsed.GetValue(_operations),
             Tensors = parsed.GetValue(_tensors),
         };

@@ -1,5 +1,5 @@
 using Earshot.Compute;
-using Earshot.Compute.Parts;
+using Earshot.Compute.Quantization;
 using Earshot.Models;
 using Earshot.Tests.Models;
 using Earshot.Transcription;
@@ -49,13 +49,29 @@ public sealed class WhisperCppFileTests : IDisposable
         WhisperCppBytes.Write(path, config, WhisperBase.Tokenizer, weights.Names.Select(name => weights.Find(name)!));
         string Heard(string model)
         {
-            using var transcriber = Transcriber.LoadAsync(model, new TranscriberOptions { Weights = Compute.Quantization.WeightFormat.F32 }).Result;
+            var options = new TranscriberOptions { Weights = WeightFormat.F32 };
+            using var transcriber = Transcriber.LoadAsync(model, options).GetAwaiter().GetResult();
             return string.Concat(transcriber.TranscribeAsync(new MemorySamples(WhisperBase.Samples("jfk.wav")))
                 .ToBlockingEnumerable().Select(segment => segment.Text));
         }
         var heard = Heard(path);
         Assert.Contains("ask not what your country can do for you", heard, StringComparison.Ordinal);
         Assert.Equal(Heard(TestModels.WhisperBase), heard);
+    }
+
+    [Fact]
+    public void A_file_becomes_a_folder_of_the_houses()
+    {
+        var path = _folder.File("ggml-tiny.bin");
+        WhisperCppBytes.Write(path, s_tiny, WhisperBase.Tokenizer, Random(s_tiny));
+        var result = CheckpointQuantizer.Run(path, _folder.File("int8"), new QuantizationOptions { Format = WeightFormat.Int8 });
+        Assert.True(result.Quantized > 10);
+        using WhisperFolder opened = WhisperFolder.Open(path), written = WhisperFolder.Open(_folder.File("int8"));
+        Assert.Equal(opened.Config, written.Config);
+        Assert.Equal(WeightFormat.Int8, written.Quantization);
+        Assert.Equal(opened.Generation.AlignmentHeads, written.Generation.AlignmentHeads);
+        Assert.Equal(opened.Tokenizer.Encode(" Größe 12345"), written.Tokenizer.Encode(" Größe 12345"));
+        Assert.Equal(opened.Weights.Names.Order(), written.Weights.Names.Order());
     }
 
     [Fact]
