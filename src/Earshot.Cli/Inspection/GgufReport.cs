@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Earshot.Checkpoints.Gguf;
-using Earshot.Compute;
 
 namespace Earshot.Cli.Inspection;
 

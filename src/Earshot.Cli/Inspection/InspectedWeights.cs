@@ -10,7 +10,7 @@ internal sealed class InspectedWeights : IDisposable
 {
     readonly IDisposable? _file;
     readonly QuantizedTensors? _quantized;
-    readonly ModelWeights? _converted;
+    readonly bool _isForeign;
     readonly Dictionary<string, long> _quantizedBytes = [];
 
     /// <summary>Weights that are stored as plain numbers.</summary>
@@ -31,7 +31,11 @@ internal sealed class InspectedWeights : IDisposable
 
     InspectedWeights(SafetensorsCheckpoint file) : this((ITensorStore)file) => _file = file;
 
-    InspectedWeights(ModelWeights weights) : this((ITensorStore)weights) => _file = _converted = weights;
+    InspectedWeights(ModelWeights weights) : this((ITensorStore)weights)
+    {
+        _file = weights;
+        _isForeign = true;
+    }
 
     public ITensorStore Tensors { get; }
 
@@ -55,11 +59,11 @@ internal sealed class InspectedWeights : IDisposable
     }
 
     public long BytesOf(StoredTensor tensor) =>
-        _converted is not null ? _converted.StoredBytes(tensor) : _quantizedBytes.TryGetValue(tensor.Name, out long bytes) ? bytes : tensor.ByteLength;
+        _isForeign ? ModelWeights.StoredBytes(tensor) : _quantizedBytes.TryGetValue(tensor.Name, out long bytes) ? bytes : tensor.ByteLength;
 
     /// <summary>How the elements are stored: <c>F16</c>, <c>int8</c>.</summary>
     public string TypeOf(StoredTensor tensor) =>
-        _converted is not null ? _converted.StoredAs(tensor) : _quantized?.FormatOf(tensor.Name) is { } format ? format.Name : tensor.Type.ToString();
+        _isForeign ? ModelWeights.StoredAs(tensor) : _quantized?.FormatOf(tensor.Name) is { } format ? format.Name : tensor.Type.ToString();
 
     public void Dispose() => _file?.Dispose();
 }

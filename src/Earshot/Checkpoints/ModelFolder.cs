@@ -130,14 +130,14 @@ public sealed class ModelWeights : ITensorStore, IDisposable
         Quantized is { } quantized ? quantized.FormatOf(name) : (_tensors.Find(name) as IConvertedTensor)?.ComputedIn;
 
     /// <summary>What the file calls the form in which it holds a tensor: <c>F16</c>, <c>int8</c>, <c>Q5_1</c>.</summary>
-    public string StoredAs(StoredTensor tensor)
+    public static string StoredAs(StoredTensor tensor)
     {
         ArgumentNullException.ThrowIfNull(tensor);
         return tensor is IConvertedTensor converted ? converted.StoredAs : tensor.Type.ToString();
     }
 
     /// <summary>Bytes that a tensor takes in its file.</summary>
-    public long StoredBytes(StoredTensor tensor)
+    public static long StoredBytes(StoredTensor tensor)
     {
         ArgumentNullException.ThrowIfNull(tensor);
         return tensor is IConvertedTensor converted ? converted.StoredBytes : tensor.ByteLength;

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using Earshot.Checkpoints;
-using Earshot.Compute.Parts;
 using Earshot.Features;
 using Earshot.Tokenizers;
 
