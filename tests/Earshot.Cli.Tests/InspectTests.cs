@@ -41,7 +41,7 @@ public class InspectTests
         var wrong = await CommandRun.OfAsync("inspect", path, "--rows", "2");
         Assert.Contains("a GGUF file has --tensors", wrong.Error, StringComparison.Ordinal);
         var damaged = await CommandRun.OfAsync("inspect", TestData.Require("goldens/gguf-blocks/corrupt/big-endian.gguf"));
-        Assert.Contains("it is big-endian", damaged.AssertOneLine(ExitCode.SomeFailed), StringComparison.Ordinal);
+        Assert.Contains("it is big-endian", damaged.AssertOneLine(ExitCode.Model), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -65,7 +65,7 @@ public class InspectTests
     {
         var run = await CommandRun.OfAsync(
             "transcribe", TestRecordings.Jfk, "-m", TestData.Require("goldens/gguf-blocks/version-3.gguf"));
-        Assert.Contains("is a GGUF file with", run.AssertOneLine(ExitCode.SomeFailed), StringComparison.Ordinal);
+        Assert.Contains("is a GGUF file with", run.AssertOneLine(ExitCode.Model), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -15,8 +15,8 @@ internal sealed class ModelsListCommand : CacheCommand
     public ModelsListCommand(Terminal terminal)
         : base(
             "list",
-            "List the models in the box, those downloaded, also by Ollama, LM Studio and llama.cpp, and those of the hub that have a short " +
-            "name, " +
+            "List the models in the box, those downloaded, also by Ollama, LM Studio and llama.cpp, and those of the hub that have a " +
+            "short name, " +
             "with sizes and where they are. The hub is not asked.", terminal) => Add(_json);
 
     public override IReadOnlyList<Example> Examples { get; } =

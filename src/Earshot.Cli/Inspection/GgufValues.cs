@@ -33,6 +33,7 @@ internal static class GgufValues
     }
 
     // JSON has no words for infinities.
-    static JsonValue Number(double value) =>
-        double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString(System.Globalization.CultureInfo.InvariantCulture));
+    static JsonValue Number(double value) => double.IsFinite(value)
+        ? JsonValue.Create(value)
+        : JsonValue.Create(value.ToString(System.Globalization.CultureInfo.InvariantCulture));
 }

@@ -43,7 +43,8 @@ internal sealed class InspectedWeights : IDisposable
     /// <exception cref="CheckpointException">They are missing or damaged.</exception>
     public static InspectedWeights Open(string folder)
     {
-        if (new ModelFolder(folder) is { Container: not ModelContainer.HuggingFace } other) return new InspectedWeights(other.OpenWeights());
+        if (new ModelFolder(folder) is { Container: not ModelContainer.HuggingFace } other)
+            return new InspectedWeights(other.OpenWeights());
         var file = SafetensorsCheckpoint.Open(folder);
         try
         {
@@ -59,11 +60,13 @@ internal sealed class InspectedWeights : IDisposable
     }
 
     public long BytesOf(StoredTensor tensor) =>
-        _isForeign ? ModelWeights.StoredBytes(tensor) : _quantizedBytes.TryGetValue(tensor.Name, out long bytes) ? bytes : tensor.ByteLength;
+        _isForeign ? ModelWeights.StoredBytes(tensor)
+            : _quantizedBytes.TryGetValue(tensor.Name, out long bytes) ? bytes : tensor.ByteLength;
 
     /// <summary>How the elements are stored: <c>F16</c>, <c>int8</c>.</summary>
     public string TypeOf(StoredTensor tensor) =>
-        _isForeign ? ModelWeights.StoredAs(tensor) : _quantized?.FormatOf(tensor.Name) is { } format ? format.Name : tensor.Type.ToString();
+        _isForeign ? ModelWeights.StoredAs(tensor)
+            : _quantized?.FormatOf(tensor.Name) is { } format ? format.Name : tensor.Type.ToString();
 
     public void Dispose() => _file?.Dispose();
 }

@@ -49,8 +49,8 @@ internal static class ModelLoading
         {
             var format = options.Cpu.Weights ?? form.ComputedIn!;
             terminal.Say(
-                $"{Path.GetFileName(path)}: {form.Tensors} matrices of {form.StoredAs} ({Units.Bytes(form.Bytes)}) are computed in {format} " +
-                $"(about {Units.Bytes(format.BytesOf(1, form.Values))} of memory).");
+                $"{Path.GetFileName(path)}: {form.Tensors} matrices of {form.StoredAs} ({Units.Bytes(form.Bytes)}) are computed in " +
+                $"{format} (about {Units.Bytes(format.BytesOf(1, form.Values))} of memory).");
         }
     }
 

@@ -6,7 +6,8 @@ using Earshot.Compute.Quantization.Blocks;
 namespace Earshot.Checkpoints;
 
 /// <summary>A tensor in ggml's blocks: the blocks themselves, and for all others float32, dequantised as it is read.</summary>
-sealed class BlockTensor(string name, Shape shape, BlockFormat format, FileRange at) : StoredTensor(name, DType.F32, shape), IStoredBlocks, IConvertedTensor
+sealed class BlockTensor(string name, Shape shape, BlockFormat format, FileRange at)
+    : StoredTensor(name, DType.F32, shape), IStoredBlocks, IConvertedTensor
 {
     const int BufferBytes = 4096;
     const int MaxBlockLength = 256;

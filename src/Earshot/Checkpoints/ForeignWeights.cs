@@ -78,8 +78,8 @@ static class ForeignWeights
     }
 
     static string Instead =>
-        "Earshot opens models in Hugging Face format (config.json, model.safetensors, tokenizer), whisper.cpp's files (ggml-base.bin) and " +
-        $"CTranslate2's folders: take the checkpoint that it was made from, or the model in the box, {ModelNames.Base}.";
+        "Earshot opens models in Hugging Face format (config.json, model.safetensors, tokenizer), whisper.cpp's files (ggml-base.bin) " +
+        $"and CTranslate2's folders: take the checkpoint that it was made from, or the model in the box, {ModelNames.Base}.";
 
     static ReadOnlySpan<byte> Head(string path)
     {

@@ -104,7 +104,8 @@ sealed class WhisperSpecialTokens
 
     /// <summary>All tokens with a name of their own, by id; of the usual timestamps the first alone.</summary>
     public IEnumerable<(int Token, ReadOnlyMemory<byte> Name)> Named() =>
-        _written.Where(pair => !IsTimestamp(pair.Key) || pair.Key == TimestampBegin || TimestampCount != UsualTimestamps).OrderBy(pair => pair.Key)
+        _written.Where(pair => !IsTimestamp(pair.Key) || pair.Key == TimestampBegin || TimestampCount != UsualTimestamps)
+            .OrderBy(pair => pair.Key)
             .Select(pair => (pair.Key, (ReadOnlyMemory<byte>)pair.Value));
 
     /// <summary>A timestamp token as the reference writes it.</summary>

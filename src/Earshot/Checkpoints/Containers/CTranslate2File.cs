@@ -23,7 +23,7 @@ sealed record CTranslate2Variable(string Name, DType Type, Shape Shape, FileRang
     }
 }
 
-/// <summary>CTranslate2's <c>model.bin</c>, versions 3 to 6: named variables in one pass, little-endian, and other names for some.</summary>
+/// <summary>CTranslate2's <c>model.bin</c>, versions 3 to 6: named variables in one pass, and other names for some.</summary>
 sealed class CTranslate2File : IDisposable
 {
     public const string FileName = "model.bin";

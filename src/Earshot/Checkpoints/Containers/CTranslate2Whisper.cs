@@ -184,7 +184,8 @@ sealed class CTranslate2Whisper : WhisperContainer
         bool each = variable.Type == DType.I8;
         if (stored.Type != DType.F32 || stored.Shape.Count != (each ? variable.Shape[0] : 1))
             throw _file.Wrong(
-                $"variable '{stored.Name}' is {stored.Type} {stored.Shape}; expected float32, {(each ? "one for each row" : "one number")}");
+                $"variable '{stored.Name}' is {stored.Type} {stored.Shape}; " +
+                $"expected float32, {(each ? "one for each row" : "one number")}");
         var scales = new FileTensor(stored.Name, stored.Type, stored.Shape, stored.At).ToFloats();
         int wrong = Array.FindIndex(scales, scale => !(float.IsFinite(scale) && scale > 0));
         if (wrong >= 0) throw _file.Wrong($"variable '{stored.Name}' has {scales[wrong]} at {wrong}; scales are finite and positive");

@@ -26,7 +26,8 @@ sealed class WhisperCppFile : WhisperContainer
         while (_cursor.Remaining > 0) ReadTensor();
         if (Tensors.Count == 0)
             throw _cursor.Damaged(
-                "it ends after the vocabulary, without tensors, as the files for whisper.cpp's own tests do", advice: "Take the whole model.");
+                "it ends after the vocabulary, without tensors, as the files for whisper.cpp's own tests do",
+                advice: "Take the whole model.");
     }
 
     public override string Program => "whisper.cpp";
@@ -83,8 +84,8 @@ sealed class WhisperCppFile : WhisperContainer
 
     // The same beginning is that of other kinds of model.
     CheckpointException NoWhisper(string what) => _cursor.Damaged(
-        $"it has {what}, which no Whisper has", advice: "Of whisper.cpp's files, those of Whisper models are opened (ggml-base.bin and the " +
-            "like), not those of its speech detector or of Parakeet.");
+        $"it has {what}, which no Whisper has", advice: "Of whisper.cpp's files, those of Whisper models are opened (ggml-base.bin and " +
+            "the like), not those of its speech detector or of Parakeet.");
 
     float[] ReadMelFilters()
     {
@@ -135,7 +136,8 @@ sealed class WhisperCppFile : WhisperContainer
         var type = GgmlType.Find(id) ?? throw _cursor.Damaged(
             $"tensor '{name}' has the type {GgmlType.Describe(id)}", advice: "Quantise the model anew, to one of these types.");
         if (sizes[^1] % type.BlockLength != 0)
-            throw _cursor.Damaged($"tensor '{name}' of type {type} has rows of {sizes[^1]} elements; expected blocks of {type.BlockLength}");
+            throw _cursor.Damaged(
+                $"tensor '{name}' of type {type} has rows of {sizes[^1]} elements; expected blocks of {type.BlockLength}");
         // Biases of convolutions are columns there.
         var shape = rank == 2 && sizes[1] == 1 && name.EndsWith(".bias", StringComparison.Ordinal) ? new Shape(sizes[0]) : new Shape(sizes);
         var own = WhisperCppNames.ToHuggingFace(name);

@@ -88,8 +88,8 @@ public sealed class GgufCheckpoint : ITensorStore, IDisposable
         var own = GgufPartName.Parse(Path.GetFileName(given.Location));
         if (own is null || own.Count != count)
             throw new CheckpointException(
-                $"'{given.Location}' is part {given.Metadata.FindInteger(NumberKey) + 1} of {count} of a model, and its name does not tell " +
-                $"so. Parts are called NAME-00001-of-{count:D5}.gguf, beside each other: give the files their names back.");
+                $"'{given.Location}' is part {given.Metadata.FindInteger(NumberKey) + 1} of {count} of a model, and its name does not " +
+                $"tell so. Parts are called NAME-00001-of-{count:D5}.gguf, beside each other: give the files their names back.");
         var folder = Path.GetDirectoryName(Path.GetFullPath(given.Location))!;
         return [.. own.All().Select(name => Path.Combine(folder, name))];
     }

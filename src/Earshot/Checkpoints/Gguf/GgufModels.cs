@@ -10,8 +10,8 @@ static class GgufModels
         using var file = GgufFile.Open(path);
         var metadata = file.Metadata;
         return new ModelException(
-            $"'{path}' is a GGUF file with {Describe(metadata)}{NameOf(metadata)}, which hears no sound. For speech, give a speech model, such " +
-            $"as {ModelNames.Base}, openai/whisper-large-v3-turbo, or a file for whisper.cpp (ggml-base.bin).");
+            $"'{path}' is a GGUF file with {Describe(metadata)}{NameOf(metadata)}, which hears no sound. For speech, give a speech " +
+            $"model, such as {ModelNames.Base}, openai/whisper-large-v3-turbo, or a file for whisper.cpp (ggml-base.bin).");
     }
 
     /// <summary>What kind of model a file holds.</summary>

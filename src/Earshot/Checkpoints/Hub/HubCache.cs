@@ -25,8 +25,8 @@ sealed class HubCache(string root)
     public string LockOf(HubModelName model, string blob) => Path.Combine(root, ".locks", model.FolderName, blob + ".lock");
 
     /// <summary>
-    /// The complete snapshot of a model's revision, or, with a tag or where it has nothing else, its one file that holds a model; null where
-    /// neither is there.
+    /// The complete snapshot of a model's revision, or, with a tag or where it has nothing else, its one file that holds a model; null
+    /// where neither is there.
     /// </summary>
     /// <exception cref="CheckpointException">The tag, or its absence, leaves a choice.</exception>
     public string? Find(HubModelName model, string? tag = null)

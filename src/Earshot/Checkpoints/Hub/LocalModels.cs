@@ -11,8 +11,8 @@ sealed class LocalModels(HubOptions options)
     readonly OllamaModels _ollama = new(options.OllamaFolders);
 
     /// <summary>
-    /// The file of a model by the name that its program has for it, by <c>owner/repo:QUANT</c>, or by the file's own name; null where none of
-    /// them has it.
+    /// The file of a model by the name that its program has for it, by <c>owner/repo:QUANT</c>, or by the file's own name; null where none
+    /// of them has it.
     /// </summary>
     /// <exception cref="CheckpointException">The name fits several files, or what it names is damaged.</exception>
     public string? Find(string text)
@@ -75,8 +75,9 @@ sealed class LocalModels(HubOptions options)
     });
 
     /// <summary>The length of what a link leads to.</summary>
-    static long LengthOf(string path) =>
-        File.ResolveLinkTarget(path, returnFinalTarget: true) is FileInfo { Exists: true } target ? target.Length : new FileInfo(path).Length;
+    static long LengthOf(string path) => File.ResolveLinkTarget(path, returnFinalTarget: true) is FileInfo { Exists: true } target
+        ? target.Length
+        : new FileInfo(path).Length;
 
     static bool HasEnding(string name, string ending) => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase);
 }

@@ -61,7 +61,8 @@ static class ModelFileChoice
         var have = string.Join(", ", listed.Take(MostListed)) + (listed.Count > MostListed ? " …" : "");
         throw new CheckpointException(models.Count == 0
             ? $"'{repository}' has no model in a file of its own (GGUF, or ggml-*.bin)."
-            : $"'{repository}' has {(tag is null ? "several models" : fitting.Count > 1 ? $"several that '{tag}' may mean" : $"no '{tag}'")}: " +
+            : $"'{repository}' has " +
+                $"{(tag is null ? "several models" : fitting.Count > 1 ? $"several that '{tag}' may mean" : $"no '{tag}'")}: " +
                 $"{have}. Name one: {repository}:{TagOf(listed[0])}");
     }
 

@@ -4,8 +4,8 @@ namespace Earshot.Checkpoints;
 
 /// <summary>
 /// Models by local folder, by name on the Hugging Face hub (<c>openai/whisper-tiny</c>, <c>openai/whisper-tiny@main</c>) or by a short name
-/// (<c>base</c> is the model in the box, <c>turbo</c> one of the hub), in the same cache as Hugging Face's own client. A model that is a file
-/// (GGUF, <c>ggml-*.bin</c>) is named by its path, or as <c>owner/repo:Q4_K_M</c>, and found in the folders of Ollama, LM Studio and
+/// (<c>base</c> is the model in the box, <c>turbo</c> one of the hub), in the same cache as Hugging Face's own client. A model that is a
+/// file (GGUF, <c>ggml-*.bin</c>) is named by its path, or as <c>owner/repo:Q4_K_M</c>, and found in the folders of Ollama, LM Studio and
 /// llama.cpp too. What is here is used as it is, without asking the network.
 /// </summary>
 public sealed class ModelHub : IDisposable
@@ -74,7 +74,8 @@ public sealed class ModelHub : IDisposable
     public IReadOnlyList<CachedModel> ListCached() => _cache.List();
 
     /// <summary>
-    /// The models in the box, those in the cache, those of other programs, and those of the hub that have a short name and are not here; the hub is not asked.
+    /// The models in the box, those in the cache, those of other programs, and those of the hub that have a short name and are not here;
+    /// the hub is not asked.
     /// </summary>
     public IReadOnlyList<ListedModel> List() => ModelList.Of(_cache.List(), _local);
 

@@ -73,7 +73,8 @@ sealed class OllamaModels(IReadOnlyList<string> roots)
 
     static (string File, long? Bytes) Weights(string root, string manifest)
     {
-        CheckpointException Wrong(string what) => new($"'{manifest}', a manifest of Ollama's, {what}. Pull the model again: `ollama pull`.");
+        CheckpointException Wrong(string what) =>
+            new($"'{manifest}', a manifest of Ollama's, {what}. Pull the model again: `ollama pull`.");
 
         if (new FileInfo(manifest).Length > MaxManifest) throw Wrong($"is larger than {MaxManifest} bytes");
         using var settings = SettingsFile.OpenIfPresent(manifest) ?? throw Wrong("is gone");
@@ -81,7 +82,8 @@ sealed class OllamaModels(IReadOnlyList<string> roots)
         var weights = settings.Array(layers, "layers").Where(layer => Text(layer, "mediaType") == WeightsType).ToList();
         if (weights is not [var layer]) throw Wrong($"names {weights.Count} files of weights; one is read");
         var digest = Text(layer, "digest") ?? "";
-        if (!digest.StartsWith("sha256:", StringComparison.Ordinal) || digest.Length != 71 || !digest[7..].All(char.IsAsciiHexDigitLower))
+        if (!digest.StartsWith("sha256:", StringComparison.Ordinal) || digest.Length != 71
+            || !digest[7..].All(char.IsAsciiHexDigitLower))
             throw Wrong($"has the digest '{(digest.Length > 80 ? digest[..80] : digest)}'; expected sha256: and 64 digits");
         var blob = Path.Combine(root, "blobs", digest.Replace(':', '-'));
         if (!File.Exists(blob)) throw Wrong($"names the weights '{blob}', which are not there");

@@ -45,7 +45,8 @@ public sealed class GgufCheckpointTests : IDisposable
     {
         WriteParts(2);
         File.Copy(Part(2, 2), _folder.File("renamed.gguf"));
-        Assert.Contains("is part 2 of 2 of a model, and its name does not tell so", Refused(_folder.File("renamed.gguf")), StringComparison.Ordinal);
+        Assert.Contains(
+            "is part 2 of 2 of a model, and its name does not tell so", Refused(_folder.File("renamed.gguf")), StringComparison.Ordinal);
         byte[] first = File.ReadAllBytes(Part(1, 2)), second = File.ReadAllBytes(Part(2, 2));
         File.WriteAllBytes(_folder.File("glued.gguf"), [.. first, .. new byte[(32 - first.Length % 32) % 32], .. second]);
         Assert.Contains("parts of a split model were glued together", Refused(_folder.File("glued.gguf")), StringComparison.Ordinal);

@@ -22,7 +22,8 @@ public sealed class LocalModelsTests : IDisposable
         Assert.Equal(file, hub.Resolve("Qwen-Q4_K_M.gguf"));
         Write("lmstudio/bartowski/Qwen-GGUF/Qwen-Q8_0.gguf");
         var message = Assert.Throws<CheckpointException>(() => hub.Resolve("bartowski/Qwen-GGUF")).Message;
-        Assert.Contains("has several models: Qwen-Q4_K_M.gguf (0 MB), Qwen-Q8_0.gguf (0 MB). Name one: ", message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has several models: Qwen-Q4_K_M.gguf (0 MB), Qwen-Q8_0.gguf (0 MB). Name one: ", message, StringComparison.Ordinal);
         Assert.Contains("bartowski/Qwen-GGUF:Q4_K_M", message, StringComparison.Ordinal);
         Assert.Contains(
             "has no 'Q5_0'", Assert.Throws<CheckpointException>(() => hub.Resolve("bartowski/Qwen-GGUF:Q5_0")).Message,
@@ -97,7 +98,7 @@ public sealed class LocalModelsTests : IDisposable
         server.Files["m-Q4_0-00002-of-00002.gguf"] = "GGUFtwo"u8.ToArray();
         server.Files["m-Q8_0.gguf"] = "GGUFthree"u8.ToArray();
         server.Files["mmproj-Q8_0.gguf"] = "GGUFfour"u8.ToArray();
-        var options = new HubOptions { CacheFolder = _folder.File("hub"), Endpoint = server.Endpoint, RetryDelay = TimeSpan.FromMilliseconds(1) };
+        var options = new HubOptions { CacheFolder = _folder.File("hub"), Endpoint = server.Endpoint };
         using (var full = new ModelHub(options with { FreeSpace = _ => 10 }))
         {
             var error = await Assert.ThrowsAsync<CheckpointException>(() => full.GetAsync("org/model:Q4_0"));
@@ -140,7 +141,8 @@ public sealed class LocalModelsTests : IDisposable
     public void Folders_are_where_the_environment_says(string variables, string ollama, string llama)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Paths of Linux.");
-        var values = variables.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(v => v.Split('=')).ToDictionary(v => v[0], v => v[1]);
+        var values = variables.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(v => v.Split('='))
+            .ToDictionary(v => v[0], v => v[1]);
         var options = HubOptions.FromVariables(values.GetValueOrDefault, "/home/me");
         Assert.Equal(ollama, options.OllamaFolders[0]);
         Assert.Equal([llama], options.LlamaCppFolders);
