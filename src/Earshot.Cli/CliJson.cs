@@ -14,6 +14,7 @@ namespace Earshot.Cli;
 [JsonSerializable(typeof(PeerReport))]
 [JsonSerializable(typeof(IReadOnlyList<TuneReport>))]
 [JsonSerializable(typeof(ModelReport))]
+[JsonSerializable(typeof(GgufReport))]
 [JsonSerializable(typeof(OnnxReport))]
 [JsonSerializable(typeof(ExportReport))]
 [JsonSerializable(typeof(ModelSummary))]

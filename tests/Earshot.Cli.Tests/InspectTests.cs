@@ -24,6 +24,51 @@ public class InspectTests
     }
 
     [Fact]
+    public async Task A_GGUF_file_tells_its_metadata_and_how_tensors_are_stored()
+    {
+        var path = TestData.Require("goldens/gguf-blocks/all-types.gguf");
+        using var json = await JsonAsync("inspect", path, "--json", "--tensors");
+        var types = json.RootElement.GetProperty("types").EnumerateArray().ToDictionary(type => type.GetProperty("type").GetString()!);
+        Assert.Equal((1, 512, 288), (types["Q4_K"].GetProperty("tensors").GetInt32(), types["Q4_K"].GetProperty("elements").GetInt32(),
+            types["Q4_K"].GetProperty("bytes").GetInt32()));
+        Assert.Equal(15, json.RootElement.GetProperty("tensors").GetArrayLength());
+        Assert.Equal(
+            json.RootElement.GetProperty("architecture").GetString(),
+            json.RootElement.GetProperty("metadata").GetProperty("general.architecture").GetString());
+        var text = await CommandRun.OfAsync("inspect", path);
+        Assert.Contains("GGUF version 3", text.Output, StringComparison.Ordinal);
+        Assert.Contains("IQ4_XS", text.Output, StringComparison.Ordinal);
+        var wrong = await CommandRun.OfAsync("inspect", path, "--rows", "2");
+        Assert.Contains("a GGUF file has --tensors", wrong.Error, StringComparison.Ordinal);
+        var damaged = await CommandRun.OfAsync("inspect", TestData.Require("goldens/gguf-blocks/corrupt/big-endian.gguf"));
+        Assert.Contains("it is big-endian", damaged.AssertOneLine(ExitCode.Model), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ggml/ggml-q5_1.bin", "whisper.cpp", "Q5_1")]
+    [InlineData("ctranslate2/int8", "CTranslate2", "int8")]
+    public async Task Whispers_of_other_programs_tell_their_stages_and_how_tensors_are_stored(string file, string program, string type)
+    {
+        var path = TestData.Require($"goldens/whisper-containers/{file}");
+        using var json = await JsonAsync("inspect", path, "--json", "--tensors");
+        Assert.Equal(program, json.RootElement.GetProperty("container").GetString());
+        Assert.Equal(0, json.RootElement.GetProperty("unused_tensors").GetArrayLength());
+        var matrix = json.RootElement.GetProperty("tensors").EnumerateArray()
+            .Single(tensor => tensor.GetProperty("name").GetString() == "model.encoder.layers.0.fc1.weight");
+        Assert.Equal(type, matrix.GetProperty("d_type").GetString());
+        using var shown = await JsonAsync("models", "show", path, "--json");
+        Assert.Equal(64, shown.RootElement.GetProperty("width").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_language_model_is_refused_where_speech_is_to_be_heard()
+    {
+        var run = await CommandRun.OfAsync(
+            "transcribe", TestRecordings.Jfk, "-m", TestData.Require("goldens/gguf-blocks/version-3.gguf"));
+        Assert.Contains("is a GGUF file with", run.AssertOneLine(ExitCode.Model), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Flops_of_the_encoder_are_those_of_its_layers()
     {
         using var json = await JsonAsync("inspect", "--random", "tiny.en", "--json", "--operations");

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Earshot.Checkpoints;
 using Earshot.Cli.Inspection;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
@@ -14,7 +15,8 @@ internal sealed class InspectCommand : EarshotCommand
     readonly Argument<string?> _model = new("model")
     {
         HelpName = "MODEL",
-        Description = "A model's folder, its name on the hub where it is downloaded already, an exported model's folder, or an .onnx file.",
+        Description = "A model's folder, its name on the hub where it is downloaded already, a file of whisper.cpp's (ggml-*.bin) or of " +
+            "llama.cpp's (GGUF), an exported model's folder, or an .onnx file.",
         Arity = ArgumentArity.ZeroOrOne,
     };
     readonly Option<string?> _random = OptionKinds.Text(
@@ -43,6 +45,7 @@ internal sealed class InspectCommand : EarshotCommand
         new("earshot inspect models/whisper-base", "Parts and stages of a model in a folder."),
         new("earshot inspect --random large-v3-turbo --rows 5", "What a beam of 5 would take with a model that is not even here."),
         new("earshot inspect model.onnx --operations", "A graph's inputs, outputs and every node."),
+        new("earshot inspect SmolLM2-135M-Instruct.Q4_1.gguf --tensors", "A GGUF file's metadata, and how each tensor is stored."),
         new("earshot inspect openai/whisper-base --json | jq .stages", "The same figures for a program."),
     ];
 
@@ -72,13 +75,27 @@ internal sealed class InspectCommand : EarshotCommand
         return true;
     }
 
+    /// <summary>Inspects a GGUF file, by its path or name; false where the model is none.</summary>
+    bool InspectsGguf(ParseResult parsed)
+    {
+        if (parsed.GetValue(_model) is not { } model || parsed.GetValue(_random) is not null) return false;
+        var path = ModelFolders.Find(model);
+        if (new ModelFolder(path).Container != ModelContainer.Gguf) return false;
+        if (parsed.GetValue(_rows) is not null || parsed.GetValue(_past) is not null || parsed.GetValue(_operations))
+            throw new UsageException("--rows, --past and --operations are for speech models; a GGUF file has --tensors and --json.");
+        var report = GgufReport.Of(path, parsed.GetValue(_tensors));
+        if (parsed.GetValue(_json)) Terminal.Out.WriteLine(JsonSerializer.Serialize(report, CliJson.Readable.GgufReport));
+        else GgufTables.Write(report, Terminal.OutConsole());
+        return true;
+    }
+
     protected override Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        if (InspectsGraphs(parsed)) return Task.FromResult(ExitCode.Ok);
+        if (InspectsGraphs(parsed) || InspectsGguf(parsed)) return Task.FromResult(ExitCode.Ok);
         var options = new InspectionOptions
         {
             Rows = parsed.GetValue(_rows) ?? 1,
-            Past = parsed.GetValue(_past) ?? 100,
+            Past = parsed.GetValue(_past),
             Operations = parsed.GetValue(_operations),
             Tensors = parsed.GetValue(_tensors),
         };
@@ -106,6 +123,12 @@ internal sealed class InspectCommand : EarshotCommand
     {
         var model = ModelFamilies.Open(folder);
         using var weights = InspectedWeights.Open(folder);
-        return ModelInspection.Report(model, weights, options);
+        var report = ModelInspection.Report(model, weights, options);
+        return new ModelFolder(folder).Container switch
+        {
+            ModelContainer.WhisperCpp => report with { Container = "whisper.cpp" },
+            ModelContainer.CTranslate2 => report with { Container = "CTranslate2" },
+            _ => report,
+        };
     }
 }

@@ -15,7 +15,8 @@ internal sealed class ModelsListCommand : CacheCommand
     public ModelsListCommand(Terminal terminal)
         : base(
             "list",
-            "List the models in the box, those downloaded, and those of the hub that have a short name, " +
+            "List the models in the box, those downloaded, also by Ollama, LM Studio and llama.cpp, and those of the hub that have a " +
+            "short name, " +
             "with sizes and where they are. The hub is not asked.", terminal) => Add(_json);
 
     public override IReadOnlyList<Example> Examples { get; } =
@@ -59,6 +60,9 @@ internal sealed class ModelsListCommand : CacheCommand
     {
         ModelPlace.Box => "in the box",
         ModelPlace.Cache => "downloaded",
+        ModelPlace.Ollama => "Ollama's",
+        ModelPlace.LmStudio => "LM Studio's",
+        ModelPlace.LlamaCpp => "llama.cpp's",
         _ => "on the hub",
     };
 
@@ -66,7 +70,7 @@ internal sealed class ModelsListCommand : CacheCommand
     {
         { Where: ModelPlace.Hub } => "can be pulled",
         { IsComplete: false } => "incomplete",
-        { Where: ModelPlace.Box, Name: not ModelNames.Base } => $"ready ({model.Purpose})",
+        { Where: ModelPlace.Box, Name: not ModelNames.Base } or { Purpose: not "speech recognition" } => $"ready ({model.Purpose})",
         _ => "ready",
     };
 

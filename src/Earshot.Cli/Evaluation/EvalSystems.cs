@@ -25,7 +25,7 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
         var description = new SystemDescription
         {
             Name = name,
-            Model = Directory.Exists(choice.Model) ? LabelOf(choice.Model) : ModelNames.Full(choice.Model),
+            Model = Path.Exists(choice.Model) ? LabelOf(choice.Model) : ModelNames.Full(choice.Model),
             Settings = choice.Settings,
             Device = DeviceOf(choice.Loading),
             Computed = choice.Loading.Onnx is null && !OnnxLoading.IsOnlyExported(folder)
@@ -69,7 +69,7 @@ internal sealed class EvalSystems(Terminal terminal, bool detectLanguage) : IDis
 
     /// <summary>A model's name as reports show it: the last part of a folder or of a name on the hub.</summary>
     public static string LabelOf(string model) =>
-        Path.GetFileName(Path.TrimEndingDirectorySeparator(Directory.Exists(model) ? Path.GetFullPath(model) : model.Split('@')[0]));
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.Exists(model) ? Path.GetFullPath(model) : model.Split('@')[0]));
 
     async Task<SystemOutput> TranscribeAsync(
         Transcriber transcriber, EvalChoice choice, EvaluationClip clip, CancellationToken cancellationToken)

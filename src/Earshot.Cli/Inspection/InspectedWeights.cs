@@ -8,8 +8,9 @@ namespace Earshot.Cli.Inspection;
 /// </summary>
 internal sealed class InspectedWeights : IDisposable
 {
-    readonly SafetensorsCheckpoint? _file;
+    readonly IDisposable? _file;
     readonly QuantizedTensors? _quantized;
+    readonly bool _isForeign;
     readonly Dictionary<string, long> _quantizedBytes = [];
 
     /// <summary>Weights that are stored as plain numbers.</summary>
@@ -30,12 +31,20 @@ internal sealed class InspectedWeights : IDisposable
 
     InspectedWeights(SafetensorsCheckpoint file) : this((ITensorStore)file) => _file = file;
 
+    InspectedWeights(ModelWeights weights) : this((ITensorStore)weights)
+    {
+        _file = weights;
+        _isForeign = true;
+    }
+
     public ITensorStore Tensors { get; }
 
-    /// <summary>Opens the weights in a model's folder, quantised or not.</summary>
+    /// <summary>Opens the weights in a model's folder, quantised or not, or in another program's files.</summary>
     /// <exception cref="CheckpointException">They are missing or damaged.</exception>
     public static InspectedWeights Open(string folder)
     {
+        if (new ModelFolder(folder) is { Container: not ModelContainer.HuggingFace } other)
+            return new InspectedWeights(other.OpenWeights());
         var file = SafetensorsCheckpoint.Open(folder);
         try
         {
@@ -50,10 +59,14 @@ internal sealed class InspectedWeights : IDisposable
         }
     }
 
-    public long BytesOf(StoredTensor tensor) => _quantizedBytes.TryGetValue(tensor.Name, out long bytes) ? bytes : tensor.ByteLength;
+    public long BytesOf(StoredTensor tensor) =>
+        _isForeign ? ModelWeights.StoredBytes(tensor)
+            : _quantizedBytes.TryGetValue(tensor.Name, out long bytes) ? bytes : tensor.ByteLength;
 
     /// <summary>How the elements are stored: <c>F16</c>, <c>int8</c>.</summary>
-    public string TypeOf(StoredTensor tensor) => _quantized?.FormatOf(tensor.Name) is { } format ? format.Name : tensor.Type.ToString();
+    public string TypeOf(StoredTensor tensor) =>
+        _isForeign ? ModelWeights.StoredAs(tensor)
+            : _quantized?.FormatOf(tensor.Name) is { } format ? format.Name : tensor.Type.ToString();
 
     public void Dispose() => _file?.Dispose();
 }

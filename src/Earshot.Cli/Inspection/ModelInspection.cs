@@ -12,8 +12,8 @@ internal sealed record InspectionOptions
     /// <summary>Hypotheses decoded side by side.</summary>
     public int Rows { get; init; } = 1;
 
-    /// <summary>Tokens that the measured decoder step has behind it.</summary>
-    public int Past { get; init; } = 100;
+    /// <summary>Tokens that the measured decoder step has behind it; null: 100, or as many as fit.</summary>
+    public int? Past { get; init; }
 
     public bool Tensors { get; init; }
 
@@ -40,10 +40,11 @@ internal sealed class ModelInspection
 
     ModelReport Report()
     {
-        if (_model.Parts.Decoder is { Shape.MostPositions: var most } && _options.Past >= most)
-            throw new UsageException($"--past is {_options.Past}; this model's context holds {most} tokens, so expected 0 to {most - 1}.");
+        int most = _model.Parts.Decoder?.Shape.MostPositions ?? int.MaxValue, past = _options.Past ?? Math.Min(100, most - 1);
+        if (past >= most)
+            throw new UsageException($"--past is {past}; this model's context holds {most} tokens, so expected 0 to {most - 1}.");
         var costs = new ModelCosts(_model.Parts, _model.Prepare(_tensors), parameter => _weights.BytesOf(parameter.Stored));
-        var stages = costs.Stages(_options.Rows, _options.Past).Select(Stage).ToList();
+        var stages = costs.Stages(_options.Rows, past).Select(Stage).ToList();
         var stored = _tensors.Names.Select(name => _tensors.Source.Find(name)!).OrderBy(tensor => tensor.Name, StringComparer.Ordinal)
             .ToList();
         long parameters = stored.Sum(tensor => tensor.Shape.Count);

@@ -9,6 +9,9 @@ internal sealed record ModelReport
 
     public required string Architecture { get; init; }
 
+    /// <summary>The program whose files they are; null: a folder in Hugging Face's format.</summary>
+    public string? Container { get; init; }
+
     /// <summary>The sizes that make two models comparable, by name, and whether it knows more than one language.</summary>
     public required JsonObject Sizes { get; init; }
 

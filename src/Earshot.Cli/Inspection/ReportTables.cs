@@ -14,7 +14,8 @@ internal static class ReportTables
         var sizes = report.Sizes
             .Where(size => size.Key != Multilingual)
             .Select(size => $"{size.Key.Replace('_', ' ')} {size.Value}");
-        console.WriteLine($"{report.Architecture}{LanguagesOf(report)}: {string.Join(", ", sizes)}");
+        var container = report.Container is { } program ? $" for {program}" : "";
+        console.WriteLine($"{report.Architecture}{container}{LanguagesOf(report)}: {string.Join(", ", sizes)}");
         console.WriteLine();
         console.Write(Parts(report));
         console.Write(Stages(report));
@@ -70,7 +71,7 @@ internal static class ReportTables
         return table;
     }
 
-    static Table Tensors(IReadOnlyList<TensorReport> tensors)
+    public static Table Tensors(IReadOnlyList<TensorReport> tensors)
     {
         var table = New("Tensor", "Type", "Shape", "Bytes>");
         foreach (var tensor in tensors)

@@ -18,6 +18,7 @@ internal static class ModelLoading
             return await OnnxLoading.LoadAsync((name, folder), options, terminal, cancellationToken).ConfigureAwait(false);
         var draft =
             options.Cpu.Draft is { } small ? await ModelFolders.GetAsync(small, terminal, cancellationToken).ConfigureAwait(false) : null;
+        TellConversions(folder, options, terminal);
         using var status = new StatusLine(terminal);
         status.Show(_ => $"Loading {name}…");
         long started = Stopwatch.GetTimestamp();
@@ -33,6 +34,21 @@ internal static class ModelLoading
         catch (ArgumentException e)
         {
             throw UsageException.For(e);
+        }
+    }
+
+    /// <summary>Says what other programs' forms of weights become here, and what that takes.</summary>
+    static void TellConversions(string path, LoadOptions options, Terminal terminal)
+    {
+        var folder = new ModelFolder(path);
+        if (folder.Container is ModelContainer.HuggingFace or ModelContainer.Gguf) return;
+        using var weights = folder.OpenWeights();
+        foreach (var form in weights.Conversions.Where(form => form.ComputedIn is not null))
+        {
+            var format = options.Cpu.Weights ?? form.ComputedIn!;
+            terminal.Say(
+                $"{Path.GetFileName(path)}: {form.Tensors} matrices of {form.StoredAs} ({Units.Bytes(form.Bytes)}) are computed in " +
+                $"{format} (about {Units.Bytes(format.BytesOf(1, form.Values))} of memory).");
         }
     }
 

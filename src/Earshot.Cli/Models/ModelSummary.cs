@@ -43,8 +43,7 @@ internal sealed record ModelSummary
 
     static ModelSummary Of(string folder, SpeechModel model, ITensorStore weights)
     {
-        var files = new DirectoryInfo(folder).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal).Select(ModelFile.Of)
-            .ToList();
+        var files = ModelFile.AllOf(folder).Select(ModelFile.Of).ToList();
         var sizes = model.Info.Sizes.ToDictionary(size => size.Name.Replace(' ', '_'), size => size.Value);
         return new ModelSummary
         {
@@ -67,6 +66,11 @@ internal sealed record ModelSummary
 /// <summary>A file of a model; in the cache, what its link leads to.</summary>
 internal sealed record ModelFile(string Name, long Bytes)
 {
+    /// <summary>The files of a model's folder by their names, or the one file that a model is.</summary>
+    public static IReadOnlyList<FileInfo> AllOf(string path) => File.Exists(path)
+        ? [new FileInfo(path)]
+        : [.. new DirectoryInfo(path).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal)];
+
     public static ModelFile Of(FileInfo file) =>
         new(file.Name, file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target.Length : file.Length);
 }

@@ -87,8 +87,15 @@ internal static class OnnxLoading
         var weights = folder.OpenWeights();
         try
         {
-            return (
-                new ExportSource(model.Parts, model.Prepare(weights), model.Info.Type) { Folder = path, Name = model.Info.Name }, weights);
+            bool isFolder = folder.Container == ModelContainer.HuggingFace;
+            return (new ExportSource(model.Parts, model.Prepare(weights), model.Info.Type)
+            {
+                Folder = isFolder ? path : null,
+                Name = model.Info.Name,
+                // Another program's settings are written as the house's.
+                Files = model.Files,
+                WriteTo = isFolder ? null : to => model.Tokenizer?.TryWriteCompact(to),
+            }, weights);
         }
         catch
         {
@@ -156,7 +163,7 @@ internal static class OnnxLoading
     {
         var key = new StringBuilder(Path.GetFullPath(folder)).Append('\n').Append(ExportManifest.CurrentFormat).Append('\n')
             .Append(precision);
-        foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*.safetensors").OrderBy(file => file.Name, StringComparer.Ordinal))
+        foreach (var file in ModelFile.AllOf(folder).Where(file => Path.GetExtension(file.Name) is ".safetensors" or ".bin"))
         {
             var target = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
             if (!target.Exists) continue;

@@ -53,7 +53,7 @@ internal static class ResumeSettings
     {
         var hash = new XxHash128();
         var part = new byte[PartLength];
-        foreach (var file in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
+        foreach (var file in ModelFile.AllOf(folder).Select(file => file.FullName))
         {
             if (Path.GetFileName(file) is ['.', ..] or ['R', 'E', 'A', 'D', 'M', 'E', ..] or ['L', 'I', 'C', 'E', 'N', 'S', 'E', ..])
                 continue;

@@ -19,6 +19,9 @@ public sealed record ExportSource(ModelParts Parts, ITensorStore Weights, string
 
     /// <summary>Texts of files to write where there is no folder, by their names: settings of a model that was never on disk.</summary>
     public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Writes what else goes beside <see cref="Files"/> into a folder, such as a vocabulary; null for nothing.</summary>
+    public Action<string>? WriteTo { get; init; }
 }
 
 /// <summary>How a model is exported.</summary>
@@ -91,7 +94,11 @@ public static class OnnxExporter
         try
         {
             if (source.Folder is not null) CompanionFiles.Copy(source.Folder, partial);
-            else WriteFiles(source.Files, partial);
+            else
+            {
+                WriteFiles(source.Files, partial);
+                source.WriteTo?.Invoke(partial);
+            }
             var manifest = WriteGraphs(source, partial, options, referTo: null, progress, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
             if (Directory.Exists(folder)) Directory.Delete(folder); // empty, as was checked

@@ -13,6 +13,22 @@ static class ForeignWeights
 
     static readonly string[] s_extensions = [".bin", ".pt", ".pth", ".gguf", ".nemo"];
 
+    /// <summary>Which program's files are at a path, told by their first bytes; Hugging Face's where nothing else is known.</summary>
+    public static ModelContainer ContainerOf(string path)
+    {
+        if (File.Exists(path))
+        {
+            var head = Head(path);
+            return head.StartsWith("lmgg"u8) ? ModelContainer.WhisperCpp
+                : head.StartsWith("GGUF"u8) ? ModelContainer.Gguf : ModelContainer.HuggingFace;
+        }
+        var weights = Path.Combine(path, CTranslate2File.FileName);
+        return File.Exists(weights) && CTranslate2Name(Head(weights)) is not null
+            && !Directory.EnumerateFiles(path, "*.safetensors*").Any() && !File.Exists(Path.Combine(path, ModelFolder.ExportName))
+            ? ModelContainer.CTranslate2
+            : ModelContainer.HuggingFace;
+    }
+
     /// <summary>What a folder holds in place of safetensors weights; null where nothing is known of it.</summary>
     public static CheckpointException? InFolder(string folder)
     {
@@ -32,22 +48,24 @@ static class ForeignWeights
     public static CheckpointException OfFile(string path) =>
         new($"'{path}' is a file, expected a model's folder; the file is {Describe(path)}");
 
+    /// <summary>What to tell where a file's content is not what was asked for.</summary>
+    public static string NotOfFormat(string path, string format) => $"Cannot read '{path}' as {format}: the file is {Describe(path)}";
+
     /// <summary>What the files of a model on the hub are, as a part of a sentence; empty where their names do not tell.</summary>
     public static string Among(IReadOnlyList<string> files)
     {
-        if (files.Any(file => file.StartsWith("ggml-", StringComparison.Ordinal) && file.EndsWith(".bin", StringComparison.Ordinal)))
-            return ", only files for whisper.cpp (ggml)";
-        if (files.Contains("model.bin")) return ", only weights for CTranslate2 (faster-whisper)";
-        if (files.Any(file => file.EndsWith(".gguf", StringComparison.Ordinal))) return ", only GGUF files";
+        if (files.Contains(CTranslate2File.FileName)) return ", only weights for CTranslate2, without its vocabulary";
+        if (files.Any(file => file.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))) return ", only GGUF files that hold no model";
         return files.Contains("pytorch_model.bin") ? ", only Python pickles, which can run any code and are never opened here" : "";
     }
 
     static string Describe(string path)
     {
         var head = Head(path);
-        if (head.StartsWith("lmgg"u8)) return $"a model for whisper.cpp (ggml). {Instead(WhisperCppName(head))}";
-        if (head.StartsWith("GGUF"u8)) return $"a GGUF file, for llama.cpp and its like. {Instead(null)}";
-        if (CTranslate2Name(head) is { } name) return $"a model for CTranslate2 (faster-whisper; its kind is {name}). {Instead(null)}";
+        if (head.StartsWith("lmgg"u8)) return "a model for whisper.cpp (ggml). Give the file itself.";
+        if (head.StartsWith("GGUF"u8)) return "a GGUF file, for llama.cpp and its like. Give the file itself.";
+        if (CTranslate2Name(head) is { } name)
+            return $"a model for CTranslate2 (faster-whisper; its kind is {name}). Give the folder that holds it.";
         if (head.StartsWith("version https://git-lfs"u8))
             return "a pointer of Git LFS in place of the weights. Fetch them: `git lfs pull` in that folder.";
         if (head.StartsWith("<"u8)) return "a web page in place of the weights. Download it again, and look at the address.";
@@ -56,12 +74,12 @@ static class ForeignWeights
         if (head.StartsWith("PK"u8) || head is [0x80, >= 2 and <= 5, ..]) return Pickle;
         if (Path.GetExtension(path).Equals(".onnx", StringComparison.OrdinalIgnoreCase))
             return "an ONNX graph. Give the folder of an exported model (earshot export).";
-        return $"in no format that is known here. {Instead(null)}";
+        return $"in no format that is known here. {Instead}";
     }
 
-    static string Instead(string? name) =>
-        "Earshot opens models in Hugging Face format (config.json, model.safetensors, tokenizer): " +
-        $"take the checkpoint that it was made from, such as {name ?? "openai/whisper-small"}, or the model in the box, {ModelNames.Base}.";
+    static string Instead =>
+        "Earshot opens models in Hugging Face format (config.json, model.safetensors, tokenizer), whisper.cpp's files (ggml-base.bin) " +
+        $"and CTranslate2's folders: take the checkpoint that it was made from, or the model in the box, {ModelNames.Base}.";
 
     static ReadOnlySpan<byte> Head(string path)
     {
@@ -75,28 +93,6 @@ static class ForeignWeights
         {
             throw new CheckpointException($"'{path}' cannot be read: {e.Message}", e);
         }
-    }
-
-    /// <summary>The name on the hub of the model with the sizes that whisper.cpp's header gives; null where they fit none.</summary>
-    static string? WhisperCppName(ReadOnlySpan<byte> head)
-    {
-        if (head.Length < 48) return null;
-        int vocabulary = BinaryPrimitives.ReadInt32LittleEndian(head[4..]);
-        int encoderLayers = BinaryPrimitives.ReadInt32LittleEndian(head[20..]),
-            decoderLayers = BinaryPrimitives.ReadInt32LittleEndian(head[36..]);
-        var size = (encoderLayers, decoderLayers, vocabulary) switch
-        {
-            (4, _, _) => "tiny",
-            (6, _, _) => "base",
-            (12, _, _) => "small",
-            (24, _, _) => "medium",
-            (32, 4, _) => "large-v3-turbo",
-            (32, _, 51_866) => "large-v3",
-            (32, _, _) => "large-v2",
-            _ => null,
-        };
-        // English models have one token less.
-        return size is null ? null : $"openai/whisper-{size}{(vocabulary < 51_865 ? ".en" : "")}";
     }
 
     /// <summary>The name of the model's kind that follows CTranslate2's version: a length that counts the zero byte at the end.</summary>

@@ -39,6 +39,9 @@ public abstract class FeatureExtractor
 /// <summary>Log-mel features as Whisper hears them: see <see cref="LogMelSpectrogram"/>.</summary>
 public sealed record LogMelSettings(int MelBins) : FeatureSettings
 {
+    /// <summary>The filters' weights, (MelBins, 201), where a model's file has its own; null for the usual ones.</summary>
+    public IReadOnlyList<float>? Filters { get; init; }
+
     public override int InputSize => MelBins;
 
     public override int HopLength => LogMelSpectrogram.HopLength;
@@ -47,5 +50,5 @@ public sealed record LogMelSettings(int MelBins) : FeatureSettings
 
     public override int SamplesAfter => LogMelSpectrogram.SamplesAfter;
 
-    public override FeatureExtractor CreateExtractor() => new LogMelSpectrogram(MelBins);
+    public override FeatureExtractor CreateExtractor() => new LogMelSpectrogram(MelBins, Filters);
 }

@@ -51,12 +51,19 @@ public sealed class LogMelSpectrogram : FeatureExtractor
     float[] _padded = [];
 
     /// <param name="melBins">80, or 128 for large-v3 and its descendants.</param>
-    public LogMelSpectrogram(int melBins)
+    public LogMelSpectrogram(int melBins) : this(melBins, filters: null)
+    {
+    }
+
+    /// <param name="filters">Weights of the mel filters, (melBins, 201); null for the usual ones.</param>
+    internal LogMelSpectrogram(int melBins, IReadOnlyList<float>? filters)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(melBins, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(melBins, 512);
         MelBins = melBins;
-        _filters = new MelFilterBank(melBins, FftSize, Audio.SampleStream.SampleRate).Filters;
+        _filters = filters is null
+            ? new MelFilterBank(melBins, FftSize, Audio.SampleStream.SampleRate).Filters
+            : MelFilterBank.Of(filters, melBins, Bins);
         _mels = new Vector<float>[melBins];
     }
 

@@ -36,6 +36,14 @@ internal sealed class MelFilterBank
     /// <summary>The filters from low to high.</summary>
     public MelFilter[] Filters { get; }
 
+    /// <summary>Filters whose weights are given, (melBins, bins).</summary>
+    public static MelFilter[] Of(IReadOnlyList<float> weights, int melBins, int bins)
+    {
+        if (weights.Count != melBins * bins)
+            throw new ArgumentException($"{weights.Count} weights; expected {melBins} filters of {bins} bins.", nameof(weights));
+        return [.. Enumerable.Range(0, melBins).Select(mel => Trim([.. weights.Skip(mel * bins).Take(bins).Select(w => (double)w)]))];
+    }
+
     static MelFilter Trim(double[] weights)
     {
         var first = Array.FindIndex(weights, w => w > 0);

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Earshot.Checkpoints;
@@ -76,8 +77,9 @@ public static class CheckpointQuantizer
         OutlierColumns.CheckThreshold(options.OutlierThreshold);
         if (Path.Exists(target))
             throw new CheckpointException($"'{target}' exists already; name a folder that does not, or remove it first.");
-        var model = ModelFamilies.Open(source);
-        var from = SavedFormat.Of(source);
+        var opened = new ModelFolder(source);
+        var model = ModelFamilies.Open(opened);
+        var from = opened.Quantization;
         if (from is { } already
             && (already.Bits < 8 || options.Format.Bits == 8 && !(already == options.Format && HasRowsForPanels(source))))
             throw new CheckpointException(
@@ -88,8 +90,18 @@ public static class CheckpointQuantizer
         {
             Directory.CreateDirectory(temporary);
             var result = WriteWeights(model, (source, from), temporary, options, progress, cancellationToken);
-            WriteConfig(source, temporary, options.Format.KeepsOutliers && result.KeptColumns == 0 ? WeightFormat.Int8 : options.Format);
-            CopyCompanions(source, temporary, compact: model.Tokenizer?.TryWriteCompact(temporary) == true);
+            var written = options.Format.KeepsOutliers && result.KeptColumns == 0 ? WeightFormat.Int8 : options.Format;
+            bool compact = model.Tokenizer?.TryWriteCompact(temporary) == true;
+            if (opened.Container == ModelContainer.HuggingFace)
+            {
+                WriteConfig(opened.ConfigPath, File.ReadAllBytes(opened.ConfigPath), temporary, written);
+                CopyCompanions(source, temporary, compact);
+            }
+            else
+            {
+                foreach (var (name, text) in model.Files) File.WriteAllText(Path.Combine(temporary, name), text);
+                WriteConfig(source, Encoding.UTF8.GetBytes(model.Files[ModelFolder.ConfigName]), temporary, written);
+            }
             Directory.Move(temporary, target);
             return result;
         }
@@ -107,8 +119,10 @@ public static class CheckpointQuantizer
         SpeechModel model, (string Folder, WeightFormat? Format) source, string folder, QuantizationOptions options,
         IProgress<double>? progress, CancellationToken cancellationToken)
     {
-        using var checkpoint = SafetensorsCheckpoint.Open(source.Folder);
-        ITensorStore tensors = source.Format is { } saved ? new QuantizedTensors(checkpoint, saved) : checkpoint;
+        bool isContainer = new ModelFolder(source.Folder).IsWhisperContainer;
+        using var owner = isContainer ? (IDisposable)WhisperContainer.Open(source.Folder) : SafetensorsCheckpoint.Open(source.Folder);
+        var checkpoint = (ITensorStore)owner;
+        var tensors = source.Format is { } saved ? new QuantizedTensors(checkpoint, saved) : checkpoint;
         var matrices = MatricesOf(model, tensors);
         long total = checkpoint.Names.Sum(name => checkpoint.Find(name)!.ByteLength), work = 0, done = 0;
         int quantized = 0, kept = 0, keptColumns = 0, withKeptColumns = 0;
@@ -196,7 +210,7 @@ public static class CheckpointQuantizer
     }
 
     // A tensor, or the parts of a quantised one.
-    static IEnumerable<StoredTensor> AsStored(SafetensorsCheckpoint checkpoint, string name) =>
+    static IEnumerable<StoredTensor> AsStored(ITensorStore checkpoint, string name) =>
         checkpoint.Find(name) is { } plain
             ? [plain]
             : WeightScheme.Suffixes.Select(suffix => checkpoint.Find(name + suffix)).OfType<StoredTensor>();
@@ -229,10 +243,9 @@ public static class CheckpointQuantizer
     })
     { FileAlignment = tensor.Name.EndsWith(WeightScheme.PanelsSuffix, StringComparison.Ordinal) ? WeightScheme.PanelAlignment : 1 };
 
-    static void WriteConfig(string source, string folder, WeightFormat format)
+    static void WriteConfig(string path, byte[] content, string folder, WeightFormat format)
     {
-        var path = Path.Combine(source, ModelFolder.ConfigName);
-        var config = JsonNode.Parse(File.ReadAllBytes(path)) as JsonObject
+        var config = JsonNode.Parse(content) as JsonObject
             ?? throw new CheckpointException($"'{path}' is not a JSON object.");
         config[SavedFormat.ConfigKey] = new JsonObject { ["quant_method"] = SavedFormat.Method, ["format"] = format.Name };
         using var stream = File.Create(Path.Combine(folder, ModelFolder.ConfigName));

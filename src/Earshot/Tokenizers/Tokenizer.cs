@@ -16,5 +16,5 @@ public abstract class Tokenizer
     /// Writes a file into a folder that opens faster than those the tokenizer was read from; false where there is no such form, and those
     /// are to be copied.
     /// </summary>
-    internal virtual bool TryWriteCompact(string folder) => false;
+    public virtual bool TryWriteCompact(string folder) => false;
 }

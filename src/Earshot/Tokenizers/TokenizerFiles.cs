@@ -86,6 +86,44 @@ sealed class TokenizerFiles
         return new WhisperTokenizer(BytePairEncoding.FromRanks([.. tokens]), special);
     }
 
+    /// <summary>
+    /// The bytes of text tokens by id, as whisper.cpp's files have them; null where the size of the vocabulary is not one of OpenAI's own,
+    /// so that nothing tells the special tokens. Files that were made of Hugging Face's folders have a few words more or less.
+    /// </summary>
+    /// <exception cref="CheckpointException">Too many are missing.</exception>
+    public static WhisperTokenizer? OfWords(byte[][] words, int vocabSize, string source)
+    {
+        const int english = 50_256, multilingual = 50_257, leastMultilingual = 51_865, mayMiss = 16;
+        if (vocabSize < leastMultilingual - 1) return null;
+        int count = vocabSize < leastMultilingual ? english : multilingual;
+        if (words.Length < count - mayMiss)
+            throw new CheckpointException(
+                $"'{source}' lists {words.Length} tokens; expected {count} in a vocabulary of {vocabSize}. Convert the model again.");
+        byte[][] tokens = [.. words.Take(count), .. Enumerable.Repeat(Array.Empty<byte>(), Math.Max(0, count - words.Length))];
+        var special = WhisperSpecialTokens.Create(WhisperSpecialTokens.Compute(count, source, vocabSize), source, vocabSize);
+        return new WhisperTokenizer(BytePairEncoding.FromRanks(tokens), special);
+    }
+
+    /// <summary>
+    /// CTranslate2's <c>vocabulary.json</c> or, older, <c>vocabulary.txt</c>: all tokens in the order of their ids, without merges; null
+    /// where the folder has neither.
+    /// </summary>
+    /// <exception cref="CheckpointException">The file is damaged.</exception>
+    public static WhisperTokenizer? ReadWordList(string folder, int? vocabSize)
+    {
+        if (WordListFile.Find(folder) is not var (path, words)) return null;
+        var files = new TokenizerFiles(path);
+        for (int id = 0; id < words.Count; id++)
+        {
+            if (words[id].StartsWith("<|", StringComparison.Ordinal) && words[id].EndsWith("|>", StringComparison.Ordinal))
+                files._special.TryAdd(words[id], id);
+            else
+                files._vocabulary.TryAdd(words[id], id);
+        }
+        var special = WhisperSpecialTokens.Create(files._special, path, vocabSize);
+        return new WhisperTokenizer(BytePairEncoding.FromRanks(files.TextTokens(special.EndOfText)), special);
+    }
+
     static bool TryDecode(ReadOnlySpan<byte> base64, out byte[] token)
     {
         token = [];

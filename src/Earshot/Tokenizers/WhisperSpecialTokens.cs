@@ -6,13 +6,13 @@ namespace Earshot.Tokenizers;
 /// <summary>The tokens of Whisper that are not text: where each stands, and how each is written.</summary>
 sealed class WhisperSpecialTokens
 {
-    /// <summary>Timestamps from 0.00 to 30.00 s in steps of 0.02 s.</summary>
-    public const int TimestampCount = 1501;
+    /// <summary>Timestamps from 0.00 to 30.00 s in steps of 0.02 s, of all published models.</summary>
+    const int UsualTimestamps = 1501;
 
     const string StartName = "<|startoftranscript|>";
 
     // <|endoftext|> and <|startoftranscript|> before the languages; six tokens after them.
-    const int OthersCount = 2 + 6 + TimestampCount;
+    const int OthersCount = 2 + 6 + UsualTimestamps;
 
     readonly Dictionary<int, byte[]> _written = [];
     readonly List<(int Token, string Code)> _languages = [];
@@ -39,6 +39,7 @@ sealed class WhisperSpecialTokens
         NoTimestamps = Required("<|notimestamps|>");
         // Older files end at <|notimestamps|>; the timestamps follow all the same.
         TimestampBegin = names.GetValueOrDefault("<|0.00|>", NoTimestamps + 1);
+        TimestampCount = CountTimestamps(names);
         VocabSize = Math.Max(TimestampBegin + TimestampCount, names.Values.Max() + 1);
         foreach (var (name, token) in names) Add(name, token, source);
         _languages.Sort();
@@ -54,6 +55,9 @@ sealed class WhisperSpecialTokens
     public int NoTimestamps { get; }
     public int TimestampBegin { get; }
     public int VocabSize { get; }
+
+    /// <summary>Timestamps in steps of 0.02 s from 0 on: as many as are listed, or the usual number where at most the first is.</summary>
+    public int TimestampCount { get; }
 
     /// <summary>Language tokens with their codes as this project writes them, in the order of the tokens.</summary>
     public IReadOnlyList<(int Token, string Code)> Languages => _languages;
@@ -98,14 +102,23 @@ sealed class WhisperSpecialTokens
         return IsTimestamp(token) ? Encoding.UTF8.GetBytes(WriteTimestamp(token)) : [];
     }
 
-    /// <summary>All tokens with a name of their own but the timestamps after the first, by id.</summary>
+    /// <summary>All tokens with a name of their own, by id; of the usual timestamps the first alone.</summary>
     public IEnumerable<(int Token, ReadOnlyMemory<byte> Name)> Named() =>
-        _written.Where(pair => !IsTimestamp(pair.Key) || pair.Key == TimestampBegin).OrderBy(pair => pair.Key)
+        _written.Where(pair => !IsTimestamp(pair.Key) || pair.Key == TimestampBegin || TimestampCount != UsualTimestamps)
+            .OrderBy(pair => pair.Key)
             .Select(pair => (pair.Key, (ReadOnlyMemory<byte>)pair.Value));
 
     /// <summary>A timestamp token as the reference writes it.</summary>
-    public string WriteTimestamp(int token) =>
-        string.Create(CultureInfo.InvariantCulture, $"<|{(token - TimestampBegin) * 0.02:F2}|>");
+    public string WriteTimestamp(int token) => TimestampName(token - TimestampBegin);
+
+    static string TimestampName(int step) => string.Create(CultureInfo.InvariantCulture, $"<|{step * 0.02:F2}|>");
+
+    static int CountTimestamps(IReadOnlyDictionary<string, int> names)
+    {
+        int count = 0;
+        while (names.ContainsKey(TimestampName(count))) count++;
+        return count > 1 ? count : UsualTimestamps;
+    }
 
     void Add(string name, int token, string source)
     {

@@ -90,7 +90,7 @@ public sealed partial class WhisperTokenizer : ByteTokenizer
     /// <summary>The timestamp token nearest to a time from 0 to 30 s.</summary>
     public int TimestampToken(TimeSpan time)
     {
-        int token = TimestampBegin + (int)Math.Clamp(Math.Round(time / s_timestampStep), -1, WhisperSpecialTokens.TimestampCount);
+        int token = TimestampBegin + (int)Math.Clamp(Math.Round(time / s_timestampStep), -1, _special.TimestampCount);
         return IsTimestamp(token) ? token : throw new ArgumentOutOfRangeException(nameof(time), time, "Timestamps go from 0 to 30 s.");
     }
 
@@ -147,7 +147,7 @@ public sealed partial class WhisperTokenizer : ByteTokenizer
         return Path.Combine(folder, RanksFor(vocabSize)) is var ranks && File.Exists(ranks) ? LoadTiktoken(ranks, vocabSize) : null;
     }
 
-    internal override bool TryWriteCompact(string folder)
+    public override bool TryWriteCompact(string folder)
     {
         using var stream = File.Create(Path.Combine(folder, VocabularyFile.FileName));
         VocabularyFile.Write(stream, this);

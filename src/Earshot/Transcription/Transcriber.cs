@@ -181,7 +181,7 @@ public sealed class Transcriber : IDisposable
         var owned = new List<IDisposable>();
         try
         {
-            if (options.Weights is null) KernelWarmUp.Start(folders.Main, options.ForCpu(saved: null));
+            if (options.Weights is null) KernelWarmUp.Start(folders.Main, options.ForCpu(null));
             var (spoken, runtime, settings) = LoadRuntime(folders.Main, options, owned);
             var draft = folders.Draft is { } folder ? LoadRuntime(folder, options, owned).Runtime : null;
             var recognizer = Recognizers.For(spoken, runtime, draft);
@@ -203,7 +203,7 @@ public sealed class Transcriber : IDisposable
         var model = ModelFamilies.Open(folder);
         var weights = folder.OpenWeights();
         owned.Insert(0, weights);
-        var device = new CpuDevice(options.ForCpu(weights.Quantized, weights));
+        var device = new CpuDevice(options.ForCpu(weights));
         owned.Insert(0, device);
         var runtime = new CpuModelRuntime(model.Parts, model.Prepare(weights), device, options.Limits);
         owned.Insert(0, runtime);

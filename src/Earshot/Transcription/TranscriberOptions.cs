@@ -51,31 +51,43 @@ public sealed record TranscriberOptions
     public ComputeSettings SettingsFor(ITensorStore weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return ComputeSettings.Of(Choice(QuantizedOf(weights), weights), Threads, ModelMatrices(weights));
+        return ComputeSettings.Of(Choice(weights), Threads, ModelMatrices(weights));
     }
 
     /// <summary>The matrices of a model's weights: how each is used, what it is saved in, and its shape.</summary>
     public static IReadOnlyList<ModelMatrix> ModelMatrices(ITensorStore weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return MatrixUse.All(weights, QuantizedOf(weights) is { } saved ? saved.FormatOf : null);
+        return MatrixUse.All(weights, SavedAs(weights));
     }
 
-    static QuantizedTensors? QuantizedOf(ITensorStore weights) =>
-        weights is ModelWeights model ? model.Quantized : weights as QuantizedTensors;
+    /// <param name="weights">The model's, whose formats count where no other is wished for; null where they are not known.</param>
+    internal CpuOptions ForCpu(ITensorStore? weights) => Choice(weights).Apply(new CpuOptions { Threads = Threads });
 
-    internal CpuOptions ForCpu(QuantizedTensors? saved, ITensorStore? tensors = null) =>
-        Choice(saved, tensors ?? saved).Apply(new CpuOptions { Threads = Threads });
+    static Func<string, WeightFormat?>? SavedAs(ITensorStore? weights) => weights switch
+    {
+        ModelWeights model => model.FormatOf,
+        QuantizedTensors quantized => quantized.FormatOf,
+        _ => null,
+    };
+
+    static WeightFormat? Saved(ITensorStore? weights) => weights switch
+    {
+        ModelWeights { Quantized: { } quantized } => quantized.Format,
+        ModelWeights model => model.Conversions.Where(form => form.ComputedIn is not null).MaxBy(form => form.Values)?.ComputedIn,
+        QuantizedTensors quantized => quantized.Format,
+        _ => null,
+    };
 
     // A quantised checkpoint keeps its format, and what it left alone stays as precise as any other checkpoint.
-    WeightChoice Choice(QuantizedTensors? saved, ITensorStore? tensors) => new()
+    WeightChoice Choice(ITensorStore? weights) => new()
     {
         Wished = Weights,
         WishedFor = WeightsFor,
-        SavedAs = saved is null ? null : saved.FormatOf,
-        Saved = saved?.Format,
+        SavedAs = SavedAs(weights),
+        Saved = Saved(weights),
         UseOf = MatrixUse.Of,
-        ShapeOf = tensors is null ? null : name => MatrixUse.ShapeOf(tensors, name),
+        ShapeOf = weights is null ? null : name => MatrixUse.ShapeOf(weights, name),
         Tuned = Tuned,
         Priority = WeightPriority,
         InstructionSet = InstructionSet,

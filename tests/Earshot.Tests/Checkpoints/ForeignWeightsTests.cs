@@ -10,31 +10,35 @@ public sealed class ForeignWeightsTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    [Theory]
-    [InlineData(6, 6, 51_865, "openai/whisper-base,")]
-    [InlineData(4, 4, 51_864, "openai/whisper-tiny.en,")]
-    [InlineData(32, 4, 51_866, "openai/whisper-large-v3-turbo,")]
-    [InlineData(32, 32, 51_866, "openai/whisper-large-v3,")]
-    [InlineData(7, 7, 51_865, "openai/whisper-small,")]
-    public void A_file_for_whisper_cpp(int encoderLayers, int decoderLayers, int vocabulary, string instead)
+    [Fact]
+    public void A_folder_of_whisper_cpps_files()
     {
-        int[] header = [vocabulary, 1500, 512, 8, encoderLayers, 448, 512, 8, decoderLayers, 80, 1];
-        Write("ggml-base.bin", [.. "lmgg"u8, .. header.SelectMany(BitConverter.GetBytes), .. new byte[100]]);
+        Write("ggml-base.bin", [.. "lmgg"u8, .. new byte[100]]);
         var message = Message();
-        Assert.Contains("'ggml-base.bin' only: a model for whisper.cpp (ggml)", message, StringComparison.Ordinal);
-        Assert.Contains(instead, message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'ggml-base.bin' only: a model for whisper.cpp (ggml). Give the file itself.", message, StringComparison.Ordinal);
         Assert.DoesNotContain("pickle", message, StringComparison.OrdinalIgnoreCase);
     }
 
     [Theory]
     [InlineData("{\"suppress_ids\": []}")]
     [InlineData(null)]
-    public void A_folder_for_CTranslate2(string? config)
+    public void A_folder_for_CTranslate2_of_another_kind(string? config)
     {
         if (config is not null) _folder.Write("config.json", config);
-        Write("model.bin", CTranslate2("WhisperSpec"));
-        Assert.Contains(
-            "'model.bin' only: a model for CTranslate2 (faster-whisper; its kind is WhisperSpec)", Message(), StringComparison.Ordinal);
+        Write("model.bin", CTranslate2("TransformerSpec"));
+        Assert.Contains("a model for CTranslate2 of the kind TransformerSpec", Message(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_language_model_is_told_as_such()
+    {
+        var path = _folder.File("smol.gguf");
+        File.WriteAllBytes(path, new Gguf.GgufBytes().Text("general.architecture", "llama").Text("general.name", "Smol").ToArray());
+        var message = Assert.Throws<ModelException>(() => WhisperFolder.Open(path)).Message;
+        Assert.Contains("a GGUF file with a language model (llama), 'Smol', which hears no sound", message, StringComparison.Ordinal);
+        File.WriteAllBytes(path, new Gguf.GgufBytes().Text("general.architecture", "clip").ToArray());
+        Assert.Contains("a projector", Assert.Throws<ModelException>(() => WhisperFolder.Open(path)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -53,18 +57,18 @@ public sealed class ForeignWeightsTests : IDisposable
     public void What_says_most_is_told()
     {
         Write("a.pt", "PK\u0003\u0004"u8.ToArray());
-        Write("model.bin", CTranslate2("WhisperSpec"));
-        Assert.Contains("CTranslate2", Message(), StringComparison.Ordinal);
+        Write("b.gguf", "GGUF0000"u8.ToArray());
+        Assert.Contains("a GGUF file", Message(), StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_file_in_place_of_a_folder()
     {
-        Write("ggml-base.bin", [.. "lmgg"u8, .. new byte[60]]);
+        Write("weights.bin", "PK\u0003\u0004"u8.ToArray());
         using var hub = new ModelHub(new HubOptions { CacheFolder = _folder.File("cache"), Offline = true });
-        var error = Assert.Throws<CheckpointException>(() => hub.Resolve(_folder.File("ggml-base.bin")));
+        var error = Assert.Throws<CheckpointException>(() => hub.Resolve(_folder.File("weights.bin")));
         Assert.Contains(
-            "is a file, expected a model's folder; the file is a model for whisper.cpp", error.Message, StringComparison.Ordinal);
+            "is a file, expected a model's folder; the file is a Python pickle", error.Message, StringComparison.Ordinal);
         Write("model.safetensors", [.. BitConverter.GetBytes(16L), .. "{\"__metadata__\":{}"u8]);
         Assert.Contains(
             "Give the folder that holds them",

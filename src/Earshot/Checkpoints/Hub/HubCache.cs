@@ -5,7 +5,11 @@ namespace Earshot.Checkpoints;
 /// <param name="Revisions">The branches, tags or commits that are there.</param>
 /// <param name="Bytes">What it takes on disk.</param>
 /// <param name="IsComplete">Whether a revision has all that a model needs.</param>
-public sealed record CachedModel(string Name, string Folder, IReadOnlyList<string> Revisions, long Bytes, bool IsComplete);
+public sealed record CachedModel(string Name, string Folder, IReadOnlyList<string> Revisions, long Bytes, bool IsComplete)
+{
+    /// <summary>Whether it is one or several GGUF files, and nothing else that is opened here.</summary>
+    public bool HoldsGguf { get; init; }
+}
 
 /// <summary>The folders of Hugging Face's cache: <c>models--org--name/{blobs,refs,snapshots}</c>.</summary>
 sealed class HubCache(string root)
@@ -20,13 +24,20 @@ sealed class HubCache(string root)
 
     public string LockOf(HubModelName model, string blob) => Path.Combine(root, ".locks", model.FolderName, blob + ".lock");
 
-    /// <summary>The complete snapshot of a model's revision, or null.</summary>
-    public string? Find(HubModelName model)
+    /// <summary>
+    /// The complete snapshot of a model's revision, or, with a tag or where it has nothing else, its one file that holds a model; null
+    /// where neither is there.
+    /// </summary>
+    /// <exception cref="CheckpointException">The tag, or its absence, leaves a choice.</exception>
+    public string? Find(HubModelName model, string? tag = null)
     {
         var commit = IsCommit(model.Revision) ? model.Revision : ReadRef(model);
-        if (commit is null) return null;
-        var snapshot = SnapshotOf(model, commit);
-        return IsComplete(snapshot) ? snapshot : null;
+        if (commit is null || SnapshotOf(model, commit) is var snapshot && !Directory.Exists(snapshot)) return null;
+        if (tag is null && IsComplete(snapshot)) return snapshot;
+        var models = LocalModels.ModelsIn(snapshot);
+        // What is not here yet may still be on the hub.
+        if (tag is not null && !models.Any(file => ModelFileChoice.Names(file, tag))) return null;
+        return models.Count == 0 ? null : Path.Combine(snapshot, ModelFileChoice.Pick(models, model.ToString(), tag).Name);
     }
 
     /// <summary>Notes which commit a branch or tag stands for; commits stand for themselves.</summary>
@@ -90,7 +101,8 @@ sealed class HubCache(string root)
             var revisions = Refs(folder).Select(r => r.Name)
                 .Concat(snapshots.Select(Path.GetFileName).Except(Refs(folder).Select(r => r.Commit)))
                 .OfType<string>().ToList();
-            models.Add(new CachedModel(name.Id, folder, revisions, Size(folder), snapshots.Any(IsComplete)));
+            bool isFolder = snapshots.Any(IsComplete), isFile = !isFolder && snapshots.Any(path => LocalModels.ModelsIn(path).Count > 0);
+            models.Add(new CachedModel(name.Id, folder, revisions, Size(folder), isFolder || isFile) { HoldsGguf = isFile });
         }
         return models;
     }
@@ -147,7 +159,14 @@ sealed class HubCache(string root)
     static bool IsComplete(string snapshot)
     {
         bool Has(string file) => File.Exists(Path.Combine(snapshot, file));
-        if (!Has(ModelFolder.ConfigName) || !(Has("tokenizer.json") || Has("vocab.json"))) return false;
+        if (!Has(ModelFolder.ConfigName)) return false;
+        if (Has(CTranslate2File.FileName)
+            && (Has("vocabulary.json") || Has("vocabulary.txt"))
+            && ForeignWeights.ContainerOf(snapshot) == ModelContainer.CTranslate2)
+        {
+            return true;
+        }
+        if (!(Has("tokenizer.json") || Has("vocab.json"))) return false;
         if (File.Exists(Path.Combine(snapshot, SafetensorsCheckpoint.FileName))) return true;
         try
         {

@@ -45,6 +45,24 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
         }
     }
 
+    /// <summary>Refuses a model whose files, those that are not here yet together, have no room on the disk.</summary>
+    /// <exception cref="CheckpointException">They have none.</exception>
+    public async Task RequireSpaceAsync(string commit, IReadOnlyList<string> files, CancellationToken cancellationToken)
+    {
+        // A single file is held against the disk as its download begins.
+        if (files.Count < 2) return;
+        long needed = 0;
+        foreach (var name in files)
+        {
+            var file = await client.DescribeAsync(model, commit, name, cancellationToken).ConfigureAwait(false);
+            var blob = Path.Combine(cache.BlobsOf(model), file.Blob);
+            long present = File.Exists(blob) ? file.Size ?? 0
+                : new FileInfo(blob + ".incomplete") is { Exists: true } part ? part.Length : 0;
+            needed += Math.Max(0, (file.Size ?? 0) - present);
+        }
+        RequireSpace($"'{model}' ({files.Count} files of weights)", needed, cache.Root);
+    }
+
     async Task FetchAsync(HubFile file, string path, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         bool resumed = await ReceiveAsync(file, path, progress, cancellationToken).ConfigureAwait(false);
@@ -138,24 +156,15 @@ sealed class HubDownload(HubClient client, HubOptions options, HubCache cache, H
 
     void CheckSpace(HubFile file, long present, string path)
     {
-        long needed = (file.Size ?? 0) - present;
-        if (FreeSpace(path) is not { } free || needed <= free) return;
-        throw new CheckpointException(
-            $"'{file.Name}' of '{model}' needs {Megabytes(needed)} more at '{cache.Root}', which has {Megabytes(free)} free. " +
-            "Free space there, or set HF_HUB_CACHE to another folder.");
+        RequireSpace($"'{file.Name}' of '{model}'", (file.Size ?? 0) - present, path);
     }
 
-    static long? FreeSpace(string path)
+    void RequireSpace(string what, long needed, string path)
     {
-        try
-        {
-            return new DriveInfo(Path.GetFullPath(path)).AvailableFreeSpace;
-        }
-        catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException)
-        {
-            // A network share, say; writing tells.
-            return null;
-        }
+        if (options.FreeSpace(path) is not { } free || needed <= free) return;
+        throw new CheckpointException(
+            $"{what} needs {Megabytes(needed)} more at '{cache.Root}', which has {Megabytes(free)} free. " +
+            "Free space there, or set HF_HUB_CACHE to another folder.");
     }
 
     static string Megabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:F1} MB");

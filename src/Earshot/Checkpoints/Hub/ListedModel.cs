@@ -11,6 +11,15 @@ public enum ModelPlace
 
     /// <summary>On the hub, from where it can be downloaded.</summary>
     Hub,
+
+    /// <summary>Downloaded by Ollama.</summary>
+    Ollama,
+
+    /// <summary>Downloaded by LM Studio.</summary>
+    LmStudio,
+
+    /// <summary>In llama.cpp's cache.</summary>
+    LlamaCpp,
 }
 
 /// <summary>A model that can be used here, or be downloaded by a short name.</summary>
@@ -33,7 +42,7 @@ public sealed record ListedModel
     /// <summary>What it takes on disk or, on the hub, about what is to be downloaded; null where that is not known.</summary>
     public long? Bytes { get; init; }
 
-    /// <summary>Its folder here; null on the hub.</summary>
+    /// <summary>Its folder here, or its file where it is one; null on the hub.</summary>
     public string? Folder { get; init; }
 
     /// <summary>The branches, tags or commits in the cache.</summary>
@@ -43,7 +52,7 @@ public sealed record ListedModel
 /// <summary>Models in the box, in the cache, and those of the hub that have short names.</summary>
 static class ModelList
 {
-    const string Recognition = "speech recognition";
+    public const string Recognition = "speech recognition";
 
     static readonly Dictionary<string, string> s_purposes = new(StringComparer.Ordinal)
     {
@@ -53,13 +62,14 @@ static class ModelList
         [BundledModels.SpeakerEmbedding] = "speaker embedding",
     };
 
-    public static IReadOnlyList<ListedModel> Of(IReadOnlyList<CachedModel> cached)
+    public static IReadOnlyList<ListedModel> Of(IReadOnlyList<CachedModel> cached, LocalModels local)
     {
         var here = cached.Select(model => model.Name).ToHashSet(StringComparer.Ordinal);
         return
         [
             .. BundledModels.List().Select(InBox).OrderBy(model => model.Name != ModelNames.Base),
             .. cached.Select(InCache),
+            .. local.List(),
             .. ModelNames.Hub.Where(model => !here.Contains(model.Id)).Select(model =>
                 new ListedModel
                 {
@@ -92,7 +102,7 @@ static class ModelList
         Name = model.Name,
         ShortNames = ModelNames.Hub.FirstOrDefault(known => known.Id == model.Name)?.ShortNames ?? [],
         Where = ModelPlace.Cache,
-        Purpose = Recognition,
+        Purpose = model.HoldsGguf ? LocalModels.LanguageModel : Recognition,
         IsComplete = model.IsComplete,
         Bytes = model.Bytes,
         Folder = model.Folder,

@@ -1,24 +1,18 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Text.RegularExpressions;
 
 namespace Earshot.Checkpoints;
 
 /// <summary>
 /// Models by local folder, by name on the Hugging Face hub (<c>openai/whisper-tiny</c>, <c>openai/whisper-tiny@main</c>) or by a short name
-/// (<c>base</c> is the model in the box, <c>turbo</c> one of the hub), in the same cache as Hugging Face's own client. What is cached is
-/// used as it is, without asking the network.
+/// (<c>base</c> is the model in the box, <c>turbo</c> one of the hub), in the same cache as Hugging Face's own client. A model that is a
+/// file (GGUF, <c>ggml-*.bin</c>) is named by its path, or as <c>owner/repo:Q4_K_M</c>, and found in the folders of Ollama, LM Studio and
+/// llama.cpp too. What is here is used as it is, without asking the network.
 /// </summary>
-public sealed partial class ModelHub : IDisposable
+public sealed class ModelHub : IDisposable
 {
-    static readonly HashSet<string> s_wanted = new(StringComparer.Ordinal)
-    {
-        ModelFolder.ConfigName, "generation_config.json", PreprocessorConfig.FileName,
-        ModelFolder.VocabularyName, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
-        "added_tokens.json", "normalizer.json",
-    };
-
     readonly HubOptions _options;
     readonly HubCache _cache;
+    readonly LocalModels _local;
     readonly HubClient _client;
 
     /// <param name="options">By default, those of the environment.</param>
@@ -28,10 +22,13 @@ public sealed partial class ModelHub : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(_options.Parallelism, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNegative(_options.Retries, nameof(options));
         _cache = new HubCache(_options.CacheFolder);
+        _local = new LocalModels(_options);
         _client = new HubClient(_options);
     }
 
-    /// <summary>The folder of a model: the given one, that in the box, or that in the cache. Nothing is downloaded.</summary>
+    /// <summary>
+    /// The folder of a model, or its file: the given one, that in the box, that in the cache, or another program's. Nothing is downloaded.
+    /// </summary>
     /// <exception cref="CheckpointException">There is no such folder, and no such model in the box or in the cache.</exception>
     public string Resolve(string nameOrFolder) => TryResolve(nameOrFolder) ?? throw NotHere(nameOrFolder);
 
@@ -42,8 +39,10 @@ public sealed partial class ModelHub : IDisposable
         bool isShort = ModelNames.Short.Contains(nameOrFolder, StringComparer.OrdinalIgnoreCase);
         // A folder of results that happens to be called base or tiny is not meant.
         if (Directory.Exists(nameOrFolder) && (!isShort || HoldsModel(nameOrFolder))) return Path.GetFullPath(nameOrFolder);
+        if (File.Exists(nameOrFolder)) return IsModelFile(nameOrFolder) ? Path.GetFullPath(nameOrFolder) : null;
         if (ModelNames.IsInBox(nameOrFolder)) return BundledModels.Find(BundledModels.WhisperBase);
-        return HubModelName.TryParse(ModelNames.Full(nameOrFolder)) is { } model ? _cache.Find(model) : null;
+        var (name, tag) = Parse(nameOrFolder);
+        return (name is null ? null : _cache.Find(name, tag)) ?? _local.Find(nameOrFolder);
     }
 
     /// <summary>The folder of a model, downloaded first where it is neither a folder, nor in the box, nor cached.</summary>
@@ -54,7 +53,7 @@ public sealed partial class ModelHub : IDisposable
     {
         if (TryResolve(nameOrFolder) is { } folder) return folder;
         if (_options.Offline || !CanDownload(nameOrFolder, out var model)) throw NotHere(nameOrFolder);
-        return await DownloadAsync(model, progress, cancellationToken).ConfigureAwait(false);
+        return await DownloadAsync(model, Parse(nameOrFolder).Tag, progress, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -66,7 +65,8 @@ public sealed partial class ModelHub : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         if (_options.Offline) throw new CheckpointException($"Cannot update '{name}': HF_HUB_OFFLINE is set. Unset it to use the network.");
-        return await DownloadAsync(CanDownload(name, out var model) ? model : throw NotHere(name), progress, cancellationToken)
+        return await DownloadAsync(
+            CanDownload(name, out var model) ? model : throw NotHere(name), Parse(name).Tag, progress, cancellationToken)
             .ConfigureAwait(false);
     }
 
@@ -74,9 +74,10 @@ public sealed partial class ModelHub : IDisposable
     public IReadOnlyList<CachedModel> ListCached() => _cache.List();
 
     /// <summary>
-    /// The models in the box, those in the cache, and those of the hub that have a short name and are not here; the hub is not asked.
+    /// The models in the box, those in the cache, those of other programs, and those of the hub that have a short name and are not here;
+    /// the hub is not asked.
     /// </summary>
-    public IReadOnlyList<ListedModel> List() => ModelList.Of(_cache.List());
+    public IReadOnlyList<ListedModel> List() => ModelList.Of(_cache.List(), _local);
 
     /// <summary>Whether a name is one that the hub could know: neither a path to a file, nor that of the model in the box.</summary>
     public static bool IsHubName(string name) => CanDownload(name, out _);
@@ -103,11 +104,13 @@ public sealed partial class ModelHub : IDisposable
 
     public void Dispose() => _client.Dispose();
 
-    async Task<string> DownloadAsync(HubModelName model, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+    async Task<string> DownloadAsync(
+        HubModelName model, string? tag, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         var listing = await _client.ListAsync(model, cancellationToken).ConfigureAwait(false);
-        var files = Select(listing.Files, model);
+        var (files, first) = HubSelection.Of(listing.Files, model, tag);
         var download = new HubDownload(_client, _options, _cache, model);
+        await download.RequireSpaceAsync(listing.Commit, [.. files.Where(IsWeights)], cancellationToken).ConfigureAwait(false);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = _options.Parallelism, CancellationToken = cancellationToken };
         // Weights after all else: a commit that is asked for by its hash has no reference to wait for, and counts as whole with its
         // weights.
@@ -118,26 +121,23 @@ public sealed partial class ModelHub : IDisposable
         }
         // Last, so that a revision is found in the cache only when all its files are there.
         _cache.WriteRef(model, listing.Commit);
-        return _cache.SnapshotOf(model, listing.Commit);
+        var snapshot = _cache.SnapshotOf(model, listing.Commit);
+        return first is null ? snapshot : Path.Combine(snapshot, first);
     }
 
-    /// <summary>Settings, tokenizer and safetensors weights; other formats of the same weights stay where they are.</summary>
-    static List<string> Select(IReadOnlyList<string> files, HubModelName model)
+    static bool IsWeights(string file) => Path.GetExtension(file).ToUpperInvariant() is ".SAFETENSORS" or ".BIN" or ".GGUF"
+        && Path.GetFileName(file) != ModelFolder.VocabularyName;
+
+    static bool IsModelFile(string path) => ForeignWeights.ContainerOf(path) != ModelContainer.HuggingFace;
+
+    /// <summary>The hub's name of a model, and what names one of its files; no name where it is none.</summary>
+    static (HubModelName? Name, string? Tag) Parse(string text)
     {
-        var selected = files.Where(s_wanted.Contains).ToList();
-        if (!selected.Contains(ModelFolder.ConfigName))
-            throw new CheckpointException(
-                $"'{model}' has no '{ModelFolder.ConfigName}'{ForeignWeights.Among(files)}, so it is not a model in Hugging Face format. " +
-                "Choose one that is, such as openai/whisper-large-v3-turbo.");
-        if (files.Contains(SafetensorsCheckpoint.FileName)) return [.. selected, SafetensorsCheckpoint.FileName];
-        if (files.Contains(SafetensorsCheckpoint.IndexName))
-            return [.. selected, SafetensorsCheckpoint.IndexName, .. files.Where(f => ShardName().IsMatch(f))];
-        throw new CheckpointException(
-            $"'{model}' has no safetensors weights{ForeignWeights.Among(files)}. Choose a revision or a model with " +
-            $"'{SafetensorsCheckpoint.FileName}', or convert it: in Python, `model.save_pretrained(folder, safe_serialization=True)`.");
+        var (name, tag) = TaggedName.Parse(text);
+        // Only names with an owner have tags on the hub: others are Ollama's.
+        if (tag is not null && !name.Contains('/', StringComparison.Ordinal)) return (null, tag);
+        return (HubModelName.TryParse(ModelNames.Full(name)), tag);
     }
-
-    static bool IsWeights(string file) => file.EndsWith(".safetensors", StringComparison.Ordinal);
 
     static bool HoldsModel(string folder) =>
         Directory.EnumerateFiles(folder).Any(
@@ -145,7 +145,7 @@ public sealed partial class ModelHub : IDisposable
 
     static bool CanDownload(string name, [NotNullWhen(true)] out HubModelName? model)
     {
-        model = ModelNames.IsInBox(name) || File.Exists(name) ? null : HubModelName.TryParse(ModelNames.Full(name));
+        model = ModelNames.IsInBox(name) || File.Exists(name) ? null : Parse(name).Name;
         return model is not null;
     }
 
@@ -154,7 +154,11 @@ public sealed partial class ModelHub : IDisposable
         if (ModelNames.IsInBox(name)) return BundledModels.NotHere(BundledModels.WhisperBase);
         if (File.Exists(name)) return ForeignWeights.OfFile(name);
         name = ModelNames.Full(name);
-        if (HubModelName.TryParse(name) is null)
+        if (TaggedName.Parse(name).Tag is not null && !name.Contains('/', StringComparison.Ordinal))
+            return new CheckpointException(
+                $"'{name}' is neither a folder nor a model that Ollama has downloaded (looked in: " +
+                $"{string.Join(", ", _options.OllamaFolders)}). Run `ollama pull {name}`, or name a model of the hub as owner/repo:QUANT.");
+        if (Parse(name).Name is null)
             return new CheckpointException(
                 $"'{name}' is neither a folder nor a model's name. Give a folder that holds a model, " +
                 "or a name such as openai/whisper-large-v3-turbo.");
@@ -164,7 +168,4 @@ public sealed partial class ModelHub : IDisposable
             $"'{name}' is neither a folder nor a model in the cache at '{_cache.Root}', " +
             $"which has {(cached.Count == 0 ? "none" : string.Join(", ", cached))}; {offline}, or give a folder that holds a model.");
     }
-
-    [GeneratedRegex(@"^model-\d{5}-of-\d{5}\.safetensors\z")]
-    private static partial Regex ShardName();
 }

@@ -22,15 +22,12 @@ public sealed class WhisperFamily : ModelFamily
     public override SpeechModel Open(ModelFolder folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
+        if (folder.IsWhisperContainer) return WhisperContainers.Open(folder);
         var config = WhisperConfig.Load(folder.Path);
         var preprocessor = PreprocessorConfig.Load(folder, config.NumMelBins, 2 * config.MaxSourcePositions);
         var generation = WhisperGenerationConfig.Load(folder.Path, config);
         var tokenizer = WhisperTokenizer.LoadIfPresent(folder.Path, config.VocabSize);
-        if (tokenizer?.VocabSize > config.VocabSize)
-            throw new CheckpointException(
-                $"The tokenizer in '{folder.Path}' has {tokenizer.VocabSize} tokens, the model of '{ModelFolder.ConfigName}' only " +
-                $"{config.VocabSize}. The files belong to different models: download all of them again.");
-        if (tokenizer is not null) generation.RequireFit(tokenizer);
+        RequireFit(tokenizer, config, generation, folder);
         return Describe(config, generation, folder.Name) with { Tokenizer = tokenizer, Features = preprocessor.Features };
     }
 
@@ -42,6 +39,18 @@ public sealed class WhisperFamily : ModelFamily
         {
             Files = new Dictionary<string, string> { [ModelFolder.ConfigName] = config.ToJson(ModelType) },
         };
+    }
+
+    /// <exception cref="CheckpointException">The tokenizer is another model's.</exception>
+    internal static void RequireFit(
+        WhisperTokenizer? tokenizer, WhisperConfig config, WhisperGenerationConfig generation, ModelFolder folder)
+    {
+        if (tokenizer is null) return;
+        if (tokenizer.VocabSize > config.VocabSize)
+            throw new CheckpointException(
+                $"The tokenizer in '{folder.Path}' has {tokenizer.VocabSize} tokens, the model beside it only " +
+                $"{config.VocabSize}. The files belong to different models: download all of them again.");
+        generation.RequireFit(tokenizer);
     }
 
     internal static SpeechModel Describe(WhisperConfig config, WhisperGenerationConfig generation, string name) => new()

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Earshot.Checkpoints;
 using Earshot.Compute.Parts;
 using Earshot.Tokenizers;
@@ -148,6 +149,22 @@ public sealed record WhisperGenerationConfig
         }
     }
 
+    /// <summary>The text of a file from which <see cref="Load"/> reads what another program's file told.</summary>
+    internal string ToJson()
+    {
+        var json = new JsonObject
+        {
+            ["alignment_heads"] = new JsonArray([.. AlignmentHeads.Select(head => (JsonNode)new JsonArray(head.Layer, head.Head))]),
+            ["max_length"] = MaxLength,
+        };
+        if (IsMultilingual is { } multilingual) json["is_multilingual"] = multilingual;
+        if (SuppressTokens is { } suppressed) json["suppress_tokens"] = ToArray(suppressed);
+        if (BeginSuppressTokens is { } first) json["begin_suppress_tokens"] = ToArray(first);
+        return json.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
+
+        static JsonArray ToArray(IEnumerable<int> tokens) => new([.. tokens.Select(token => (JsonNode)token)]);
+    }
+
     /// <summary>The most tokens that are written of one window: half the context, as the reference does, or what is configured.</summary>
     internal int MostNewTokens(int context) => Math.Min(context / 2, Math.Max(1, MaxLength - 1));
 
@@ -170,13 +187,13 @@ public sealed record WhisperGenerationConfig
     }
 
     /// <summary>A token of -1 stands for the reference's own list, which the tokenizer gives.</summary>
-    static int[]? ReadSuppressed(SettingsFile settings, WhisperConfig config)
+    internal static int[]? ReadSuppressed(SettingsFile settings, WhisperConfig config, string key = "suppress_tokens")
     {
-        var tokens = settings.OptionalIntegers("suppress_tokens", -1, config.VocabSize - 1);
+        var tokens = settings.OptionalIntegers(key, -1, config.VocabSize - 1);
         return tokens is null || tokens.Contains(-1) ? null : tokens;
     }
 
-    static List<AlignmentHead>? ReadAlignmentHeads(SettingsFile settings, WhisperConfig config)
+    internal static List<AlignmentHead>? ReadAlignmentHeads(SettingsFile settings, WhisperConfig config)
     {
         const string key = "alignment_heads";
         if (!settings.Has(key)) return null;

@@ -1,0 +1,33 @@
+using System.Runtime.InteropServices;
+using Earshot.Compute;
+
+namespace Earshot.Checkpoints;
+
+/// <summary>Where in a file something begins.</summary>
+readonly record struct FileRange(MappedFile File, long Offset)
+{
+    /// <summary>The same place in memory.</summary>
+    public (SafeBuffer Memory, long Offset) Mapped => (File.Memory, Offset);
+}
+
+/// <summary>A tensor of plain numbers that lie in a file one after the other.</summary>
+sealed class FileTensor(string name, DType type, Shape shape, FileRange at, IReadOnlyDictionary<string, string>? metadata = null)
+    : StoredTensor(name, type, shape), IMappedTensor
+{
+    static readonly Dictionary<string, string> s_none = [];
+
+    public IReadOnlyDictionary<string, string> Metadata => metadata ?? s_none;
+
+    public (SafeBuffer Memory, long Offset) Mapped => at.Mapped;
+
+    public override string File => at.File.Path;
+
+    public override long FileOffset => at.Offset;
+
+    public override void Read(long offset, Span<byte> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, ByteLength - destination.Length);
+        at.File.Read(at.Offset + offset, destination);
+    }
+}
