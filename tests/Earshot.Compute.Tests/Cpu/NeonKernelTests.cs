@@ -139,15 +139,15 @@ public sealed unsafe class NeonKernelTests
 
     static MicroArguments Arguments(
         NativeFloats rows, NativeFloats panel, NativeFloats sums, int stride, int steps, int accumulate) => new()
-    {
-        Rows = (byte*)rows.Pointer,
-        RowStride = stride * sizeof(float),
-        Panel = (byte*)panel.Pointer,
-        Steps = steps,
-        Sums = sums.Pointer,
-        SumStride = Width * sizeof(float),
-        Accumulate = accumulate,
-    };
+        {
+            Rows = (byte*)rows.Pointer,
+            RowStride = stride * sizeof(float),
+            Panel = (byte*)panel.Pointer,
+            Steps = steps,
+            Sums = sums.Pointer,
+            SumStride = Width * sizeof(float),
+            Accumulate = accumulate,
+        };
 
     // Two bfloat16 in the place of each float32.
     static NativeFloats Pairs(int count, int seed)
