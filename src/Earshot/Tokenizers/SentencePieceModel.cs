@@ -18,7 +18,7 @@ sealed record SentencePieceModel
     /// <summary>More pieces than any vocabulary has.</summary>
     public const int MaxPieces = 1 << 22;
 
-    /// <summary>The longest piece, in UTF-8 bytes; trainers make them of 16 characters. What may be cut anywhere takes its square.</summary>
+    /// <summary>The longest piece, in UTF-8 bytes; trainers make them of 16 characters. Looking at all cuts takes its square.</summary>
     public const int MaxPieceLength = 256;
 
     /// <summary>The file, for messages.</summary>
