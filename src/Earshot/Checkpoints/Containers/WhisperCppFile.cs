@@ -70,9 +70,17 @@ sealed class WhisperCppFile : WhisperContainer
             throw NoWhisper($"a width of {width} with {heads} heads, and of {textWidth} with {textHeads}");
         return new WhisperSizes
         {
-            Vocabulary = vocabulary, MelBins = mels, Width = width, AudioPositions = audio, TextPositions = text,
-            EncoderLayers = layers, EncoderHeads = heads, EncoderInner = 4 * width,
-            DecoderLayers = textLayers, DecoderHeads = textHeads, DecoderInner = 4 * width,
+            Vocabulary = vocabulary,
+            MelBins = mels,
+            Width = width,
+            AudioPositions = audio,
+            TextPositions = text,
+            EncoderLayers = layers,
+            EncoderHeads = heads,
+            EncoderInner = 4 * width,
+            DecoderLayers = textLayers,
+            DecoderHeads = textHeads,
+            DecoderInner = 4 * width,
         };
     }
 

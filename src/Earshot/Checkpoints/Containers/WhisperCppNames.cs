@@ -5,11 +5,19 @@ static class WhisperCppNames
 {
     static readonly Dictionary<string, string> s_layer = new(StringComparer.Ordinal)
     {
-        ["attn.query"] = "self_attn.q_proj", ["attn.key"] = "self_attn.k_proj", ["attn.value"] = "self_attn.v_proj",
-        ["attn.out"] = "self_attn.out_proj", ["attn_ln"] = "self_attn_layer_norm",
-        ["cross_attn.query"] = "encoder_attn.q_proj", ["cross_attn.key"] = "encoder_attn.k_proj",
-        ["cross_attn.value"] = "encoder_attn.v_proj", ["cross_attn.out"] = "encoder_attn.out_proj",
-        ["cross_attn_ln"] = "encoder_attn_layer_norm", ["mlp.0"] = "fc1", ["mlp.2"] = "fc2", ["mlp_ln"] = "final_layer_norm",
+        ["attn.query"] = "self_attn.q_proj",
+        ["attn.key"] = "self_attn.k_proj",
+        ["attn.value"] = "self_attn.v_proj",
+        ["attn.out"] = "self_attn.out_proj",
+        ["attn_ln"] = "self_attn_layer_norm",
+        ["cross_attn.query"] = "encoder_attn.q_proj",
+        ["cross_attn.key"] = "encoder_attn.k_proj",
+        ["cross_attn.value"] = "encoder_attn.v_proj",
+        ["cross_attn.out"] = "encoder_attn.out_proj",
+        ["cross_attn_ln"] = "encoder_attn_layer_norm",
+        ["mlp.0"] = "fc1",
+        ["mlp.2"] = "fc2",
+        ["mlp_ln"] = "final_layer_norm",
     };
 
     static readonly Dictionary<string, string> s_others = new(StringComparer.Ordinal)
@@ -17,8 +25,10 @@ static class WhisperCppNames
         ["encoder.positional_embedding"] = "encoder.embed_positions.weight",
         ["decoder.positional_embedding"] = "decoder.embed_positions.weight",
         ["decoder.token_embedding.weight"] = "decoder.embed_tokens.weight",
-        ["encoder.ln_post.weight"] = "encoder.layer_norm.weight", ["encoder.ln_post.bias"] = "encoder.layer_norm.bias",
-        ["decoder.ln.weight"] = "decoder.layer_norm.weight", ["decoder.ln.bias"] = "decoder.layer_norm.bias",
+        ["encoder.ln_post.weight"] = "encoder.layer_norm.weight",
+        ["encoder.ln_post.bias"] = "encoder.layer_norm.bias",
+        ["decoder.ln.weight"] = "decoder.layer_norm.weight",
+        ["decoder.ln.bias"] = "decoder.layer_norm.bias",
     };
 
     /// <summary>Hugging Face's name; one that is not known stays, below the same root.</summary>

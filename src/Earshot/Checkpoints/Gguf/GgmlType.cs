@@ -21,11 +21,27 @@ public sealed class GgmlType
     // Known by name, for the refusal alone.
     static readonly Dictionary<uint, string> s_others = new()
     {
-        [9] = "Q8_1", [15] = "Q8_K", [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S", [21] = "IQ3_S", [22] = "IQ2_S",
-        [29] = "IQ1_M", [34] = "TQ1_0", [35] = "TQ2_0", [39] = "MXFP4", [40] = "NVFP4",
-        [4] = "Q4_2, which ggml has removed", [5] = "Q4_3, which ggml has removed", [31] = "Q4_0_4_4, which ggml has removed",
-        [32] = "Q4_0_4_8, which ggml has removed", [33] = "Q4_0_8_8, which ggml has removed", [36] = "IQ4_NL_4_4, which ggml has removed",
-        [37] = "IQ4_NL_4_8, which ggml has removed", [38] = "IQ4_NL_8_8, which ggml has removed",
+        [9] = "Q8_1",
+        [15] = "Q8_K",
+        [16] = "IQ2_XXS",
+        [17] = "IQ2_XS",
+        [18] = "IQ3_XXS",
+        [19] = "IQ1_S",
+        [21] = "IQ3_S",
+        [22] = "IQ2_S",
+        [29] = "IQ1_M",
+        [34] = "TQ1_0",
+        [35] = "TQ2_0",
+        [39] = "MXFP4",
+        [40] = "NVFP4",
+        [4] = "Q4_2, which ggml has removed",
+        [5] = "Q4_3, which ggml has removed",
+        [31] = "Q4_0_4_4, which ggml has removed",
+        [32] = "Q4_0_4_8, which ggml has removed",
+        [33] = "Q4_0_8_8, which ggml has removed",
+        [36] = "IQ4_NL_4_4, which ggml has removed",
+        [37] = "IQ4_NL_4_8, which ggml has removed",
+        [38] = "IQ4_NL_8_8, which ggml has removed",
     };
 
     GgmlType(uint id, string name, DType element)

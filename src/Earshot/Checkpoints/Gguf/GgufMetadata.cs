@@ -123,7 +123,11 @@ public sealed class GgufMetadata
     /// <summary>The kind of an array's elements, as the format calls it.</summary>
     internal static string ElementName(Array array) => array switch
     {
-        string[] => "string", bool[] => "bool", float[] => "float32", double[] => "float64", Array[] => "array",
+        string[] => "string",
+        bool[] => "bool",
+        float[] => "float32",
+        double[] => "float64",
+        Array[] => "array",
         _ when array.GetType() == typeof(byte[]) => "uint8",
         _ when array.GetType() == typeof(sbyte[]) => "int8",
         _ when array.GetType() == typeof(ushort[]) => "uint16",

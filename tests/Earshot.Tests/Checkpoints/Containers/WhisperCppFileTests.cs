@@ -10,8 +10,14 @@ public sealed class WhisperCppFileTests : IDisposable
 {
     static readonly WhisperConfig s_tiny = new()
     {
-        DModel = 64, EncoderLayers = 1, EncoderAttentionHeads = 2, EncoderFfnDim = 256, DecoderLayers = 1, DecoderAttentionHeads = 2,
-        DecoderFfnDim = 256, VocabSize = 51_865,
+        DModel = 64,
+        EncoderLayers = 1,
+        EncoderAttentionHeads = 2,
+        EncoderFfnDim = 256,
+        DecoderLayers = 1,
+        DecoderAttentionHeads = 2,
+        DecoderFfnDim = 256,
+        VocabSize = 51_865,
     };
 
     readonly TemporaryFolder _folder = new();

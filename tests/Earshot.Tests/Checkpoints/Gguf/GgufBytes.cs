@@ -20,7 +20,8 @@ sealed class GgufBytes
         {
             writer.Write(type);
             value(writer);
-        }));
+        }
+        ));
         return this;
     }
 

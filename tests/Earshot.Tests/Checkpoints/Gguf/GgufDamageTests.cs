@@ -8,10 +8,19 @@ public sealed class GgufDamageTests : IDisposable
     // What a message has to say for each class of the reference outputs' corrupt.json.
     static readonly Dictionary<string, string> s_said = new()
     {
-        ["Truncated"] = "incomplete", ["NotGguf"] = "in no format that is known", ["UnsupportedVersion"] = "version",
-        ["CountTooLarge"] = "at least", ["StringTooLong"] = "a string of the metadata key", ["BadAlignment"] = "a power of two",
-        ["BadOffset"] = "begins at byte", ["UnknownTensorType"] = "has the type", ["UnknownMetadataType"] = "has a value of type",
-        ["BadValue"] = "is a bool of", ["DuplicateKey"] = "appears twice", ["DuplicateTensor"] = "appears twice", ["BadShape"] = "tensor",
+        ["Truncated"] = "incomplete",
+        ["NotGguf"] = "in no format that is known",
+        ["UnsupportedVersion"] = "version",
+        ["CountTooLarge"] = "at least",
+        ["StringTooLong"] = "a string of the metadata key",
+        ["BadAlignment"] = "a power of two",
+        ["BadOffset"] = "begins at byte",
+        ["UnknownTensorType"] = "has the type",
+        ["UnknownMetadataType"] = "has a value of type",
+        ["BadValue"] = "is a bool of",
+        ["DuplicateKey"] = "appears twice",
+        ["DuplicateTensor"] = "appears twice",
+        ["BadShape"] = "tensor",
     };
 
     readonly TemporaryFolder _folder = new();
