@@ -117,7 +117,8 @@ internal static unsafe class KernelBench
         }));
         double gigaflops = 4.0 * Positions * Positions * width / seconds / 1e9;
         Console.WriteLine(
-            $"{name} attention within {Positions}, {heads,2} heads: {seconds * 1e6,9:F0} µs {gigaflops,6:F0} GFLOP/s {gigaflops / peak,5:P0}");
+            $"{name} attention within {Positions}, {heads,2} heads: {seconds * 1e6,9:F0} µs " +
+            $"{gigaflops,6:F0} GFLOP/s {gigaflops / peak,5:P0}");
         NativeMemory.AlignedFree(q);
         NativeMemory.AlignedFree(output);
     }

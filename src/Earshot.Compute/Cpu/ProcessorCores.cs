@@ -10,8 +10,8 @@ public static class ProcessorCores
 
     /// <summary>
     /// Cores, not the threads that they run at once, among the processors that this process may use, and no more than its share of time
-    /// allows. Where the system does not say which processors share a core, processors. Of a Mac's two kinds of core the fast ones: the others
-    /// would be waited for at the end of every product.
+    /// allows. Where the system does not say which processors share a core, processors. Of a Mac's two kinds of core the fast ones: the
+    /// others would be waited for at the end of every product.
     /// </summary>
     public static int Count => s_count.Value;
 

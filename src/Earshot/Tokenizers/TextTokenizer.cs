@@ -106,6 +106,15 @@ public abstract class TextTokenizer : ByteTokenizer
         return TextTokenizerFolder.Load(folder);
     }
 
+    /// <summary>Reads the tokenizer of a GGUF file's metadata.</summary>
+    /// <param name="preTokenizer">Replaces the file's name for how text is cut before it is merged, where that is missing or wrong.</param>
+    /// <exception cref="CheckpointException">The file is damaged, has no tokenizer, or names what is not implemented.</exception>
+    public static TextTokenizer LoadGguf(string path, string? preTokenizer = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return GgufTokenizer.Load(path, preTokenizer);
+    }
+
     /// <summary>Whether an id is an added token, special or not.</summary>
     internal bool IsAdded(int id) => _byId.ContainsKey(id);
 

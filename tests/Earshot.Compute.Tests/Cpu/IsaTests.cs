@@ -158,7 +158,8 @@ public sealed unsafe class IsaTests
                 for (int i = 0; i < count * width; i++)
                 {
                     long expected = 7 * accumulate;
-                    for (int k = 0; k < inputs; k++) expected += rows[i / width * inputs + k] * panel[(k / 2 * width + i % width) * 2 + k % 2];
+                    int row = i / width * inputs, column = i % width;
+                    for (int k = 0; k < inputs; k++) expected += rows[row + k] * panel[(k / 2 * width + column) * 2 + k % 2];
                     Assert.Equal(expected, sums[i]);
                 }
             }

@@ -49,6 +49,21 @@ public class TextTokenizerGoldenTests
         }
     }
 
+    [Fact]
+    public void A_real_gguf_file_has_the_tokens_of_its_folder()
+    {
+        var tokenizer = TextTokenizer.LoadGguf(
+            Path.Combine(TestData.Require("models/smollm2-135m-instruct"), "SmolLM2-135M-Instruct.Q4_1.gguf"));
+        using var golden = JsonDocument.Parse(File.ReadAllBytes(TestData.Require("goldens/llm-tokenizers/smollm2.json")));
+        foreach (var item in golden.RootElement.GetProperty("strings").EnumerateArray())
+        {
+            var text = item.GetProperty("text").GetString()!;
+            Assert.Equal(Ids(item, "ids"), tokenizer.EncodeWithAddedTokens(text));
+            Assert.Equal(item.GetProperty("decoded_skip_special").GetString(), tokenizer.Decode(Ids(item, "ids")));
+        }
+        Assert.Equal("smollm2", Earshot.Chat.ChatFormat.For(tokenizer).Name);
+    }
+
     [Theory]
     [InlineData(null, "does not say")]
     [InlineData("default", "does not say")]

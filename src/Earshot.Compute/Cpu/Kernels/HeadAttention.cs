@@ -12,7 +12,7 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     /// <summary>Rows that are done together at most, with any kernel.</summary>
     const int MaxRows = 64;
 
-    /// <summary>The same with kernels that hold sums in vectors: as many as have their scores in a first-level cache.</summary>
+    /// <summary>The same with kernels of no more rows than have their scores in a first-level cache.</summary>
     const int VectorRows = 28;
 
     const int Width = PackedMatrix.PanelWidth;
@@ -59,7 +59,8 @@ internal unsafe partial struct HeadAttention<TLanes> where TLanes : struct, ILan
     byte* _int8;
 
     /// <summary>Rows that are done together at most: whole strips of the kernel.</summary>
-    public static int RowsAtOnce(MicroKernel kernel) => (kernel.Tiles is null ? VectorRows : MaxRows) / kernel.MaxRows * kernel.MaxRows;
+    public static int RowsAtOnce(MicroKernel kernel) =>
+        (kernel.MaxRows <= VectorRows ? VectorRows : MaxRows) / kernel.MaxRows * kernel.MaxRows;
 
     readonly MicroKernel Kernel => Layout.Kernel;
 

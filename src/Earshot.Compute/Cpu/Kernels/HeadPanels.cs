@@ -137,7 +137,8 @@ internal readonly struct HeadLayout
     public MicroKernel KeyKernel { get; }
 
     /// <summary>Units in the largest number of a key of whole numbers, and of a query: int32 holds the sums of their products.</summary>
-    public int KeyUnits => KeyKernel.Type == PanelType.Int16 ? (int)Math.Min(short.MaxValue, Math.Sqrt(int.MaxValue / (double)Size) - 1) : 127;
+    public int KeyUnits =>
+        KeyKernel.Type == PanelType.Int16 ? (int)Math.Min(short.MaxValue, Math.Sqrt(int.MaxValue / (double)Size) - 1) : 127;
 
     /// <summary>What values are, and keys where no other kernel multiplies them.</summary>
     public PanelType Type => Kernel.Type;

@@ -3,8 +3,8 @@ using System.Numerics.Tensors;
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>
-/// Keys and values of one head as int8 with 128 added, or keys as int16, in the panels of <see cref="HeadPanels{TLanes}"/>, and a scale for each
-/// position. What all keys have in common adds the same to every score, which a softmax does not see, so their mean is taken off
+/// Keys and values of one head as int8 with 128 added, or keys as int16, in the panels of <see cref="HeadPanels{TLanes}"/>, and a scale
+/// for each position. What all keys have in common adds the same to every score, which a softmax does not see, so their mean is taken off
 /// first: what is left needs a smaller scale (as SageAttention does).
 /// </summary>
 internal static unsafe class Int8HeadPanels<TLanes> where TLanes : struct, ILanes<TLanes>

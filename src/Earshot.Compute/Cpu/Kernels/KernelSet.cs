@@ -91,7 +91,11 @@ internal sealed unsafe partial class KernelSet
             RowType = PanelType.Int16,
             OnePassRows = Avx2Kernels.WholeInt16Rows,
         };
-        kernels[PanelType.Int16] = new MicroKernel(PanelType.Int8, Avx2Kernels.MaxInt16Rows, []) { RowType = PanelType.Int16, Widened = pairs };
+        kernels[PanelType.Int16] = new MicroKernel(PanelType.Int8, Avx2Kernels.MaxInt16Rows, [])
+        {
+            RowType = PanelType.Int16,
+            Widened = pairs,
+        };
         return kernels;
 
         int[] Emitted(PanelType type, bool dots = false) => Entries(Avx2Kernels.MaxRows, rows => Emit(type, rows, dots));

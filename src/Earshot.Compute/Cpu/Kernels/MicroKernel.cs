@@ -15,7 +15,9 @@ internal enum PanelType
     /// <summary>Four int8 a step; the panel's are unsigned (weight + 128), the rows' signed, the sums int32.</summary>
     Int8,
 
-    /// <summary>Two int16 a step, the sums int32: int8 panels for the time of a product, by rows of as many bits as the sums hold.</summary>
+    /// <summary>
+    /// Two int16 a step, the sums int32: int8 panels for the time of a product, by rows of as many bits as the sums hold.
+    /// </summary>
     Int16,
 }
 
