@@ -52,7 +52,8 @@ internal sealed class PartRunners(BenchModel model, PeerSearch search, Terminal 
             long started = Stopwatch.GetTimestamp();
             using var audio = await runtime.RequireEncoder().EncodeAsync(features, Frames, stop).ConfigureAwait(false);
             return Since(started);
-        }) { Computed = computed });
+        })
+        { Computed = computed });
         if (runtime.Decoder is null) return;
         var heard = Parts.HasMemory
             ? Own(await runtime.RequireEncoder().EncodeAsync(features, Frames, cancellationToken).ConfigureAwait(false))
@@ -72,7 +73,8 @@ internal sealed class PartRunners(BenchModel model, PeerSearch search, Terminal 
                 await generation.StepAsync(token, logits, stop).ConfigureAwait(false);
             }
             return Since(started, Steps);
-        }) { Computed = computed });
+        })
+        { Computed = computed });
     }
 
     /// <summary>Adds ONNX Runtime with our graphs in a precision.</summary>

@@ -15,7 +15,13 @@ internal sealed partial class WhisperCpp(string program, string model, PeerSearc
     // GGML's numbers of file types.
     static readonly Dictionary<int, string> s_types = new()
     {
-        [0] = "f32", [1] = "f16", [2] = "q4_0", [3] = "q4_1", [7] = "q8_0", [8] = "q5_0", [9] = "q5_1",
+        [0] = "f32",
+        [1] = "f16",
+        [2] = "q4_0",
+        [3] = "q4_1",
+        [7] = "q8_0",
+        [8] = "q5_0",
+        [9] = "q5_1",
     };
 
     /// <summary>What it computes with, as it says on its first run.</summary>
