@@ -6,7 +6,12 @@ namespace Earshot.Compute.Cpu;
 /// </summary>
 public static class ProcessorCores
 {
-    static readonly Lazy<int> s_count = new(() => Math.Clamp(OfSystem() ?? int.MaxValue, 1, Environment.ProcessorCount));
+    /// <summary>So few processors are all used: what a small virtual machine says of its cores is not worth losing half of it.</summary>
+    const int Few = 2;
+
+    static readonly Lazy<int> s_count = new(() => Environment.ProcessorCount <= Few
+        ? Environment.ProcessorCount
+        : Math.Clamp(OfSystem() ?? int.MaxValue, 1, Environment.ProcessorCount));
 
     /// <summary>
     /// Cores, not the threads that they run at once, among the processors that this process may use, and no more than its share of time

@@ -1,4 +1,3 @@
-using Earshot.Checkpoints;
 using Earshot.Checkpoints.Gguf;
 
 namespace Earshot.Tokenizers;

@@ -39,7 +39,7 @@ public sealed class WeightChoiceTests
     public void For_speed_many_rows_meet_float32_where_int8_is_not_multiplied(InstructionSet set)
     {
         var isa = KernelSet.For(set).Isa;
-        bool multiplies = isa.HasVnni || set is InstructionSet.Avx2Vnni or InstructionSet.Amx;
+        bool multiplies = isa.HasVnni || KernelSet.For(set).SequenceInt8 is not null || set is InstructionSet.Avx2Vnni or InstructionSet.Amx;
         var choice = Saved(set) with { Priority = WeightPriority.Speed };
         Assert.Equal(multiplies ? WeightFormat.Int8 : WeightFormat.F32, choice.Of("encoder.fc1"));
         // Steps wait for memory, whatever is multiplied.
