@@ -103,8 +103,7 @@ public sealed record WeightChoice
     WeightFormat Fastest(WeightFormat saved, WeightUse use)
     {
         if (use == WeightUse.FewRows) return saved;
-        var isa = Isa.Select(InstructionSet);
-        bool multipliesInt8 = isa.HasVnni || isa.Set is Cpu.InstructionSet.Avx2 or Cpu.InstructionSet.Avx2Vnni or Cpu.InstructionSet.Amx;
-        return saved.Bits == 8 && !multipliesInt8 ? WeightFormat.F32 : saved;
+        var kernels = KernelSet.For(InstructionSet);
+        return saved.Bits == 8 && !kernels.Int8.SumsIntegers && kernels.SequenceInt8 is null ? WeightFormat.F32 : saved;
     }
 }

@@ -38,8 +38,8 @@ public sealed class WeightChoiceTests
     [Theory, MemberData(nameof(Sets))]
     public void For_speed_many_rows_meet_float32_where_int8_is_not_multiplied(InstructionSet set)
     {
-        var isa = KernelSet.For(set).Isa;
-        bool multiplies = isa.HasVnni || KernelSet.For(set).SequenceInt8 is not null || set is InstructionSet.Avx2Vnni or InstructionSet.Amx;
+        var kernels = KernelSet.For(set);
+        bool multiplies = kernels.Int8.RowType == PanelType.Int8 || kernels.SequenceInt8 is not null;
         var choice = Saved(set) with { Priority = WeightPriority.Speed };
         Assert.Equal(multiplies ? WeightFormat.Int8 : WeightFormat.F32, choice.Of("encoder.fc1"));
         // Steps wait for memory, whatever is multiplied.

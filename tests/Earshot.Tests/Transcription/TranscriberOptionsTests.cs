@@ -1,5 +1,5 @@
-using System.Runtime.Intrinsics.X86;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using Earshot.Checkpoints;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
