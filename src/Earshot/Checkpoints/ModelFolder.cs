@@ -50,7 +50,7 @@ public sealed class ModelFolder
     public string ModelType => _modelType ??= ReadModelType();
 
     /// <summary>The format that matrices are saved in, or null where they are plain numbers.</summary>
-    public WeightFormat? Quantization => IsWhisperContainer ? null : SavedFormat.Of(Path);
+    public WeightFormat? Quantization => IsWhisperContainer || Container == ModelContainer.Gguf ? null : SavedFormat.Of(Path);
 
     /// <summary>Opens the weights, which stay on disk until they are read; quantised ones look like any others.</summary>
     /// <exception cref="CheckpointException">They are missing or damaged.</exception>
@@ -152,11 +152,27 @@ public sealed class ModelWeights : ITensorStore, IDisposable
             var container = WhisperContainer.Open(folder.Path);
             return new ModelWeights(container, container);
         }
+        if (folder.Container == ModelContainer.Gguf) return OpenGguf(folder.Path);
         var format = folder.Quantization;
         var checkpoint = SafetensorsCheckpoint.Open(folder.Path);
         try
         {
             return new ModelWeights(checkpoint, format is { } saved ? new QuantizedTensors(checkpoint, saved) : checkpoint);
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A language model's, by the names of Hugging Face's checkpoints.</summary>
+    static ModelWeights OpenGguf(string path)
+    {
+        var checkpoint = GgufCheckpoint.Open(path);
+        try
+        {
+            return new ModelWeights(checkpoint, new GgufLanguageTensors(checkpoint));
         }
         catch
         {

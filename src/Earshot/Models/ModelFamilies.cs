@@ -15,6 +15,7 @@ public static class ModelFamilies
         new CamPlusFamily(),
         new PyannoteSegmentationFamily(),
         new HifiGanFamily(),
+        new CausalLmFamily(),
     ];
 
     /// <summary>The families that are known.</summary>

@@ -58,36 +58,17 @@ public sealed record TranscriberOptions
     public static IReadOnlyList<ModelMatrix> ModelMatrices(ITensorStore weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return MatrixUse.All(weights, SavedAs(weights));
+        return MatrixUse.All(weights, MatrixUse.SavedAs(weights));
     }
 
     /// <param name="weights">The model's, whose formats count where no other is wished for; null where they are not known.</param>
     internal CpuOptions ForCpu(ITensorStore? weights) => Choice(weights).Apply(new CpuOptions { Threads = Threads });
 
-    static Func<string, WeightFormat?>? SavedAs(ITensorStore? weights) => weights switch
-    {
-        ModelWeights model => model.FormatOf,
-        QuantizedTensors quantized => quantized.FormatOf,
-        _ => null,
-    };
-
-    static WeightFormat? Saved(ITensorStore? weights) => weights switch
-    {
-        ModelWeights { Quantized: { } quantized } => quantized.Format,
-        ModelWeights model => model.Conversions.Where(form => form.ComputedIn is not null).MaxBy(form => form.Values)?.ComputedIn,
-        QuantizedTensors quantized => quantized.Format,
-        _ => null,
-    };
-
     // A quantised checkpoint keeps its format, and what it left alone stays as precise as any other checkpoint.
-    WeightChoice Choice(ITensorStore? weights) => new()
+    WeightChoice Choice(ITensorStore? weights) => MatrixUse.ChoiceOf(weights) with
     {
         Wished = Weights,
         WishedFor = WeightsFor,
-        SavedAs = SavedAs(weights),
-        Saved = Saved(weights),
-        UseOf = MatrixUse.Of,
-        ShapeOf = weights is null ? null : name => MatrixUse.ShapeOf(weights, name),
         Tuned = Tuned,
         Priority = WeightPriority,
         InstructionSet = InstructionSet,

@@ -26,6 +26,22 @@ public sealed class ModelFamilyTests
         NumConvPosEmbeddingGroups = 4,
     };
 
+    static readonly CausalLmConfig s_qwen3 = new()
+    {
+        ModelType = "qwen3",
+        VocabSize = 200,
+        HiddenSize = 48,
+        IntermediateSize = 96,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 4,
+        NumKeyValueHeads = 2,
+        HeadDim = 16,
+        RmsNormEps = 1e-6f,
+        MaxPositionEmbeddings = 2048,
+        Rotary = Rotary.Plain(16, 1e6),
+        QueryNorm = true,
+    };
+
     static readonly Dictionary<string, Func<SpeechModel>> s_models = new()
     {
         ["whisper"] = () => WhisperFamily.OfShape(RandomWhisperTests.Small()),
@@ -36,6 +52,7 @@ public sealed class ModelFamilyTests
         ["CAM++"] = () => ModelFamilies.Named("campplus"),
         ["HiFi-GAN"] = () => HifiGanFamily.Describe(HifiGanTests.Small, "small"),
         ["toy"] = () => new ToyFamily().Shapes["toy-small"](),
+        ["qwen3"] = () => CausalLmFamily.Describe(s_qwen3, new CausalLmGeneration(), "small"),
         ["a language model"] = () => Of(new ModelParts { Decoder = new ToyLanguageModel() }),
         ["a language model that sees a window"] = () => Of(new ModelParts { Decoder = new ToyLanguageModel(window: 100) }),
         ["a language model with ears"] = () => Of(
@@ -231,6 +248,13 @@ public sealed class ModelFamilyTests
     [InlineData("weight-norm")]
     public void No_stored_tensor_of_the_reference_s_small_voices_is_unused(string name) =>
         CheckUse(TestData.Require($"goldens/hifigan-tiny/{name}"));
+
+    [Theory]
+    [InlineData("qwen2-tiny/untied")]
+    [InlineData("qwen3-tiny/tied")]
+    [InlineData("llama-tiny/smollm2")]
+    public void No_stored_tensor_of_the_reference_s_small_language_models_is_unused(string name) =>
+        CheckUse(TestData.Require($"goldens/{name}"));
 
     static void CheckUse(string path)
     {

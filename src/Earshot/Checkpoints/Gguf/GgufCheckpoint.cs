@@ -46,7 +46,10 @@ public sealed class GgufCheckpoint : ITensorStore, IDisposable
         }
     }
 
-    public StoredTensor? Find(string name) => _fileOfTensor.GetValueOrDefault(name)?.Find(name);
+    public StoredTensor? Find(string name) => Find(name, name);
+
+    /// <summary>A tensor under another name.</summary>
+    internal StoredTensor? Find(string name, string alias) => _fileOfTensor.GetValueOrDefault(name)?.Find(name, alias);
 
     public void Dispose()
     {

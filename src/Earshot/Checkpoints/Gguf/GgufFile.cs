@@ -53,13 +53,16 @@ public sealed class GgufFile : ITensorStore, IDisposable
         }
     }
 
-    public StoredTensor? Find(string name)
+    public StoredTensor? Find(string name) => Find(name, name);
+
+    /// <summary>A tensor under another name.</summary>
+    internal StoredTensor? Find(string name, string alias)
     {
         if (!_header.Tensors.TryGetValue(name, out var info)) return null;
         var at = new FileRange(_file, info.Offset);
         return info.Type.Blocks is { } blocks
-            ? new BlockTensor(name, info.Shape, blocks, at)
-            : new FileTensor(name, info.Type.Element, info.Shape, at);
+            ? new BlockTensor(alias, info.Shape, blocks, at)
+            : new FileTensor(alias, info.Type.Element, info.Shape, at);
     }
 
     /// <summary>Closes the file; tensors found in it can no longer be read.</summary>
