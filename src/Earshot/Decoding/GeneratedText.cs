@@ -2,13 +2,13 @@ using Earshot.Tokenizers;
 
 namespace Earshot.Decoding;
 
-/// <summary>Why a text ended.</summary>
-enum FinishReason
+/// <summary>Why a generated text ended.</summary>
+public enum FinishReason
 {
     /// <summary>An end token, or a stop string.</summary>
     Stop,
 
-    /// <summary>The most tokens were written.</summary>
+    /// <summary>The most tokens were written, or the context is full.</summary>
     Length,
 }
 

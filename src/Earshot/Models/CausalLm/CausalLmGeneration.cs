@@ -32,16 +32,16 @@ public sealed record CausalLmGeneration
         using var config = folder.OpenConfig();
         using var settings = folder.OpenIfPresent(FileName);
         if (settings is null) return new CausalLmGeneration { EndTokens = ReadEnd(config, vocabSize) ?? [] };
-        double? Number(string key, double most) => settings.Has(key) ? settings.Number(key, 0, most) : null;
+        double? Number(string key, double least, double most) => settings.Has(key) ? settings.Number(key, least, most) : null;
         return new CausalLmGeneration
         {
             EndTokens = ReadEnd(settings, vocabSize) ?? ReadEnd(config, vocabSize) ?? [],
             DoSample = settings.Flag("do_sample", absent: false),
-            Temperature = Number("temperature", 100),
+            Temperature = Number("temperature", 0, 100),
             TopK = settings.OptionalInteger("top_k", 0, int.MaxValue),
-            TopP = Number("top_p", 1),
-            MinP = Number("min_p", 1),
-            RepetitionPenalty = Number("repetition_penalty", 100),
+            TopP = Number("top_p", 1e-6, 1),
+            MinP = Number("min_p", 0, 1),
+            RepetitionPenalty = Number("repetition_penalty", 1e-6, 100),
         };
     }
 

@@ -1,0 +1,29 @@
+using Earshot.Checkpoints;
+using Earshot.Decoding;
+using Earshot.Models;
+
+namespace Earshot.TextGeneration;
+
+/// <summary>What a folder or a file with a language model says.</summary>
+static class LanguageModelLoading
+{
+    /// <exception cref="ModelException">It is a model of another kind.</exception>
+    public static (SpeechModel Model, CausalLmPrompt Prompt) Open(string path)
+    {
+        var folder = new ModelFolder(path);
+        var model = folder.Container == ModelContainer.Gguf ? CausalLmFamily.OpenGguf(path) : ModelFamilies.Open(folder);
+        return model.Prompt is CausalLmPrompt prompt ? (model, prompt) : throw new ModelException(
+            $"'{path}' holds a model of type '{model.Info.Type}', which writes no text by itself. Choose a language model: " +
+            $"a folder or GGUF file of type {string.Join(", ", CausalLmConfig.Types)}, such as SmolLM2 or Qwen2.5.");
+    }
+
+    /// <summary>The sampling that a model's makers recommend.</summary>
+    public static SamplingOptions SamplingOf(CausalLmGeneration generation) => new()
+    {
+        Temperature = generation.DoSample ? (float)(generation.Temperature ?? 1) : 0,
+        TopK = generation.DoSample ? generation.TopK ?? 0 : 0,
+        TopP = generation.DoSample ? (float)(generation.TopP ?? 1) : 1,
+        MinP = generation.DoSample ? (float)(generation.MinP ?? 0) : 0,
+        RepetitionPenalty = (float)(generation.RepetitionPenalty ?? 1),
+    };
+}
