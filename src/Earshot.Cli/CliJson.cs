@@ -19,6 +19,7 @@ namespace Earshot.Cli;
 [JsonSerializable(typeof(ExportReport))]
 [JsonSerializable(typeof(ModelSummary))]
 [JsonSerializable(typeof(LanguageReport))]
+[JsonSerializable(typeof(GenerationReport))]
 [JsonSerializable(typeof(IReadOnlyList<ModelLine>))]
 [JsonSerializable(typeof(TextScores))]
 [JsonSerializable(typeof(IReadOnlyList<SpeakerRate>))]

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Earshot.Checkpoints;
+using Earshot.Compute.Quantization;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Models;
@@ -43,9 +44,15 @@ internal static class ModelLoading
         var folder = new ModelFolder(path);
         if (folder.Container is ModelContainer.HuggingFace or ModelContainer.Gguf) return;
         using var weights = folder.OpenWeights();
-        foreach (var form in weights.Conversions.Where(form => form.ComputedIn is not null))
+        TellConversions(path, weights.Conversions, options.Cpu.Weights, terminal);
+    }
+
+    /// <inheritdoc cref="TellConversions(string, LoadOptions, Terminal)"/>
+    public static void TellConversions(string path, IReadOnlyList<WeightConversion> forms, WeightFormat? wished, Terminal terminal)
+    {
+        foreach (var form in forms.Where(form => form.ComputedIn is not null))
         {
-            var format = options.Cpu.Weights ?? form.ComputedIn!;
+            var format = wished ?? form.ComputedIn!;
             terminal.Say(
                 $"{Path.GetFileName(path)}: {form.Tensors} matrices of {form.StoredAs} ({Units.Bytes(form.Bytes)}) are computed in " +
                 $"{format} (about {Units.Bytes(format.BytesOf(1, form.Values))} of memory).");

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using Earshot.Chat;
 using Earshot.Checkpoints;
-using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Runtimes;
 using Earshot.Decoding;

@@ -1,4 +1,3 @@
-using Earshot.Checkpoints;
 using Earshot.Compute;
 
 namespace Earshot.Models;

@@ -1,0 +1,108 @@
+using System.CommandLine;
+using Earshot.Chat;
+using Earshot.Cli.Commands;
+using Earshot.Compute.Cpu;
+using Earshot.Compute.Quantization;
+using Earshot.Decoding;
+using Earshot.TextGeneration;
+
+namespace Earshot.Cli.Options;
+
+/// <summary>Which language model writes, how its tokens are chosen, and where the text ends.</summary>
+internal sealed class GenerationOptionSet
+{
+    readonly Argument<string> _model = new("model")
+    {
+        HelpName = "MODEL",
+        Description = "A language model: a folder with safetensors, a GGUF file, or a name on the hub (owner/repo, owner/repo:Q4_K_M).",
+    };
+
+    readonly Option<int?> _maxTokens = OptionKinds.Whole("--max-tokens", "The most tokens of an answer.", 1);
+    readonly Option<double?> _temperature = OptionKinds.Number(
+        "--temperature", "0 takes the likeliest token, more draws (default: what the model's makers recommend, else 0).", 0, 10);
+    readonly Option<int?> _topK = OptionKinds.Whole("--top-k", "Draw among so many of the likeliest tokens; 0 for all.", 0);
+    readonly Option<double?> _topP = OptionKinds.Number(
+        "--top-p", "Draw among the likeliest tokens that have this probability together.", 0.0001, 1);
+    readonly Option<double?> _minP = OptionKinds.Number(
+        "--min-p", "Draw among tokens with at least this part of the likeliest one's probability.", 0, 1);
+    readonly Option<double?> _repetitionPenalty = OptionKinds.Number(
+        "--repetition-penalty", "Above 1, tokens that came before are less likely.", 0.1, 10);
+    readonly Option<int?> _seed = OptionKinds.Whole(
+        "--seed", "The same seed gives the same text (default: another each time; -v tells it).", 0);
+    readonly Option<string[]> _stop = new("--stop")
+    {
+        Description = "A text that ends the answer and is not shown; may be given several times.",
+        HelpName = "TEXT",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
+    readonly Option<int?> _threads = OptionKinds.Whole("--threads", "Threads that compute (default: one a core).", 1, 1024);
+    readonly Option<string?> _weights = OptionKinds.Text("--weights", "FORMAT[,TEXT=FORMAT]...",
+        $"What to compute weights in: saved (default), {WeightFormat.NamesOf(CpuDevice.Formats)}; then exceptions by a part of the " +
+        "matrix's name, as in 'int8,lm_head=f32'.");
+    readonly Option<string?> _isa = OptionKinds.Choice(
+        "--isa", "The most to use of the processor's instructions (default: all it has, or EARSHOT_ISA).", [.. InstructionSets.Names.Keys]);
+    readonly Option<string?> _chatFormat = OptionKinds.Text(
+        "--chat-format", "NAME",
+        $"How chats are written down (default: by the model's own template): {string.Join(", ", ChatFormat.Names)}.");
+
+    public Argument<string> Model => _model;
+
+    public OptionGroup Generation => new(
+        "Generation", [_maxTokens, _temperature, _topK, _topP, _minP, _repetitionPenalty, _seed, _stop]);
+
+    public OptionGroup Loading(bool chats) => new("Model", chats ? [_threads, _weights, _isa, _chatFormat] : [_threads, _weights, _isa]);
+
+    public int? MaxTokensOf(ParseResult parsed) => parsed.GetValue(_maxTokens);
+
+    /// <summary>Sampling as the model's makers recommend it, but for what is given.</summary>
+    public GenerationOptions Of(ParseResult parsed, LanguageModel model)
+    {
+        var recommended = model.DefaultSampling;
+        float Or(Option<double?> option, float otherwise) => (float?)parsed.GetValue(option) ?? otherwise;
+        return new GenerationOptions
+        {
+            MaxTokens = MaxTokensOf(parsed),
+            StopStrings = parsed.GetValue(_stop) ?? [],
+            Sampling = recommended with
+            {
+                Temperature = Or(_temperature, recommended.Temperature),
+                TopK = parsed.GetValue(_topK) ?? recommended.TopK,
+                TopP = Or(_topP, recommended.TopP),
+                MinP = Or(_minP, recommended.MinP),
+                RepetitionPenalty = Or(_repetitionPenalty, recommended.RepetitionPenalty),
+                Seed = (ulong?)parsed.GetValue(_seed),
+            },
+        };
+    }
+
+    /// <exception cref="UsageException">A format is none.</exception>
+    public LanguageModelOptions LoadingOf(ParseResult parsed)
+    {
+        var wish = WishOf(parsed);
+        return new LanguageModelOptions
+        {
+            Threads = parsed.GetValue(_threads),
+            Weights = wish.Format,
+            WeightsFor = wish.Exceptions.Count == 0 ? null : wish.For,
+            InstructionSet = parsed.GetValue(_isa) is { } isa ? InstructionSets.Names[isa] : null,
+            ChatFormat = parsed.GetValue(_chatFormat),
+        };
+    }
+
+    WeightWish WishOf(ParseResult parsed)
+    {
+        if (parsed.GetValue(_weights) is not { } text) return new WeightWish();
+        try
+        {
+            var wish = WeightWish.Parse(text);
+            return wish.Priority == WeightPriority.AsSaved
+                ? wish
+                : throw new FormatException("'fast' is for models that hear; language models have saved, or a format.");
+        }
+        catch (FormatException e)
+        {
+            throw new UsageException($"--weights: {e.Message}");
+        }
+    }
+}
