@@ -3,7 +3,6 @@ using Earshot.Chat;
 using Earshot.Cli.Files;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
-using Earshot.TextGeneration;
 
 namespace Earshot.Cli.Commands;
 

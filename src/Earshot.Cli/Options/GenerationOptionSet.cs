@@ -3,7 +3,6 @@ using Earshot.Chat;
 using Earshot.Cli.Commands;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
-using Earshot.Decoding;
 using Earshot.TextGeneration;
 
 namespace Earshot.Cli.Options;

@@ -106,7 +106,7 @@ public static class Recognizers
         }
         if (model.Prompt is WhisperPrompt) return new WhisperRecognizer(model, runtime, draft);
         throw new ModelException(
-            $"'{model.Info.Name}' is a model of type '{model.Info.Type}', which writes no text. " +
+            $"'{model.Info.Name}' is a model of type '{model.Info.Type}', which recognises no speech. " +
             "Choose a model that recognises speech, such as openai/whisper-large-v3-turbo.");
     }
 }

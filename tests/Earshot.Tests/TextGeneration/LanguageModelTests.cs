@@ -3,7 +3,6 @@ using Earshot.Chat;
 using Earshot.Checkpoints;
 using Earshot.Compute.Quantization;
 using Earshot.Decoding;
-using Earshot.Tests.Models;
 
 namespace Earshot.TextGeneration;
 

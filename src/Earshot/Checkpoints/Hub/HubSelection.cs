@@ -9,7 +9,7 @@ static partial class HubSelection
     {
         ModelFolder.ConfigName, "generation_config.json", PreprocessorConfig.FileName,
         ModelFolder.VocabularyName, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
-        "added_tokens.json", "normalizer.json",
+        "added_tokens.json", "normalizer.json", "tokenizer.model", "chat_template.jinja",
     };
 
     static readonly string[] s_wordLists = ["vocabulary.json", "vocabulary.txt"];

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Tests.Speakers;
 
