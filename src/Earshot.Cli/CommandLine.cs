@@ -11,7 +11,8 @@ internal static class CommandLine
 {
     public static RootCommand Build(Terminal terminal)
     {
-        var root = new RootCommand("Speech understanding on your own machine: transcribe, translate, talk with language models, and look inside models.")
+        var root = new RootCommand(
+            "Speech understanding on your own machine: transcribe, translate, talk with language models, and look inside models.")
         {
             new TranscribeCommand(terminal),
             new TranslateCommand(terminal),

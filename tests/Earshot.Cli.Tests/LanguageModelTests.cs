@@ -44,9 +44,9 @@ public sealed class LanguageModelTests : IDisposable
     {
         // A short context, in which two questions fit and three do not.
         foreach (var file in Directory.EnumerateFiles(Tiny))
-            if (Path.GetExtension(file) != ".npy") File.WriteAllBytes(Path.Combine(_folder.Path, Path.GetFileName(file)), File.ReadAllBytes(file));
-        var config = File.ReadAllText(Path.Combine(_folder.Path, "config.json"));
-        File.WriteAllText(Path.Combine(_folder.Path, "config.json"), config.Replace(
+            if (Path.GetExtension(file) != ".npy") _folder.Write(Path.GetFileName(file), File.ReadAllBytes(file));
+        var config = File.ReadAllText(_folder["config.json"]);
+        File.WriteAllText(_folder["config.json"], config.Replace(
             "\"max_position_embeddings\": 32768", "\"max_position_embeddings\": 100", StringComparison.Ordinal));
         string[] command =
             ["chat", _folder.Path, "--chat-format", "chatml", "--system", "Short.", "--max-tokens", "8", "--temperature", "0", "-v"];

@@ -57,15 +57,13 @@ internal sealed class GenerateCommand : EarshotCommand
         return ExitCode.Ok;
     }
 
-    static GenerationReport Report(string text, GenerationEnd end) => new(
-        text, Word(end.Reason), end.PromptTokens, end.Tokens, end.Seed) { StopString = end.StopString };
+    static GenerationReport Report(string text, GenerationEnd end) =>
+        new(text, Word(end.Reason), end.PromptTokens, end.Tokens, end.Seed, end.StopString);
 
     static string Word(FinishReason reason) => reason == FinishReason.Stop ? "stop" : "length";
 }
 
 /// <summary>A generated text as <c>generate --json</c> prints it.</summary>
 /// <param name="Finish"><c>stop</c> or <c>length</c>.</param>
-internal sealed record GenerationReport(string Text, string Finish, int PromptTokens, int Tokens, ulong Seed)
-{
-    public string? StopString { get; init; }
-}
+internal sealed record GenerationReport(
+    string Text, string Finish, int PromptTokens, int Tokens, ulong Seed, string? StopString);

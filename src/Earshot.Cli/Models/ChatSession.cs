@@ -29,8 +29,11 @@ internal sealed class ChatSession
         List<ChatTurn> asked = [.. _turns, ChatTurn.User(question)];
         var kept = _model.FitToContext(asked, _options.MaxTokens!.Value, _options.Chat);
         if (kept.Count < asked.Count)
+        {
             _terminal.Say(
-                $"The context of {_model.Context:N0} tokens is full: the oldest {asked.Count - kept.Count} turns of the chat are forgotten.");
+                $"The context of {_model.Context:N0} tokens is full: " +
+                $"the oldest {asked.Count - kept.Count} turns of the chat are forgotten.");
+        }
         var parser = _model.Format.CreateParser(_model.Format.Render(kept, _options.Chat), parsesToolCalls: false);
         var (text, isThinking) = (new StringBuilder(), false);
         await foreach (var piece in _model.GenerateAsync(kept, _options, cancellationToken).ConfigureAwait(false))

@@ -58,6 +58,36 @@ public sealed class CausalLmGgufTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Any_metadata_are_taken_or_refused_in_a_line()
+    {
+        string[] keys =
+        [
+            "block_count", "embedding_length", "feed_forward_length", "context_length", "attention.head_count", "attention.head_count_kv",
+            "attention.key_length", "attention.value_length", "rope.dimension_count", "vocab_size", "expert_count",
+        ];
+        uint[] values = [0, 1, 2, 3, 7, 8, 16, 1024, 65536, int.MaxValue, uint.MaxValue];
+        foreach (var random in FuzzRounds.Of(200, 15))
+        {
+            var type = CausalLmConfig.Types[random.Next(3)];
+            var bytes = new GgufBytes().Text("general.architecture", type);
+            foreach (var key in keys)
+            {
+                int kind = random.Next(12);
+                if (kind == 0) bytes.Text($"{type}.{key}", "many");
+                else if (kind == 1) bytes.Add($"{type}.{key}", 6, writer => writer.Write(float.NaN));
+                else if (kind > 2) bytes.Number($"{type}.{key}", values[random.Next(values.Length)]);
+            }
+            bytes.Add($"{type}.attention.layer_norm_rms_epsilon", 6, writer => writer.Write(random.NextSingle()))
+                .Text($"{type}.rope.scaling.type", random.Next(2) == 0 ? "yarn" : "linear")
+                .Add($"{type}.rope.scaling.factor", 6, writer => writer.Write(random.Next(2) == 0 ? 4f : float.PositiveInfinity))
+                .Floats("token_embd.weight", 1, 2, 3);
+            // None has all its tensors, whatever it says.
+            var error = Assert.ThrowsAny<EarshotException>(() => new CausalLmRun(WriteBytes(bytes)));
+            Assert.DoesNotContain('\n', error.Message);
+        }
+    }
+
     string Write(CausalLmRun original, GgufBytes bytes) => WriteBytes(bytes
         .Text("tokenizer.ggml.model", "gpt2").Text("tokenizer.ggml.pre", "smollm")
         .Array("tokenizer.ggml.tokens", 8, original.Config.VocabSize, writer =>

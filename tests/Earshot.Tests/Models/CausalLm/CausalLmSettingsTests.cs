@@ -82,6 +82,45 @@ public sealed class CausalLmSettingsTests : IDisposable
         Assert.Contains("eos_token_id", Assert.Throws<CheckpointException>(Generation).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Any_value_in_any_place_is_taken_or_refused_in_a_line()
+    {
+        string[] keys =
+        [
+            "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
+            "max_position_embeddings", "rms_norm_eps", "rope_theta", "rope_scaling", "rope_parameters", "tie_word_embeddings",
+            "eos_token_id", "layer_types", "architectures", "hidden_act", "sliding_window", "use_sliding_window", "attention_bias",
+        ];
+        string[] values =
+        [
+            "0", "1", "2", "7", "-1", "2147483647", "4294967296", "1e300", "1e-300", "0.5", "null", "true", "false", "\"x\"", "[]", "{}",
+            "[1, 2]", "[\"full_attention\"]", "{\"type\": \"yarn\", \"factor\": 1024, \"original_max_position_embeddings\": 16777216}",
+            "{\"rope_type\": \"yarn\", \"factor\": 1, \"beta_fast\": 1e-6, \"beta_slow\": 1e6}",
+            "{\"type\": \"linear\", \"factor\": 1024}",
+            "{\"rope_type\": \"llama3\", \"factor\": 1, \"low_freq_factor\": 0, \"high_freq_factor\": 1e6, \"rope_theta\": 1.0001}",
+        ];
+        int opened = 0, refused = 0;
+        foreach (var random in FuzzRounds.Of(400, 14))
+        {
+            var changes = Enumerable.Range(0, random.Next(1, 4))
+                .Select(_ => (keys[random.Next(keys.Length)], values[random.Next(values.Length)])).ToArray();
+            Write(CausalLmConfig.Types[random.Next(3)], changes);
+            try
+            {
+                var frequencies = Open().Rotary.InverseFrequencies;
+                foreach (float frequency in frequencies)
+                    Assert.True(float.IsFinite(frequency) && frequency > 0, string.Join("; ", changes));
+                opened++;
+            }
+            catch (EarshotException e)
+            {
+                refused++;
+                Assert.DoesNotContain('\n', e.Message);
+            }
+        }
+        Assert.True(opened > 20 && refused > 20, $"{opened} opened, {refused} refused");
+    }
+
     CausalLmConfig Open() => ((CausalLmPrompt)ModelFamilies.Open(_folder.Path).Prompt!).Config;
 
     CausalLmGeneration Generation() => ((CausalLmPrompt)ModelFamilies.Open(_folder.Path).Prompt!).Generation;
