@@ -64,6 +64,23 @@ sealed class Dfa
     /// <summary>The next byte on the shortest way from a state that is not accepting.</summary>
     public byte Way(int state) => _way[state];
 
+    /// <summary>A byte that cannot be had and is on the shortest way from a state that is reached without such; null if there is none.</summary>
+    public byte? FindRequired(HashSet<byte> missing)
+    {
+        if (!Array.Exists(_way, missing.Contains)) return null;
+        var isReached = new bool[Count];
+        var work = new Stack<int>([0]);
+        while (work.TryPop(out int state))
+        {
+            if (isReached[state]) continue;
+            isReached[state] = true;
+            if (!IsAccepting(state) && missing.Contains(_way[state])) return _way[state];
+            for (int b = 0; b < 256; b++)
+                if (Next(state, (byte)b) is >= 0 and var next && !missing.Contains((byte)b)) work.Push(next);
+        }
+        return null;
+    }
+
     /// <summary>Bytes that may follow: one if it is the only one, else two of them.</summary>
     public byte[] FirstBytes(int state)
     {

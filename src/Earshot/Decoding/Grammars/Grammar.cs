@@ -81,6 +81,21 @@ public sealed class Grammar
         return Make(builder => builder.Match(JsonTexts.Words(all, builder.Budget), builder.Return, 0));
     }
 
+    /// <summary>All automata that texts can come to.</summary>
+    internal IEnumerable<Dfa> Automata()
+    {
+        var seen = new HashSet<GrammarNode>();
+        var work = new Stack<GrammarNode>([Start]);
+        while (work.TryPop(out var node))
+        {
+            if (!seen.Add(node)) continue;
+            if (node.Dfa is { } dfa) yield return dfa;
+            if (node.Next is { } next) work.Push(next);
+            if (node.Rule is { } rule) work.Push(rule.Entry);
+            foreach (var branch in node.Branches) work.Push(branch);
+        }
+    }
+
     static Grammar Make(Func<GrammarBuilder, GrammarNode> write)
     {
         var builder = new GrammarBuilder();

@@ -23,6 +23,7 @@ sealed class GrammarConstraint
         (_vocabulary, _maxTokens) = (vocabulary, maxTokens);
         _masks = new MaskBuilder(vocabulary);
         _mask = new ulong[vocabulary.MaskWords];
+        vocabulary.CheckWritable(grammar);
         var start = GrammarState.Start(grammar);
         int[] shortest = vocabulary.Cut(ShortestText.Of(start))?.ToArray()
             ?? throw new ModelException("The model's tokens cannot write the grammar's shortest text: bytes of it are no token.");

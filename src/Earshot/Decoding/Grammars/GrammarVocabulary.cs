@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Earshot.Tokenizers;
 
 namespace Earshot.Decoding.Grammars;
@@ -15,6 +16,8 @@ sealed class GrammarVocabulary
 
     readonly MaskCache _cache = new(CacheBytes);
     readonly byte[][] _tokens;
+    readonly HashSet<byte> _missing;
+    readonly ConditionalWeakTable<Grammar, object> _writable = [];
 
     /// <param name="tokens">The bytes of each id; empty for what is no text.</param>
     /// <param name="endTokens">Tokens that end a text.</param>
@@ -29,6 +32,7 @@ sealed class GrammarVocabulary
             _tokens[end] = [];
         }
         Trie = new TokenTrie(_tokens);
+        _missing = [.. Enumerable.Range(0, 256).Select(b => (byte)b).Where(b => Trie.Longest([b]) < 0)];
     }
 
     public static GrammarVocabulary Create(TextTokenizer tokenizer, IEnumerable<int>? endTokens = null) => new(
@@ -47,6 +51,22 @@ sealed class GrammarVocabulary
 
     /// <summary>A token's bytes; empty for special ones and ids that are none.</summary>
     public ReadOnlySpan<byte> Bytes(int token) => (uint)token < (uint)Count ? _tokens[token] : [];
+
+    /// <summary>
+    /// Checks that no text of a grammar comes to a byte that must follow and that no token writes: vocabularies may lack bytes of rare
+    /// characters.
+    /// </summary>
+    /// <exception cref="ModelException">There is such a byte.</exception>
+    public void CheckWritable(Grammar grammar)
+    {
+        if (_missing.Count == 0 || _writable.TryGetValue(grammar, out _)) return;
+        foreach (var dfa in grammar.Automata())
+        {
+            if (dfa.FindRequired(_missing) is { } missing)
+                throw new ModelException($"The grammar needs the byte 0x{missing:x2}, for which the model has no token. Leave out the character, or take another model.");
+        }
+        _writable.AddOrUpdate(grammar, this);
+    }
 
     /// <summary>A text cut into the longest tokens from its beginning on; null where a byte has none.</summary>
     public List<int>? Cut(ReadOnlySpan<byte> text)
