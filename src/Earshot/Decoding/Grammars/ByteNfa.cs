@@ -15,7 +15,7 @@ sealed class ByteNfa(GrammarBudget budget, bool isJson)
 
     public int Add()
     {
-        budget.Spend(1);
+        budget.Spend(40);
         _edges.Add([]);
         _jumps.Add([]);
         return _edges.Count - 1;
@@ -72,7 +72,7 @@ sealed class ByteNfa(GrammarBudget budget, bool isJson)
                 foreach (int state in states)
                     foreach (var (low, high, to) in _edges[state])
                         if (b >= low && b <= high) reached.Add(to);
-                budget.Spend(states.Length / 8 + reached.Count);
+                budget.Spend(states.Length + reached.Count);
                 next = reached.Count == 0 ? [] : Close(reached);
                 return next.Length > 0;
             },
@@ -86,7 +86,7 @@ sealed class ByteNfa(GrammarBudget budget, bool isJson)
         while (work.TryPop(out int state))
             foreach (int to in _jumps[state])
                 if (closed.Add(to)) work.Push(to);
-        budget.Spend(closed.Count / 4);
+        budget.Spend(closed.Count);
         return [.. closed];
     }
 

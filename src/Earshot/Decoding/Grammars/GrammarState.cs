@@ -23,7 +23,7 @@ sealed class GrammarFrame(int depth)
     {
         foreach (var (known, state) in _continuations)
             if (ReferenceEquals(known, next)) return state;
-        var made = GrammarState.At(next, this);
+        var made = GrammarState.At([(next, this)]);
         _continuations.Add((next, made));
         return made;
     }
@@ -60,28 +60,40 @@ sealed class GrammarState
     readonly List<GrammarThread> _threads = [];
     readonly bool _isEnd;
     bool? _isComplete;
+    GrammarState? _after;
 
     GrammarState(bool isEnd) => _isEnd = isEnd;
 
     public IReadOnlyList<GrammarThread> Threads => _threads;
 
     /// <summary>Whether the text may end here.</summary>
-    public bool IsComplete => _isComplete ??= _isEnd || _threads.Exists(thread => thread.IsAccepting && thread.After.IsComplete);
+    public bool IsComplete => _isComplete ??= _isEnd || After is { IsComplete: true };
+
+    /// <summary>What may begin here, behind all matches that may end here, whose calls are shared; null where none may.</summary>
+    public GrammarState? After
+    {
+        get
+        {
+            if (_after is null && _threads.Exists(thread => thread.IsAccepting))
+                _after = At([.. _threads.Where(thread => thread.IsAccepting).Select(thread => (thread.Node.Next!, thread.Frame))]);
+            return _after;
+        }
+    }
 
     /// <summary>The fewest bytes to the end.</summary>
     public int Bytes => IsComplete ? 0 : _threads.Min(thread => thread.Bytes);
 
-    public static GrammarState Start(Grammar grammar) => At(grammar.Start, new GrammarFrame(0));
+    public static GrammarState Start(Grammar grammar) => At([(grammar.Start, new GrammarFrame(0))]);
 
-    /// <summary>What may begin at a point in a call.</summary>
-    public static GrammarState At(GrammarNode node, GrammarFrame frame)
+    /// <summary>What may begin at points in calls.</summary>
+    public static GrammarState At(ReadOnlySpan<(GrammarNode Node, GrammarFrame Frame)> points)
     {
         var seen = new HashSet<(GrammarNode, GrammarFrame)>();
         var frames = new Dictionary<(GrammarRule, int), GrammarFrame>();
         var work = new Stack<(GrammarNode Node, GrammarFrame Frame)>();
         var matches = new List<(GrammarNode Node, GrammarFrame Frame)>();
         bool isEnd = false;
-        work.Push((node, frame));
+        foreach (var point in points) work.Push(point);
         while (work.TryPop(out var at))
         {
             // What can end only deeper than parsers go is not begun.
@@ -109,19 +121,16 @@ sealed class GrammarState
     {
         var next = new GrammarState(isEnd: false);
         HashSet<(GrammarNode, int, GrammarFrame)>? many = null;
-        Advance(b, next, ref many, []);
+        for (var state = this; state is not null; state = state.After) state.Advance(b, next, ref many);
         return next._threads.Count == 0 ? null : next;
     }
 
     /// <summary>The bytes that may follow, some perhaps more than once; at most two of each way.</summary>
     public IEnumerable<byte> NextBytes()
     {
-        foreach (var thread in _threads)
-        {
-            foreach (byte b in thread.Dfa.FirstBytes(thread.State)) yield return b;
-            if (!thread.IsAccepting) continue;
-            foreach (byte b in thread.After.NextBytes()) yield return b;
-        }
+        for (var state = this; state is not null; state = state.After)
+            foreach (var thread in state._threads)
+                foreach (byte b in thread.Dfa.FirstBytes(thread.State)) yield return b;
     }
 
     static void Call(
@@ -143,15 +152,12 @@ sealed class GrammarState
         inside.Add(call.Next, frame);
     }
 
-    void Advance(byte b, GrammarState next, ref HashSet<(GrammarNode, int, GrammarFrame)>? many, List<GrammarState> seen)
+    void Advance(byte b, GrammarState next, ref HashSet<(GrammarNode, int, GrammarFrame)>? many)
     {
-        if (seen.Contains(this)) return;
-        seen.Add(this);
         foreach (var thread in _threads)
         {
             int state = thread.Dfa.Next(thread.State, b);
             if (state >= 0) next.AddOnce(thread.Node, state, thread.Frame, ref many);
-            if (thread.IsAccepting) thread.After.Advance(b, next, ref many, seen);
         }
     }
 

@@ -82,15 +82,22 @@ sealed class GrammarVocabulary
         return tokens;
     }
 
-    /// <summary>All tokens from a state of an automaton.</summary>
-    public TokenMask MaskOf(Dfa dfa, int state, Span<int> states)
+    /// <summary>The tokens from a state of an automaton after which its end is at most so many bytes away.</summary>
+    public TokenMask MaskOf(Dfa dfa, int state, int limit, Span<int> states)
     {
-        if (_cache.Find(dfa, state) is { } known) return known;
+        var all = MaskWithin(dfa, state, int.MaxValue, states);
+        // Near the end of a text few limits are left, and they come again with the next text.
+        return all.Farthest <= limit ? all : MaskWithin(dfa, state, limit, states);
+    }
+
+    TokenMask MaskWithin(Dfa dfa, int state, int limit, Span<int> states)
+    {
+        if (_cache.Find(dfa, state, limit) is { } known) return known;
         var tokens = new ulong[MaskWords];
         var exits = new List<int>();
-        var (farthest, looked) = Trie.Walk(TokenTrie.Root, dfa, state, int.MaxValue, tokens, exits, states);
+        var (farthest, looked) = Trie.Walk(TokenTrie.Root, dfa, state, limit, tokens, exits, states);
         var mask = new TokenMask(tokens, farthest, [.. exits]);
-        if (looked >= WorthKeeping) _cache.Add(dfa, state, mask);
+        if (looked >= WorthKeeping) _cache.Add(dfa, state, limit, mask);
         return mask;
     }
 }

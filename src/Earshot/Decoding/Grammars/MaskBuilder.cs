@@ -23,31 +23,29 @@ sealed class MaskBuilder(GrammarVocabulary vocabulary)
         if (!_seen.Add((state, node))) return;
         foreach (var thread in state.Threads)
         {
-            int first = _exits.Count;
-            // An accepting state's end is here, before any token's first byte.
-            if (thread.IsAccepting) _exits.Add(node);
-            Add(thread, node, limit, mask);
+            int first = _exits.Count, left = limit == int.MaxValue ? limit : limit - thread.Rest;
+            // Behind the match's end a token may go on for some of the rest.
+            if (left < -vocabulary.Trie.MaxDepth) continue;
+            Add(thread, node, Math.Max(left, -1), mask);
             int count = _exits.Count;
             if (count == first) continue;
             var after = thread.After;
             for (int i = first; i < count; i++) Add(after, _exits[i], limit, mask);
             _exits.RemoveRange(first, count - first);
         }
+        // What may begin here begins before any token's first byte.
+        if (state.After is { } next) Add(next, node, limit, mask);
     }
 
     void Add(GrammarThread thread, int node, int limit, Span<ulong> mask)
     {
-        int left = limit == int.MaxValue ? limit : limit - thread.Rest;
-        if (node == TokenTrie.Root)
+        if (node != TokenTrie.Root)
         {
-            var known = vocabulary.MaskOf(thread.Dfa, thread.State, _states);
-            if (known.Farthest <= left)
-            {
-                TensorPrimitives.BitwiseOr(mask, known.Tokens, mask);
-                _exits.AddRange(known.Exits);
-                return;
-            }
+            vocabulary.Trie.Walk(node, thread.Dfa, thread.State, limit, mask, _exits, _states);
+            return;
         }
-        vocabulary.Trie.Walk(node, thread.Dfa, thread.State, left, mask, _exits, _states);
+        var known = vocabulary.MaskOf(thread.Dfa, thread.State, limit, _states);
+        TensorPrimitives.BitwiseOr(mask, known.Tokens, mask);
+        _exits.AddRange(known.Exits);
     }
 }

@@ -8,31 +8,31 @@ sealed record TokenMask(ulong[] Tokens, int Farthest, int[] Exits)
     public int Size => 8 * Tokens.Length + 4 * Exits.Length + 128;
 }
 
-/// <summary>Masks by automaton and state; the longest unused go first. Safe for several threads.</summary>
+/// <summary>Masks by automaton, state and the bytes that may be left to its end; the longest unused go first. Safe for several threads.</summary>
 sealed class MaskCache(int capacity)
 {
-    readonly Dictionary<(Dfa, int), LinkedListNode<((Dfa, int) Key, TokenMask Mask)>> _byState = [];
-    readonly LinkedList<((Dfa, int) Key, TokenMask Mask)> _byUse = new();
+    readonly Dictionary<(Dfa, int, int), LinkedListNode<((Dfa, int, int) Key, TokenMask Mask)>> _byState = [];
+    readonly LinkedList<((Dfa, int, int) Key, TokenMask Mask)> _byUse = new();
     readonly Lock _lock = new();
     long _size;
 
-    public TokenMask? Find(Dfa dfa, int state)
+    public TokenMask? Find(Dfa dfa, int state, int limit)
     {
         lock (_lock)
         {
-            if (!_byState.TryGetValue((dfa, state), out var found)) return null;
+            if (!_byState.TryGetValue((dfa, state, limit), out var found)) return null;
             _byUse.Remove(found);
             _byUse.AddFirst(found);
             return found.Value.Mask;
         }
     }
 
-    public void Add(Dfa dfa, int state, TokenMask mask)
+    public void Add(Dfa dfa, int state, int limit, TokenMask mask)
     {
         lock (_lock)
         {
-            if (_byState.ContainsKey((dfa, state))) return;
-            _byState[(dfa, state)] = _byUse.AddFirst(((dfa, state), mask));
+            if (_byState.ContainsKey((dfa, state, limit))) return;
+            _byState[(dfa, state, limit)] = _byUse.AddFirst(((dfa, state, limit), mask));
             _size += mask.Size;
             while (_size > capacity && _byUse.Last is { } oldest)
             {
