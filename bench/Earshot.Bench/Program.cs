@@ -80,7 +80,8 @@ switch (args)
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
             "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
             "(such as int8,fc2=bf16) | outliers [MODEL] | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... " +
-            "| scaling SHAPE FORMAT | text FOLDER [ROUNDS] | schema [TOKENIZER...] | speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
+            "| scaling SHAPE FORMAT | text FOLDER [ROUNDS] | schema [TOKENIZER...] " +
+            "| speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
         return 2;
 }
 

@@ -20,16 +20,20 @@ internal static class SchemaBench
             "additionalProperties":false}
             """),
         ("tree", """
-            {"type":"object","properties":{"label":{"type":"string","minLength":1},"children":{"type":"array","items":{"$ref":"#"},"maxItems":4}},
+            {"type":"object","properties":{"label":{"type":"string","minLength":1},"children":{"type":"array","items":{"$ref":"#"},
+            "maxItems":4}},
             "required":["label","children"],"additionalProperties":false}
             """),
         ("tool", """
-            {"type":"object","properties":{"query":{"type":"string","maxLength":200},"limit":{"type":"integer","default":10},"when":{"type":"string",
+            {"type":"object","properties":{"query":{"type":"string","maxLength":200},"limit":{"type":"integer","default":10},
+            "when":{"type":"string",
             "format":"date-time"},"filters":{"type":"array","items":{"anyOf":[{"type":"object","properties":{"kind":{"const":"range"},
             "from":{"type":"number","minimum":0},"to":{"type":"number"}},"required":["kind","from","to"]},{"type":"object","properties":{
-            "kind":{"const":"term"},"value":{"type":"string"}},"required":["kind","value"]}]}},"options":{"type":"object"}},"required":["query"]}
+            "kind":{"const":"term"},"value":{"type":"string"}},"required":["kind","value"]}]}},"options":{"type":"object"}},
+            "required":["query"]}
             """),
-        ("pattern", """{"type":"object","properties":{"code":{"type":"string","pattern":"^[A-Z]{2}-\\d{4}( [a-z]+)*$"}},"required":["code"]}"""),
+        ("pattern",
+            """{"type":"object","properties":{"code":{"type":"string","pattern":"^[A-Z]{2}-\\d{4}( [a-z]+)*$"}},"required":["code"]}"""),
     ];
 
     /// <param name="folders">Tokenizers; each writes its share of the texts.</param>
@@ -40,7 +44,8 @@ internal static class SchemaBench
             var watch = Stopwatch.StartNew();
             var vocabulary = GrammarVocabulary.Create(TextTokenizer.Load(folder));
             Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{folder}: {vocabulary.Count} tokens, trie of {vocabulary.Trie.Count} nodes in {watch.Elapsed.TotalMilliseconds:0} ms"));
+                CultureInfo.InvariantCulture,
+                $"{folder}: {vocabulary.Count} tokens, trie of {vocabulary.Trie.Count} nodes in {watch.Elapsed.TotalMilliseconds:0} ms"));
             var names = s_schemas.Select(schema => schema.Name).Append("any object").ToList();
             for (int i = 0; i < names.Count; i++)
             {
@@ -87,7 +92,8 @@ internal static class SchemaBench
         accepts.Sort();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"  {name,-10} compiled in {compiled:0.0} ms; {texts} texts parse, {cut} of them cut at the limit; {masks.Count} masks: first {first:0.000} ms, " +
+            $"  {name,-10} compiled in {compiled:0.0} ms; {texts} texts parse, " +
+            $"{cut} of them cut at the limit; {masks.Count} masks: first {first:0.000} ms, " +
             $"median {masks[masks.Count / 2]:0.0000}, 99 % {masks[masks.Count * 99 / 100]:0.000}, most {masks[^1]:0.000}; " +
             $"accept: median {accepts[accepts.Count / 2]:0.0000}, 99 % {accepts[accepts.Count * 99 / 100]:0.000}"));
     }

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Earshot.Decoding.Grammars;
 
-/// <summary>A non-deterministic automaton over bytes as it is put together: characters become their UTF-8, or that of a JSON string.</summary>
+/// <summary>A non-deterministic automaton over bytes as it is put together: characters become their UTF-8, or that of a JSON
+/// string.</summary>
 sealed class ByteNfa(GrammarBudget budget, bool isJson)
 {
     // Escapes of one letter; other control characters take \u00XX.

@@ -18,7 +18,8 @@ sealed class Dfa
     public Dfa(IReadOnlyList<List<(byte Low, byte High, int Target)>> edges, int[] distance)
     {
         int count = edges.Count;
-        (_low, _high, _way, _target, _row, _distance) = (new byte[count], new byte[count], new byte[count], new int[count], new int[count], distance);
+        (_low, _high, _way, _target, _row, _distance) = (new byte[count], new byte[count], new byte[count], new int[count], new int[count],
+            distance);
         var wide = edges.Where(state => state.Count > 1).ToList();
         _classes = wide.Count == 0 ? [] : ClassesOf(wide);
         int classes = wide.Count == 0 ? 0 : _classes.Max() + 1;
@@ -64,7 +65,8 @@ sealed class Dfa
     /// <summary>The next byte on the shortest way from a state that is not accepting.</summary>
     public byte Way(int state) => _way[state];
 
-    /// <summary>A byte that cannot be had and is on the shortest way from a state that is reached without such; null if there is none.</summary>
+    /// <summary>A byte that cannot be had and is on the shortest way from a state that is reached without such; null if there is
+    /// none.</summary>
     public byte? FindRequired(HashSet<byte> missing)
     {
         if (!Array.Exists(_way, missing.Contains)) return null;

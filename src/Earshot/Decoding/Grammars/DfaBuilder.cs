@@ -48,7 +48,7 @@ sealed class DfaBuilder(GrammarBudget budget)
         var states = new List<T> { start };
         for (int at = 0; at < states.Count; at++)
         {
-            budget.CheckStates(states.Count);
+            GrammarBudget.CheckStates(states.Count);
             budget.Spend(ranges.Count);
             foreach (var (low, high) in ranges)
             {

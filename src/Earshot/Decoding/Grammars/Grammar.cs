@@ -29,7 +29,8 @@ public sealed class Grammar
     /// The JSON values of a schema (draft 2020-12's keywords as far as docs/language-models.md lists them), without white space, keys in
     /// the schema's order.
     /// </summary>
-    /// <param name="strict">Whether the schema must be within OpenAI's strict subset: an object, all keys required and no others, within its
+    /// <param name="strict">Whether the schema must be within OpenAI's strict subset: an object, all keys required and no others, within
+    /// its
     /// limits. Otherwise keys may be optional, and keywords that only describe are passed over.</param>
     /// <exception cref="GrammarException">The schema is none, or cannot be compiled; path and keyword say where.</exception>
     public static Grammar FromJsonSchema(string schema, bool strict = false)

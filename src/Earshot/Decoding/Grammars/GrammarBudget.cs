@@ -18,9 +18,10 @@ sealed class GrammarBudget
     }
 
     /// <exception cref="GrammarException">An automaton has too many states.</exception>
-    public void CheckStates(int count)
+    public static void CheckStates(int count)
     {
         if (count > States)
-            throw new GrammarException($"it needs an automaton of more than {States} states. Make counts smaller, or the expression simpler.");
+            throw new GrammarException(
+                $"it needs an automaton of more than {States} states. Make counts smaller, or the expression simpler.");
     }
 }

@@ -41,7 +41,7 @@ sealed class GrammarNode
             GrammarNodeKind.Return => (0, 0),
             GrammarNodeKind.Match => (Dfa!.Shortest + Next!.Bytes, Math.Max(Depth, Next.Height)),
             GrammarNodeKind.Call => (Rule!.Entry.Bytes + Next!.Bytes, Math.Max(Depth + Rule.Entry.Height, Next.Height)),
-            _ => Branches.Select(branch => (branch.Bytes, branch.Height)).Min(),
+            _ => Branches.Min(branch => (branch.Bytes, branch.Height)),
         };
         if (bytes >= Infinite || (bytes, height).CompareTo((Bytes, Height)) >= 0) return false;
         (Bytes, Height) = (bytes, height);

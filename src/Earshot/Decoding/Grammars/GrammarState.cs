@@ -1,6 +1,7 @@
 namespace Earshot.Decoding.Grammars;
 
-/// <summary>A call of a rule: where it goes on afterwards. Calls of one rule at one place share it, so that ambiguous texts stay small.</summary>
+/// <summary>A call of a rule: where it goes on afterwards. Calls of one rule at one place share it, so that ambiguous texts stay
+/// small.</summary>
 sealed class GrammarFrame(int depth)
 {
     readonly List<(GrammarNode Next, GrammarFrame Frame)> _returns = [];
@@ -97,7 +98,8 @@ sealed class GrammarState
         while (work.TryPop(out var at))
         {
             // What can end only deeper than parsers go is not begun.
-            if (at.Node.Bytes >= GrammarNode.Infinite || at.Frame.Depth + at.Node.Height > GrammarBuilder.MaxDepth || !seen.Add(at)) continue;
+            if (at.Node.Bytes >= GrammarNode.Infinite || at.Frame.Depth + at.Node.Height > GrammarBuilder.MaxDepth
+                || !seen.Add(at)) continue;
             switch (at.Node.Kind)
             {
                 case GrammarNodeKind.Match: matches.Add(at); break;

@@ -63,7 +63,9 @@ sealed class GrammarVocabulary
         foreach (var dfa in grammar.Automata())
         {
             if (dfa.FindRequired(_missing) is { } missing)
-                throw new ModelException($"The grammar needs the byte 0x{missing:x2}, for which the model has no token. Leave out the character, or take another model.");
+                throw new ModelException(
+                    $"The grammar needs the byte 0x{missing:x2}, for which the model has no token. " +
+                    "Leave out the character, or take another model.");
         }
         _writable.AddOrUpdate(grammar, this);
     }

@@ -120,9 +120,11 @@ static class JsonTexts
         int start = nfa.Add(), body = nfa.Add(), end = nfa.Add();
         nfa.Connect(start, "\""u8, body);
         nfa.Connect(body, "\""u8, end);
-        foreach (var (low, high) in ((int, int)[])[(' ', '!'), ('#', '['), (']', CharacterSet.Last)]) nfa.ConnectCharacters(body, low, high, body);
+        foreach (var (low, high) in ((int, int)[])[(' ', '!'), ('#', '['), (']', CharacterSet.Last)]) nfa.ConnectCharacters(body, low,
+            high, body);
         var escapes = RegexParser.Parse(
-            @"\\(["" \\/bfnrt]|u([0-9a-cA-CefEF][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}|[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))"
+            @"\\(["" \\/bfnrt]|u([0-9a-cA-CefEF][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}|" +
+            @"[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))"
                 .Replace(" ", "", StringComparison.Ordinal),
             isWhole: true);
         nfa.Jump(escapes.Emit(nfa, body), body);
@@ -133,7 +135,8 @@ static class JsonTexts
     {
         const string year = @"(\d{3}[1-9]|\d\d[1-9]\d|\d[1-9]\d\d|[1-9]\d{3})";
         const string leap = @"(\d\d(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)";
-        const string date = $@"({year}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))|{leap}-02-29)";
+        const string date =
+            $@"({year}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))|{leap}-02-29)";
         const string time = @"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+\-]((0\d|1[0-3]):[0-5]\d|14:00))";
         const string label = @"[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?";
         const string octet = @"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)";

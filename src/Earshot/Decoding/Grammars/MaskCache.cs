@@ -8,7 +8,8 @@ sealed record TokenMask(ulong[] Tokens, int Farthest, int[] Exits)
     public int Size => 8 * Tokens.Length + 4 * Exits.Length + 128;
 }
 
-/// <summary>Masks by automaton, state and the bytes that may be left to its end; the longest unused go first. Safe for several threads.</summary>
+/// <summary>Masks by automaton, state and the bytes that may be left to its end; the longest unused go first. Safe for several
+/// threads.</summary>
 sealed class MaskCache(int capacity)
 {
     readonly Dictionary<(Dfa, int, int), LinkedListNode<((Dfa, int, int) Key, TokenMask Mask)>> _byState = [];

@@ -33,7 +33,8 @@ sealed partial class NumberRange
         _decimals = tail.Length;
         var modulus = BigInteger.Parse(units + tail, CultureInfo.InvariantCulture);
         if (negative || modulus.IsZero) throw new GrammarException($"the number {multipleOf} must be above 0.");
-        if (modulus > MaxModulus) throw new GrammarException($"the number {multipleOf} has too many digits: {MaxModulus} is the most without its point.");
+        if (modulus > MaxModulus)
+            throw new GrammarException($"the number {multipleOf} has too many digits: {MaxModulus} is the most without its point.");
         _modulus = (int)modulus;
     }
 
@@ -108,7 +109,8 @@ sealed partial class NumberRange
         {
             int order = i == 0 ? state.First : state.Second;
             // Digits of the bound that are not written are zeros of the number.
-            if (order == 0 && _bounds[i].Fraction.AsSpan(Math.Min(isWhole ? 0 : state.Digits, _bounds[i].Fraction.Length)).ContainsAnyExcept('0'))
+            if (order == 0 && _bounds[i].Fraction.AsSpan(
+                Math.Min(isWhole ? 0 : state.Digits, _bounds[i].Fraction.Length)).ContainsAnyExcept('0'))
                 order = -1;
             if (!_bounds[i].Allows(order, state.IsNegative)) return false;
         }

@@ -14,7 +14,8 @@ sealed class RegexParser
     static readonly (int, int)[] s_digits = [('0', '9')], s_word = [('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')],
         s_space =
         [
-            ('\t', '\r'), (' ', ' '), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F),
+            ('\t', '\r'), (' ', ' '), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F),
+                (0x205F, 0x205F),
             (0x3000, 0x3000), (0xFEFF, 0xFEFF),
         ],
         s_lineEnds = [('\n', '\n'), ('\r', '\r'), (0x2028, 0x2029)];
@@ -24,7 +25,8 @@ sealed class RegexParser
 
     RegexParser(string pattern)
     {
-        if (pattern.Length > MaxLength) throw new GrammarException($"the expression has {pattern.Length} characters; {MaxLength} are the most.");
+        if (pattern.Length > MaxLength)
+            throw new GrammarException($"the expression has {pattern.Length} characters; {MaxLength} are the most.");
         _text = [.. pattern.EnumerateRunes().Select(rune => rune.Value)];
     }
 
@@ -131,7 +133,8 @@ sealed class RegexParser
     {
         if (Take('?') && !Take(':'))
         {
-            if (!Take('<') || Here is "=" or "!") throw Refused("groups that look around, flags and atomic groups are not regular expressions here");
+            if (!Take('<') || Here is "=" or "!") throw Refused(
+                "groups that look around, flags and atomic groups are not regular expressions here");
             while (_at < _text.Length && _text[_at] != '>') _at++;
             if (!Take('>')) throw Refused("a group's name has no end");
         }

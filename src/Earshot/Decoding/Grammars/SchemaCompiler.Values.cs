@@ -13,7 +13,8 @@ sealed partial class SchemaCompiler
         var most = Count(schema, "maxLength", path);
         if (most < (least ?? 0)) throw new GrammarException(path, "maxLength", $"it is {most}, below minLength, {least}.");
         if (least > 0 || most is not null)
-            parts.Add(Guard(path, most is null ? "minLength" : "maxLength", () => JsonTexts.StringOfLength(least ?? 0, most, _builder.Budget)));
+            parts.Add(Guard(path, most is null ? "minLength" : "maxLength", () =>
+                JsonTexts.StringOfLength(least ?? 0, most, _builder.Budget)));
         if (schema.TryGetProperty("pattern", out var pattern))
             parts.Add(Guard(path, "pattern", () => JsonTexts.StringWith(Text(pattern, path, "pattern"), _builder.Budget)));
         // Formats that are not known only describe, as the standard has it.
@@ -86,12 +87,13 @@ sealed partial class SchemaCompiler
         isRequired ? written : _builder.Split(written, leftOut);
 
     /// <summary>The keys that can be written, in order, and the schema of others, if there may be others.</summary>
-    List<(string Name, JsonElement Value, bool IsRequired)> PropertiesOf(JsonElement schema, string path, out JsonElement? additional)
+    static List<(string Name, JsonElement Value, bool IsRequired)> PropertiesOf(JsonElement schema, string path, out JsonElement? additional)
     {
         var required = new List<string>();
         if (schema.TryGetProperty("required", out var names))
         {
-            if (names.ValueKind != JsonValueKind.Array) throw new GrammarException(path, "required", $"expected a list, got {Shown(names)}.");
+            if (names.ValueKind != JsonValueKind.Array)
+                throw new GrammarException(path, "required", $"expected a list, got {Shown(names)}.");
             required.AddRange(names.EnumerateArray().Select(name => Text(name, path, "required")));
         }
         var isRequired = required.ToHashSet(StringComparer.Ordinal);

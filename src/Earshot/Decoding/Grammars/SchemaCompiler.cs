@@ -40,7 +40,8 @@ sealed partial class SchemaCompiler
         if (schema.ValueKind != JsonValueKind.Object)
             throw new GrammarException(at.Path, null, $"a schema is an object or a boolean, got {Shown(schema)}.");
         foreach (var keyword in schema.EnumerateObject())
-            if (IsRefused(keyword)) throw new GrammarException(at.Path, keyword.Name, "it cannot be compiled; leave it out, or say it in another way.");
+            if (IsRefused(keyword))
+                throw new GrammarException(at.Path, keyword.Name, "it cannot be compiled; leave it out, or say it in another way.");
 
         if (schema.TryGetProperty("$ref", out var reference))
         {
@@ -141,7 +142,8 @@ sealed partial class SchemaCompiler
     {
         foreach (var other in schema.EnumerateObject())
             if (other.Name != keyword && other.Name != allowed && Compiled.Contains(other.Name))
-                throw new GrammarException(at.Path, other.Name, $"it cannot be compiled beside '{keyword}'; write it into the schemas there.");
+                throw new GrammarException(at.Path, other.Name,
+                    $"it cannot be compiled beside '{keyword}'; write it into the schemas there.");
     }
 
     /// <summary>Says where what cannot be compiled is.</summary>

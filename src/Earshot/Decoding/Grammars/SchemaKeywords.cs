@@ -8,7 +8,8 @@ static class SchemaKeywords
     /// <summary>Keywords that say something about a value without restricting it.</summary>
     public static readonly HashSet<string> Descriptions =
     [
-        "title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "$comment", "$schema", "$id", "$defs",
+        "title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "$comment", "$schema", "$id",
+            "$defs",
         "definitions", "contentEncoding", "contentMediaType", "discriminator",
     ];
 
@@ -25,7 +26,8 @@ static class SchemaKeywords
     static readonly HashSet<string> s_refused =
     [
         "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "patternProperties", "propertyNames",
-        "minProperties", "maxProperties", "unevaluatedProperties", "unevaluatedItems", "contains", "minContains", "maxContains", "uniqueItems",
+        "minProperties", "maxProperties", "unevaluatedProperties", "unevaluatedItems", "contains", "minContains", "maxContains",
+            "uniqueItems",
         "prefixItems", "additionalItems", "$dynamicRef", "$recursiveRef",
     ];
 

@@ -23,10 +23,12 @@ static class SchemaOverlap
 
     static bool AreDisjoint(JsonElement left, JsonElement right, string path, JsonElement root)
     {
-        if (left.ValueKind != JsonValueKind.Object || right.ValueKind != JsonValueKind.Object) return left.ValueKind == JsonValueKind.False || right.ValueKind == JsonValueKind.False;
+        if (left.ValueKind != JsonValueKind.Object || right.ValueKind != JsonValueKind.Object) return left.ValueKind == JsonValueKind.False
+            || right.ValueKind == JsonValueKind.False;
         if (Constants(left) is { } values && Constants(right) is { } others) return !values.Overlaps(others);
         if (Named(left, path) is not { } types || Named(right, path) is not { } otherTypes) return false;
-        if (!types.Exists(type => otherTypes.Exists(other => type == other || (type, other) is ("number", "integer") or ("integer", "number"))))
+        if (!types.Exists(type =>
+            otherTypes.Exists(other => type == other || (type, other) is ("number", "integer") or ("integer", "number"))))
             return true;
         if (types is not ["object"] || otherTypes is not ["object"]) return false;
         return Required(left).Intersect(Required(right)).Any(name =>
@@ -40,7 +42,8 @@ static class SchemaOverlap
     {
         if (schema.ValueKind != JsonValueKind.Object) return null;
         if (schema.TryGetProperty("const", out var constant)) return IsSimple(constant) ? [JsonTexts.Compact(constant)] : null;
-        return schema.TryGetProperty("enum", out var values) && values.ValueKind == JsonValueKind.Array && values.EnumerateArray().All(IsSimple)
+        return schema.TryGetProperty("enum", out var values) && values.ValueKind == JsonValueKind.Array
+            && values.EnumerateArray().All(IsSimple)
             ? [.. values.EnumerateArray().Select(JsonTexts.Compact)] : null;
     }
 

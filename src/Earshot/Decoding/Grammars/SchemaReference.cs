@@ -12,7 +12,8 @@ static class SchemaReference
         var at = root;
         foreach (string part in reference.Split('/').Skip(1))
         {
-            string name = Uri.UnescapeDataString(part).Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
+            string name = Uri.UnescapeDataString(part).Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~",
+                StringComparison.Ordinal);
             bool isFound = at.ValueKind == JsonValueKind.Object ? at.TryGetProperty(name, out at)
                 : at.ValueKind == JsonValueKind.Array && int.TryParse(name, out int index) && index >= 0 && index < at.GetArrayLength()
                     && (at = at[index]).ValueKind != JsonValueKind.Undefined;

@@ -18,10 +18,13 @@ sealed class StrictSubset
     public static void Check(JsonElement schema)
     {
         const string root = "#";
-        if (schema.ValueKind != JsonValueKind.Object || !schema.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String
+        if (schema.ValueKind != JsonValueKind.Object || !schema.TryGetProperty("type", out var type)
+            || type.ValueKind != JsonValueKind.String
             || type.GetString() != "object")
-            throw new GrammarException(root, schema.ValueKind == JsonValueKind.Object ? "type" : null, "a strict schema is an object with 'type': 'object'.");
-        if (schema.TryGetProperty("anyOf", out _)) throw new GrammarException(root, "anyOf", "it is not allowed at the root of a strict schema.");
+            throw new GrammarException(root, schema.ValueKind == JsonValueKind.Object ? "type" : null,
+                "a strict schema is an object with 'type': 'object'.");
+        if (schema.TryGetProperty("anyOf", out _))
+            throw new GrammarException(root, "anyOf", "it is not allowed at the root of a strict schema.");
         new StrictSubset().Check(schema, root, 0);
     }
 
@@ -75,14 +78,16 @@ sealed class StrictSubset
         var properties = schema.TryGetProperty("properties", out var all) ? all.EnumerateObject().Select(property => property.Name) : [];
         var missing = properties.Where(name => !required.Remove(name)).Take(1).ToList();
         if (missing.Count > 0)
-            throw new GrammarException(path, "required", $"a strict schema requires all properties; '{missing[0]}' is missing. Allow null where it is optional.");
+            throw new GrammarException(path, "required",
+                $"a strict schema requires all properties; '{missing[0]}' is missing. Allow null where it is optional.");
         if (required.Count > 0) throw new GrammarException(path, "required", $"'{required.First()}' is no property of the schema.");
     }
 
     void CheckEnum(JsonElement values, string path)
     {
         _enumValues += values.GetArrayLength();
-        if (_enumValues > MaxEnumValues) throw new GrammarException(path, "enum", $"a strict schema has at most {MaxEnumValues} values in all.");
+        if (_enumValues > MaxEnumValues)
+            throw new GrammarException(path, "enum", $"a strict schema has at most {MaxEnumValues} values in all.");
         foreach (var value in values.EnumerateArray()) Count(value.GetRawText().Length, path, "enum");
     }
 

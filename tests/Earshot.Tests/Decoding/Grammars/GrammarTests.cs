@@ -106,15 +106,19 @@ public class GrammarTests
     [Fact]
     public void Others_keys_do_not_repeat_those_that_are_named()
     {
-        var grammar = Grammar.FromJsonSchema("""{"properties":{"a":{"type":"null"},"ab":{"type":"null"}},"additionalProperties":{"type":"integer"}}""");
-        Assert.All(["{}", """{"a":null}""", """{"ab":null,"b":1,"abc":2}""", """{"":1}"""], text => Assert.True(GrammarTexts.Matches(grammar, text)));
-        Assert.All(["""{"a":1}""", """{"ab":null,"a":null}""", """{"b":1,"ab":2}""", """{"\u0061":1}"""], text => Assert.False(GrammarTexts.Matches(grammar, text)));
+        var grammar = Grammar.FromJsonSchema(
+            """{"properties":{"a":{"type":"null"},"ab":{"type":"null"}},"additionalProperties":{"type":"integer"}}""");
+        Assert.All(["{}", """{"a":null}""", """{"ab":null,"b":1,"abc":2}""", """{"":1}"""], text =>
+            Assert.True(GrammarTexts.Matches(grammar, text)));
+        Assert.All(["""{"a":1}""", """{"ab":null,"a":null}""", """{"b":1,"ab":2}""", """{"\u0061":1}"""], text =>
+            Assert.False(GrammarTexts.Matches(grammar, text)));
     }
 
     [Fact]
     public void The_order_of_definitions_does_not_matter()
     {
-        string Schema(string definitions) => $"{{\"type\":\"object\",\"properties\":{{\"t\":{{\"$ref\":\"#/$defs/a\"}}}},\"required\":[\"t\"],\"$defs\":{{{definitions}}}}}";
+        string Schema(string definitions) =>
+            $"{{\"type\":\"object\",\"properties\":{{\"t\":{{\"$ref\":\"#/$defs/a\"}}}},\"required\":[\"t\"],\"$defs\":{{{definitions}}}}}";
         const string a = """
             "a":{"type":"array","items":{"$ref":"#/$defs/b"}}
             """, b = """
@@ -124,14 +128,16 @@ public class GrammarTests
             Assert.Equal(
                 GrammarTexts.FirstRefused(Grammar.FromJsonSchema(Schema($"{a},{b}")), text),
                 GrammarTexts.FirstRefused(Grammar.FromJsonSchema(Schema($"{b},{a}")), text));
-        Assert.True(GrammarTexts.Matches(Grammar.FromJsonSchema(Schema($"{b},{a}")), """{"t":["he said \"x\"","C:\\","\n","ß😀","a","ab"]}"""));
+        Assert.True(GrammarTexts.Matches(Grammar.FromJsonSchema(Schema($"{b},{a}")),
+            """{"t":["he said \"x\"","C:\\","\n","ß😀","a","ab"]}"""));
     }
 
     [Fact]
     public void A_limit_below_the_shortest_text_is_refused_and_at_it_the_text_is_whole()
     {
         var grammar = Grammar.FromJsonSchema("""
-            {"type":"object","properties":{"name":{"type":"string","minLength":3},"tags":{"type":"array","items":{"type":"boolean"},"minItems":2},
+            {"type":"object","properties":{"name":{"type":"string","minLength":3},"tags":{"type":"array","items":{"type":"boolean"},
+            "minItems":2},
             "next":{"anyOf":[{"$ref":"#"},{"type":"null"}]}},"required":["name","tags","next"],"additionalProperties":false}
             """);
         int least = new GrammarConstraint(grammar, GrammarTexts.Smol).MinimumTokens;
@@ -153,7 +159,8 @@ public class GrammarTests
         for (int i = 0; i < 30; i++)
         {
             masks.Add(constraint.Mask.ToArray());
-            var allowed = Enumerable.Range(0, GrammarTexts.Smol.Count).Where(constraint.Allows).Except(GrammarTexts.Smol.EndTokens).ToArray();
+            var allowed = Enumerable.Range(0,
+                GrammarTexts.Smol.Count).Where(constraint.Allows).Except(GrammarTexts.Smol.EndTokens).ToArray();
             if (allowed.Length == 0) break;
             tokens.Add(allowed[random.Next(allowed.Length)]);
             Assert.True(constraint.TryAccept(tokens[^1]));
@@ -173,7 +180,8 @@ public class GrammarTests
     [Fact]
     public void Tokens_that_can_be_skipped_are_those_that_must_follow()
     {
-        var grammar = Grammar.FromJsonSchema("""{"properties":{"temperature":{"type":"integer"}},"required":["temperature"],"additionalProperties":false}""");
+        var grammar = Grammar.FromJsonSchema(
+            """{"properties":{"temperature":{"type":"integer"}},"required":["temperature"],"additionalProperties":false}""");
         foreach (int? limit in (int?[])[null, 30])
         {
             var constraint = new GrammarConstraint(grammar, GrammarTexts.Smol, limit);
@@ -191,13 +199,15 @@ public class GrammarTests
     {
         var grammar = Grammar.FromChoices(["a\U00050000"]);
         Assert.Throws<ModelException>(() => new GrammarConstraint(grammar, GrammarTexts.Smol));
-        new GrammarConstraint(grammar, GrammarTexts.Bytes);
+        Assert.Equal(5, new GrammarConstraint(grammar, GrammarTexts.Bytes).MinimumTokens);
 
-        var json = new GrammarConstraint(Grammar.FromJsonSchema("""{"type":"array","items":{"type":"string"},"minItems":2}"""), GrammarTexts.Bytes, 20);
+        var json = new GrammarConstraint(Grammar.FromJsonSchema("""{"type":"array","items":{"type":"string"},"minItems":2}"""),
+            GrammarTexts.Bytes, 20);
         var text = new StringBuilder();
         while (json.Length < 20 && !json.Allows(256))
         {
-            int token = " \n\"".FirstOrDefault(c => json.Allows(c)) is not '\0' and var liked ? liked : Enumerable.Range(0, 256).First(json.Allows);
+            int token = " \n\"".FirstOrDefault(c => json.Allows(c)) is not '\0' and var liked ? liked
+                : Enumerable.Range(0, 256).First(json.Allows);
             Assert.True(json.TryAccept(token));
             text.Append((char)token);
         }

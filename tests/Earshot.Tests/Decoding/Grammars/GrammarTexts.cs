@@ -37,7 +37,8 @@ static class GrammarTexts
         var constraint = new GrammarConstraint(grammar, vocabulary, maxTokens);
         var logits = new float[vocabulary.Count + 7];
         var bytes = new List<byte>();
-        int[] marks = [.. Enumerable.Range(0, vocabulary.Count).Where(id => vocabulary.Bytes(id) is [(byte)'"' or (byte)'}' or (byte)']', ..])];
+        int[] marks = [.. Enumerable.Range(0, vocabulary.Count).Where(id =>
+            vocabulary.Bytes(id) is [(byte)'"' or (byte)'}' or (byte)']', ..])];
         while (maxTokens is null || constraint.Length < maxTokens)
         {
             for (int i = 0; i < logits.Length; i++) logits[i] = random.NextSingle();

@@ -8,7 +8,8 @@ sealed class RandomSchemas(Random random)
 {
     static readonly string[] s_names = ["a", "ab", "straße", "a\"b", "日本", "x/y~z", "\n"];
     static readonly string[] s_patterns =
-        ["^[a-z]{2,5}$", "\\d+", "^(foo|bar|baz)+$", "[^\\x00-\\x1f]x$", "^\"?\\\\?$", "^[ä-ü€😀]*$", "^.{0,3}$", "(a|b)*abb", "^\\S+ \\w?$"];
+        ["^[a-z]{2,5}$", "\\d+", "^(foo|bar|baz)+$", "[^\\x00-\\x1f]x$", "^\"?\\\\?$", "^[ä-ü€😀]*$", "^.{0,3}$", "(a|b)*abb",
+            "^\\S+ \\w?$"];
     static readonly string[] s_formats = ["date", "time", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri-like"];
 
     public JsonElement Next()
@@ -18,7 +19,7 @@ sealed class RandomSchemas(Random random)
         return JsonDocument.Parse(schema.ToJsonString()).RootElement;
     }
 
-    JsonNode Value(int depth, string? reference) => random.Next(depth > 0 ? 15 : 9) switch
+    JsonObject Value(int depth, string? reference) => random.Next(depth > 0 ? 15 : 9) switch
     {
         0 => new JsonObject { ["type"] = "boolean" },
         1 => new JsonObject { ["type"] = new JsonArray("string", "null"), ["description"] = "either" },

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Earshot.Decoding.Grammars;
 
 /// <summary>What is refused before anything is generated, and where the message says it is.</summary>
@@ -71,7 +69,8 @@ public class SchemaRefusalTests
         string Deep(int levels) => levels == 0 ? """{"type":"string"}"""
             : $$"""{"type":"object","properties":{"a":{{Deep(levels - 1)}} },"required":["a"],"additionalProperties":false}""";
         Grammar.FromJsonSchema(Deep(10), strict: true);
-        Assert.Contains("levels", Assert.Throws<GrammarException>(() => Grammar.FromJsonSchema(Deep(12), strict: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("levels", Assert.Throws<GrammarException>(() => Grammar.FromJsonSchema(Deep(12), strict: true)).Message,
+            StringComparison.Ordinal);
         string Enum(int values, int length) => """{"type":"object","properties":{"a":{"enum":["""
             + string.Join(',', Enumerable.Range(0, values).Select(i => $"\"{new string('x', length)}{i}\""))
             + """]}},"required":["a"],"additionalProperties":false}""";
@@ -131,7 +130,8 @@ public class SchemaRefusalTests
         Assert.Equal(2, Grammar.FromJsonSchema(Wide(5_000)).MinimumBytes);
         Assert.Throws<GrammarException>(() => Grammar.FromJsonSchema(Wide(100_000)));
         string chain = string.Join(',', Enumerable.Range(0, 2_000).Select(i => $"\"d{i}\":{{\"$ref\":\"#/$defs/d{i + 1}\"}}"));
-        Assert.Equal(4, Grammar.FromJsonSchema($"{{\"$ref\":\"#/$defs/d0\",\"$defs\":{{{chain},\"d2000\":{{\"type\":\"null\"}}}}}}").MinimumBytes);
+        Assert.Equal(4, Grammar.FromJsonSchema(
+            $"{{\"$ref\":\"#/$defs/d0\",\"$defs\":{{{chain},\"d2000\":{{\"type\":\"null\"}}}}}}").MinimumBytes);
         string deep = string.Concat(Enumerable.Repeat("{\"items\":", 300)) + "true" + new string('}', 300);
         Assert.Throws<GrammarException>(() => Grammar.FromJsonSchema(deep));
         Assert.Throws<GrammarException>(() => Grammar.FromJsonSchema("{"));

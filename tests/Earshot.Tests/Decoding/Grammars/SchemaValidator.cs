@@ -50,7 +50,8 @@ sealed class SchemaValidator(JsonElement root)
             "properties" => value.ValueKind != JsonValueKind.Object || value.EnumerateObject().All(property =>
                 !said.TryGetProperty(property.Name, out var one) || Holds(one, property.Value)),
             "additionalProperties" => value.ValueKind != JsonValueKind.Object || value.EnumerateObject().All(property =>
-                (schema.TryGetProperty("properties", out var all) && all.TryGetProperty(property.Name, out _)) || Holds(said, property.Value)),
+                (schema.TryGetProperty("properties", out var all) && all.TryGetProperty(property.Name, out _))
+                    || Holds(said, property.Value)),
             "$defs" or "title" or "description" or "default" or "$schema" => true,
             _ => throw new NotSupportedException(keyword.Name),
         };
@@ -82,9 +83,11 @@ sealed class SchemaValidator(JsonElement root)
         "date-time" => text.Length > 18 && HasFormat(text[..10], "date") && HasFormat(text[11..], "time"),
         "uuid" => Guid.TryParseExact(text, "D", out _),
         "ipv4" => System.Net.IPAddress.TryParse(text, out var address) && address.ToString() == text,
-        "ipv6" => System.Net.IPAddress.TryParse(text, out var long6) && long6.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6,
+        "ipv6" => System.Net.IPAddress.TryParse(text, out var long6)
+            && long6.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6,
         "email" => System.Net.Mail.MailAddress.TryCreate(text, out var mail) && mail.Address == text,
-        "hostname" => text.Length <= 253 && text.Split('.').All(label => Regex.IsMatch(label, "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$")),
+        "hostname" => text.Length <= 253
+            && text.Split('.').All(label => Regex.IsMatch(label, "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$")),
         "duration" => Regex.IsMatch(text, @"^P(?!$)(\d+W|(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?)$"),
         _ => true,
     };
@@ -108,6 +111,7 @@ sealed class SchemaValidator(JsonElement root)
     {
         string text = value.GetRawText();
         int point = text.IndexOf('.', StringComparison.Ordinal);
-        return (BigInteger.Parse(text.Replace(".", "", StringComparison.Ordinal), CultureInfo.InvariantCulture), point < 0 ? 0 : text.Length - point - 1);
+        return (BigInteger.Parse(text.Replace(".", "", StringComparison.Ordinal), CultureInfo.InvariantCulture), point < 0 ? 0
+            : text.Length - point - 1);
     }
 }
