@@ -123,9 +123,8 @@ static class JsonTexts
         foreach (var (low, high) in ((int, int)[])[(' ', '!'), ('#', '['), (']', CharacterSet.Last)]) nfa.ConnectCharacters(body, low,
             high, body);
         var escapes = RegexParser.Parse(
-            @"\\(["" \\/bfnrt]|u([0-9a-cA-CefEF][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}|" +
-            @"[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))"
-                .Replace(" ", "", StringComparison.Ordinal),
+            @"\\([""\\/bfnrt]|u([0-9a-cA-CefEF][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}|" +
+            @"[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))",
             isWhole: true);
         nfa.Jump(escapes.Emit(nfa, body), body);
         return nfa.Determinise(start, end);

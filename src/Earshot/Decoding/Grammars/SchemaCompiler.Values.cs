@@ -87,7 +87,8 @@ sealed partial class SchemaCompiler
         isRequired ? written : _builder.Split(written, leftOut);
 
     /// <summary>The keys that can be written, in order, and the schema of others, if there may be others.</summary>
-    static List<(string Name, JsonElement Value, bool IsRequired)> PropertiesOf(JsonElement schema, string path, out JsonElement? additional)
+    static List<(string Name, JsonElement Value, bool IsRequired)> PropertiesOf(
+        JsonElement schema, string path, out JsonElement? additional)
     {
         var required = new List<string>();
         if (schema.TryGetProperty("required", out var names))
