@@ -47,6 +47,9 @@ switch (args)
     case ["text", var folder, .. var more]:
         TextBench.Run(folder, Number(more, 0, 9));
         return 0;
+    case ["schema", .. var tokenizers]:
+        SchemaBench.Run(10_000, tokenizers is [] ? ["tests/data/tokenizers/smollm2-tiny"] : tokenizers);
+        return 0;
     case ["outliers"]:
         OutlierBench.Run();
         return 0;
@@ -77,7 +80,8 @@ switch (args)
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
             "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
             "(such as int8,fc2=bf16) | outliers [MODEL] | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... " +
-            "| scaling SHAPE FORMAT | text FOLDER [ROUNDS] | speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
+            "| scaling SHAPE FORMAT | text FOLDER [ROUNDS] | schema [TOKENIZER...] " +
+            "| speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");
         return 2;
 }
 
