@@ -82,7 +82,11 @@ sealed class FileCursor(MappedFile file, string format)
 
     public CheckpointException Damaged(
         string what, Exception? inner = null, string advice = "The file is damaged or incomplete: download or convert it again.") =>
-        new($"Cannot read '{file.Path}' as {format}: {what}. {advice}", inner);
+        new($"Cannot read '{file.Path}' as {format}: {Printable(what)}. {advice}", inner);
+
+    /// <summary>A text that may quote the file, on one line and without what a terminal would obey.</summary>
+    public static string Printable(string text) =>
+        text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? $"\\u{(int)c:x4}" : c.ToString())) : text;
 
     ReadOnlySpan<byte> Take(int count)
     {

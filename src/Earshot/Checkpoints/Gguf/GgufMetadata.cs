@@ -168,7 +168,7 @@ public sealed class GgufMetadata
     };
 
     CheckpointException Wrong(string key, string expected, object got) => new(
-        $"'{Location}': the metadata key '{key}' should be {expected}; got {Describe(got)}. " +
+        $"'{Location}': the metadata key '{key}' should be {expected}; got {FileCursor.Printable(Describe(got))}. " +
         "The file is damaged or of a kind that is not known here: convert the model again.");
 
     CheckpointException Missing(string key, string expected) => new(
