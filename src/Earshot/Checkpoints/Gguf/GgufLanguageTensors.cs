@@ -47,7 +47,8 @@ sealed class GgufLanguageTensors : ITensorStore
         foreach (var name in checkpoint.Names)
         {
             if (!_stored.TryAdd(NameOf(name), name))
-                throw new CheckpointException($"'{Location}' holds '{FileCursor.Printable(NameOf(name))}' twice. Convert or download the model again.");
+                throw new CheckpointException(
+                    $"'{Location}' holds '{FileCursor.Printable(NameOf(name))}' twice. Convert or download the model again.");
         }
         if (checkpoint.Metadata.Architecture is not "llama") return;
         _queryHeads = checkpoint.Metadata.RequireInteger("llama.attention.head_count", 1, 1024);
