@@ -27,9 +27,13 @@ internal static class ModelLoading
         {
             var transcriber = await Transcriber.LoadAsync(folder, options.Cpu with { Draft = draft }, cancellationToken: cancellationToken)
                 .ConfigureAwait(false);
-            status.Above(() => terminal.Detail(
-                $"Loaded {folder} in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} " +
-                $"ms{PrivateMemory.Note()}. Computed with {transcriber.Settings}."));
+            // Before the settings, which take a look at all matrices.
+            var taken = Stopwatch.GetElapsedTime(started);
+            if (terminal.Verbose)
+            {
+                status.Above(() => terminal.Detail(
+                    $"Loaded {folder} in {taken.TotalMilliseconds:0} ms{PrivateMemory.Note()}. Computed with {transcriber.Settings}."));
+            }
             return transcriber;
         }
         catch (ArgumentException e)

@@ -14,6 +14,9 @@ internal sealed record OutputChoice(IReadOnlyList<TranscriptFormat> Formats, boo
     /// <summary>Whether times stand before the lines on standard output: on a terminal, unless a format was asked for.</summary>
     public bool ShowsTimes { get; init; }
 
+    /// <summary>Whether a format tells what it was computed with, which takes a look at all of a model's matrices.</summary>
+    public bool TellsComputed => Formats.Contains(TranscriptFormat.Json) || Formats.Contains(TranscriptFormat.VerboseJson);
+
     /// <summary>Whether the times of words are needed for what is written.</summary>
     public bool NeedsWords => Formats.Contains(TranscriptFormat.Ctm) || Lines.HighlightWords
         || (Lines.MaxLineWidth ?? Lines.MaxLineCount ?? Lines.MaxWordsPerLine) is not null;

@@ -59,7 +59,7 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
         var reading =
             options with { Audio = options.Audio with { OnWarning = warning => status.Above(() => terminal.Warn(warning.Message)) } };
         using var recording = await Task.Run(() => OpenedRecording.Open(file, terminal, reading), cancellationToken).ConfigureAwait(false);
-        var files = new TranscriptFiles(file, output, options, transcriber.Settings);
+        var files = new TranscriptFiles(file, output, options, output.TellsComputed ? transcriber.Settings : null);
         var resumed = Resumed(file, files, recording);
         using var progress = new TranscriptProgress(status, file.Label, recording.Duration, resumed?.Processed ?? TimeSpan.Zero);
         var shared = new ChannelProgress(recording.Tracks.Count, progress);
