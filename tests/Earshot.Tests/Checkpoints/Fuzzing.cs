@@ -1,12 +1,8 @@
 using System.Buffers.Binary;
-using System.Diagnostics;
-using System.Globalization;
 
 namespace Earshot.Checkpoints;
 
-/// <summary>
-/// How long damaged files are tried: a fixed number of times by a fixed seed, or EARSHOT_FUZZ_SECONDS by EARSHOT_FUZZ_SEED.
-/// </summary>
+/// <summary>Files of numbers, damaged where it tells.</summary>
 static class Fuzzing
 {
     const int UsualSeed = 20261130;
@@ -18,14 +14,8 @@ static class Fuzzing
         ulong.MaxValue,
     ];
 
-    /// <summary>The same random numbers once for each try.</summary>
-    public static IEnumerable<Random> Tries(int usual)
-    {
-        int? seconds = Number("EARSHOT_FUZZ_SECONDS");
-        var random = new Random(Number("EARSHOT_FUZZ_SEED") ?? (seconds is null ? UsualSeed : Environment.TickCount & int.MaxValue));
-        var watch = Stopwatch.StartNew();
-        for (int tries = 0; seconds is { } limit ? watch.Elapsed.TotalSeconds < limit : tries < usual; tries++) yield return random;
-    }
+    /// <summary>How often damaged files are tried, by one seed.</summary>
+    public static IEnumerable<Random> Tries(int usual) => FuzzRounds.Of(usual, UsualSeed);
 
     /// <summary>A file in which a number of 4 or 8 bytes, not far from the beginning, is another.</summary>
     public static byte[] WithNumber(byte[] original, Random random)
@@ -37,9 +27,4 @@ static class Fuzzing
         else BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(at), (uint)number);
         return bytes;
     }
-
-    static int? Number(string variable) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.Integer, CultureInfo.InvariantCulture, out int number)
-            ? number
-            : null;
 }
