@@ -1,10 +1,9 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 
 namespace Earshot.Compute.Cpu;
 
 /// <summary>The caches that Windows lists (GetLogicalProcessorInformationEx), for processors that do not say them themselves.</summary>
-internal static unsafe partial class WindowsCaches
+internal static class WindowsCaches
 {
     // RelationCache, and where its record has what (winnt.h): relation and size, then level, associativity, line, size, type.
     const int Relation = 2;
@@ -18,15 +17,7 @@ internal static unsafe partial class WindowsCaches
     public static CacheSizes? OfFirstCore()
     {
         if (!OperatingSystem.IsWindows()) return null;
-        uint length = 0;
-        _ = Information(Relation, null, ref length);
-        if (length is 0 or > 1 << 20) return null;
-        byte[] records = new byte[length];
-        fixed (byte* start = records)
-        {
-            if (!Information(Relation, start, ref length)) return null;
-        }
-        return Parse(records.AsSpan(0, (int)Math.Min(length, (uint)records.Length)));
+        return WindowsProcessors.Table(Relation) is { } records ? Parse(records) : null;
     }
 
     /// <summary>The first cache of each level that holds data; null where the records say none.</summary>
@@ -46,8 +37,4 @@ internal static unsafe partial class WindowsCaches
         }
         return CacheSizes.Plausible(sizes[1], sizes[2]);
     }
-
-    [LibraryImport("kernel32", EntryPoint = "GetLogicalProcessorInformationEx")]
-    [return: MarshalAs(UnmanagedType.Bool)]
-    private static partial bool Information(int relation, byte* records, ref uint length);
 }

@@ -19,15 +19,21 @@ internal static unsafe partial class WindowsProcessors
     public static int? Cores()
     {
         if (!Environment.Is64BitProcess) return null;
+        return Table(RelationProcessorCore) is { } table ? Cores(table, Allowed()) : null;
+    }
+
+    /// <summary>The records of a relation, one behind the other; null where the system does not tell.</summary>
+    internal static byte[]? Table(int relation)
+    {
         uint length = 0;
-        _ = GetLogicalProcessorInformationEx(RelationProcessorCore, null, ref length);
+        _ = GetLogicalProcessorInformationEx(relation, null, ref length);
         if (length is 0 or > 1 << 24) return null;
         var buffer = new byte[length];
         fixed (byte* start = buffer)
         {
-            if (!GetLogicalProcessorInformationEx(RelationProcessorCore, start, ref length)) return null;
+            if (!GetLogicalProcessorInformationEx(relation, start, ref length)) return null;
         }
-        return Cores(buffer.AsSpan(0, (int)length), Allowed());
+        return length < buffer.Length ? buffer[..(int)length] : buffer;
     }
 
     /// <summary>Cores in a table that have a processor among the allowed ones; null where the table is none.</summary>
