@@ -57,7 +57,7 @@ internal unsafe struct PackHeadWork<TLanes> : IParallelWork where TLanes : struc
         byte* panels = Call.Panels + part * Call.Layout.Bytes;
         nint stride = (nint)Call.Heads * size;
         float* keys = Call.Keys + part * size, values = Call.Values + part * size;
-        if (Call.Layout.KeyKernel.Type is PanelType.Int8 or PanelType.Int16)
+        if (Call.Layout.KeyKernel.HoldsIntegers)
             Int8HeadPanels<TLanes>.PackKeys(Call.Layout, keys, stride, Call.Positions, panels);
         else HeadPanels<TLanes>.PackKeys(Call.Layout, new HeadRows(keys, stride, 0, Call.Positions), panels);
         if (Call.Layout.Type == PanelType.Int8)

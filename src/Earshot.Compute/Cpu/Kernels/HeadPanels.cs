@@ -126,8 +126,8 @@ internal readonly struct HeadLayout
         _valuePanelBytes = (nint)steps * PackedMatrix.StepBytes;
         int scales = Math.Max(keys, steps * kernel.StepInputs);
         _keyScalesOffset = keys / Width * _keyPanelBytes;
-        _valueScalesOffset = _keyScalesOffset + (nint)(KeyKernel.Type is PanelType.Int8 or PanelType.Int16 ? scales : 0) * sizeof(float);
-        _valuesOffset = _valueScalesOffset + (nint)(kernel.Type == PanelType.Int8 ? scales : 0) * sizeof(float);
+        _valueScalesOffset = _keyScalesOffset + (nint)(KeyKernel.HoldsIntegers ? scales : 0) * sizeof(float);
+        _valuesOffset = _valueScalesOffset + (nint)(kernel.HoldsIntegers ? scales : 0) * sizeof(float);
         _blockBytes = _valuesOffset + RoundUp(size) / Width * _valuePanelBytes;
         Bytes = (capacity + BlockPositions - 1) / BlockPositions * _blockBytes;
     }

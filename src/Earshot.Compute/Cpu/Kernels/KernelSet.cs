@@ -76,14 +76,11 @@ internal sealed unsafe partial class KernelSet
         memory = ExecutableMemory.TryCreate(code.Code);
         if (memory is null) return null;
         byte* start = memory.Start;
-        var floats = Kernel(PanelType.F32, PanelType.F32, f32);
         var kernels = new Dictionary<PanelType, MicroKernel>
         {
-            [PanelType.F32] = floats,
-            [PanelType.BF16] = Kernel(PanelType.BF16, PanelType.F32, bf16, floats),
-            [PanelType.Int8] = dotsBytes
-                ? Kernel(PanelType.Int8, PanelType.Int8, int8)
-                : Kernel(PanelType.Int8, PanelType.F32, int8, floats),
+            [PanelType.F32] = Kernel(PanelType.F32, PanelType.F32, f32),
+            [PanelType.BF16] = Kernel(PanelType.BF16, PanelType.F32, bf16),
+            [PanelType.Int8] = Kernel(PanelType.Int8, dotsBytes ? PanelType.Int8 : PanelType.F32, int8),
         };
         if (dotsBytes) return kernels;
         var pairs = new MicroKernel(PanelType.Int16, Avx2Kernels.MaxInt16Rows, Placed(int16))
@@ -104,13 +101,8 @@ internal sealed unsafe partial class KernelSet
 
         nint[] Placed(int[] offsets) => Array.ConvertAll(offsets, offset => (nint)start + offset);
 
-        MicroKernel Kernel(PanelType type, PanelType rowType, int[] entries, MicroKernel? widened = null) =>
-            new(type, Avx2Kernels.MaxRows, Placed(entries))
-            {
-                RowType = rowType,
-                OnePassRows = Avx2Kernels.WholeRows,
-                Widened = widened,
-            };
+        MicroKernel Kernel(PanelType type, PanelType rowType, int[] entries) =>
+            new(type, Avx2Kernels.MaxRows, Placed(entries)) { RowType = rowType, OnePassRows = Avx2Kernels.WholeRows };
     }
 
     static Dictionary<PanelType, MicroKernel> Managed<TLanes>() where TLanes : struct, ILanes<TLanes> => new()

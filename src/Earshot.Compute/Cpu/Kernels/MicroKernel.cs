@@ -84,7 +84,7 @@ internal sealed unsafe class MicroKernel
     /// <summary>What the rows hold; float32 where the kernel widens the panel's elements itself.</summary>
     public PanelType RowType { get; init; }
 
-    /// <summary>What multiplies panels that are widened once for many rows; null where none are.</summary>
+    /// <summary>What multiplies panels that are widened once for many rows; null where that is float32's kernel, or none are.</summary>
     public MicroKernel? Widened { get; init; }
 
     /// <summary>What shapes the tiles that the kernel computes in; null where it needs none.</summary>
@@ -104,6 +104,9 @@ internal sealed unsafe class MicroKernel
 
     /// <summary>Bytes of one input in a row as the kernel reads it.</summary>
     public int RowInputBytes => RowType switch { PanelType.F32 => 4, PanelType.Int8 => 1, _ => 2 };
+
+    /// <summary>Whether the panel's elements are whole numbers, in units that stand beside it.</summary>
+    public bool HoldsIntegers => Type is PanelType.Int8 or PanelType.Int16;
 
     /// <summary>Whether sums are int32 in units of the rows.</summary>
     public bool SumsIntegers => RowType is PanelType.Int8 or PanelType.Int16;

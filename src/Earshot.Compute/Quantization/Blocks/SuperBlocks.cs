@@ -2,16 +2,36 @@ using System.Runtime.CompilerServices;
 
 namespace Earshot.Compute.Quantization.Blocks;
 
-/// <summary>The eight pairs of scale and minimum, six bits each, in twelve bytes of Q4_K and Q5_K.</summary>
+/// <summary>What Q4_K and Q5_K share: eight pairs of scale and minimum, six bits each, in twelve bytes, and codes in halves of bytes.</summary>
 static class SixBitScales
 {
-    public const int ByteCount = 12;
+    public const int ByteCount = 12, ValueCount = 256, D = 0, DMin = 2, Scales = 4, Group = 32;
 
     /// <summary>The pair of a group of 32 values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (int Scale, int Minimum) At(ReadOnlySpan<byte> bytes, int group) => group < 4
         ? (bytes[group] & 63, bytes[group + 4] & 63)
         : ((bytes[group + 4] & 15) | bytes[group - 4] >> 6 << 4, bytes[group + 4] >> 4 | bytes[group] >> 6 << 4);
+
+    /// <summary>The values of a block, given where its codes and their fifth bits are; null where they have four.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Dequantize(ReadOnlySpan<byte> block, Span<float> values, int firstCode, int? fifthBits)
+    {
+        float d = BlockCodes.Half(block, D), least = BlockCodes.Half(block, DMin);
+        var scales = block.Slice(Scales, ByteCount);
+        for (int g = 0; g < ValueCount / Group; g++)
+        {
+            var (scale, minimum) = At(scales, g);
+            float times = d * scale, offset = -(least * minimum);
+            for (int l = 0; l < Group; l += BlockCodes.Count)
+            {
+                var packed = BlockCodes.At(block, firstCode + Group * (g / 2) + l);
+                var codes = g % 2 == 0 ? BlockCodes.LowHalves(packed) : BlockCodes.HighHalves(packed);
+                if (fifthBits is { } bits) codes |= BlockCodes.WhereSet(BlockCodes.At(block, bits + l), g, 16);
+                BlockCodes.Scale(codes, times, offset, values[(Group * g + l)..]);
+            }
+        }
+    }
 }
 
 /// <summary>
@@ -19,7 +39,7 @@ static class SixBitScales
 /// </summary>
 readonly struct Q4_K : IBlockLayout
 {
-    public const int ValueCount = 256, ByteCount = 144, D = 0, DMin = 2, Scales = 4, Codes = 16, Group = 32;
+    public const int ValueCount = SixBitScales.ValueCount, ByteCount = 144, Codes = 16;
 
     public static string Name => nameof(Q4_K);
 
@@ -27,28 +47,14 @@ readonly struct Q4_K : IBlockLayout
 
     public static int Bytes => ByteCount;
 
-    public static void Dequantize(ReadOnlySpan<byte> block, Span<float> values)
-    {
-        float d = BlockCodes.Half(block, D), least = BlockCodes.Half(block, DMin);
-        var scales = block.Slice(Scales, SixBitScales.ByteCount);
-        for (int g = 0; g < ValueCount / Group; g++)
-        {
-            var (scale, minimum) = SixBitScales.At(scales, g);
-            float times = d * scale, offset = -(least * minimum);
-            for (int l = 0; l < Group; l += BlockCodes.Count)
-            {
-                var packed = BlockCodes.At(block, Codes + Group * (g / 2) + l);
-                var codes = g % 2 == 0 ? BlockCodes.LowHalves(packed) : BlockCodes.HighHalves(packed);
-                BlockCodes.Scale(codes, times, offset, values[(Group * g + l)..]);
-            }
-        }
-    }
+    public static void Dequantize(ReadOnlySpan<byte> block, Span<float> values) =>
+        SixBitScales.Dequantize(block, values, Codes, fifthBits: null);
 }
 
 /// <summary>Q5_K: as Q4_K, with a fifth bit: bit g of byte l belongs to value l of group g.</summary>
 readonly struct Q5_K : IBlockLayout
 {
-    public const int ValueCount = 256, ByteCount = 176, D = 0, DMin = 2, Scales = 4, FifthBits = 16, Codes = 48, Group = 32;
+    public const int ValueCount = SixBitScales.ValueCount, ByteCount = 176, FifthBits = 16, Codes = 48;
 
     public static string Name => nameof(Q5_K);
 
@@ -56,23 +62,8 @@ readonly struct Q5_K : IBlockLayout
 
     public static int Bytes => ByteCount;
 
-    public static void Dequantize(ReadOnlySpan<byte> block, Span<float> values)
-    {
-        float d = BlockCodes.Half(block, D), least = BlockCodes.Half(block, DMin);
-        var scales = block.Slice(Scales, SixBitScales.ByteCount);
-        for (int g = 0; g < ValueCount / Group; g++)
-        {
-            var (scale, minimum) = SixBitScales.At(scales, g);
-            float times = d * scale, offset = -(least * minimum);
-            for (int l = 0; l < Group; l += BlockCodes.Count)
-            {
-                var packed = BlockCodes.At(block, Codes + Group * (g / 2) + l);
-                var codes = (g % 2 == 0 ? BlockCodes.LowHalves(packed) : BlockCodes.HighHalves(packed))
-                    | BlockCodes.WhereSet(BlockCodes.At(block, FifthBits + l), g, 16);
-                BlockCodes.Scale(codes, times, offset, values[(Group * g + l)..]);
-            }
-        }
-    }
+    public static void Dequantize(ReadOnlySpan<byte> block, Span<float> values) =>
+        SixBitScales.Dequantize(block, values, Codes, FifthBits);
 }
 
 /// <summary>
