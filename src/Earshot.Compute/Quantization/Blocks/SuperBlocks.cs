@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Earshot.Compute.Quantization.Blocks;
 
-/// <summary>What Q4_K and Q5_K share: eight pairs of scale and minimum, six bits each, in twelve bytes, and codes in halves of bytes.</summary>
+/// <summary>
+/// What Q4_K and Q5_K share: eight pairs of scale and minimum, six bits each, in twelve bytes, and codes in halves of bytes.
+/// </summary>
 static class SixBitScales
 {
     public const int ByteCount = 12, ValueCount = 256, D = 0, DMin = 2, Scales = 4, Group = 32;
