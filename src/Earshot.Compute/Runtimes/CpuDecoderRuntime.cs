@@ -37,6 +37,8 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
                 : [.. Enumerable.Range(0, Shape.Layers)
                     .Select(_ => _backend.CreateMemory(limits.Windows, Shape.MemoryPositions, Shape.Width, Shape.Heads))],
         };
+        if (parts.Decoder!.Shape is { PrefillsInChunks: true, MemoryPositions: 0 } && limits.PrefixPositions > 0)
+            Prefixes = new PrefixCache(Pages, limits.PrefixPositions);
         _prefill = new(() => new CpuPrefill(this, root, device));
     }
 
@@ -48,6 +50,9 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
 
     /// <summary>Where each row's past is. It is changed by callers and by the device's line of work, each holding it locked.</summary>
     internal PageTable Pages { get; }
+
+    /// <summary>Prompts that are kept, under the lock of <see cref="Pages"/>; null where none is.</summary>
+    internal PrefixCache? Prefixes { get; }
 
     /// <summary>Computes long prompts.</summary>
     internal CpuPrefill Prefill => _prefill.Value;
@@ -123,9 +128,24 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
     internal void Grow(int row, int first, int length)
     {
         if (Pages.Length(row) > first) Pages.Truncate(row, first);
-        if (Pages.Grow(row, length) is not { } copy) return;
+        if (GrowPages(row, length) is not { } copy) return;
         // By index: an enumerator of the interface would be garbage at every step.
         for (int layer = 0; layer < State.Past.Count; layer++) State.Past[layer].CopyPage(copy);
+    }
+
+    // What is only kept gives way.
+    PageCopy? GrowPages(int row, int length)
+    {
+        while (true)
+        {
+            try
+            {
+                return Pages.Grow(row, length);
+            }
+            catch (OverloadedException) when (Prefixes?.TryGiveUp() == true)
+            {
+            }
+        }
     }
 
     void Collect(List<StepRequest> batch)

@@ -49,7 +49,9 @@ internal sealed class CpuGeneration : Generation
     {
         Begin(logits, 0);
         Forget(0);
-        if (Shape.PrefillsInChunks) await PrefillAsync(prompt, wanted, logits, cancellationToken).ConfigureAwait(false);
+        ReusedPositions = 0;
+        if (Shape.PrefillsInChunks)
+            ReusedPositions = await PrefillAsync(prompt, wanted, logits, cancellationToken).ConfigureAwait(false);
         else await StepThroughAsync(prompt, wanted, cancellationToken).ConfigureAwait(false);
         _computed = Length;
         if (Rows == 1) return;
@@ -148,7 +150,7 @@ internal sealed class CpuGeneration : Generation
         return RunAsync(cancellationToken);
     }
 
-    ValueTask PrefillAsync(
+    ValueTask<int> PrefillAsync(
         IReadOnlyList<PromptPart> prompt, ReadOnlyMemory<int> wanted, Memory<float> logits, CancellationToken cancellationToken)
     {
         var tokens = new List<int>();

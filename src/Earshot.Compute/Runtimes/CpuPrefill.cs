@@ -24,20 +24,54 @@ internal sealed class CpuPrefill : IDisposable
         _state = new DecoderState { Past = runtime.State.Past, Memory = runtime.State.Memory };
     }
 
-    /// <summary>Computes a prompt into a row that holds nothing.</summary>
-    public async ValueTask RunAsync(PrefillPrompt prompt, CancellationToken cancellationToken)
+    /// <summary>
+    /// Computes a prompt into a row that holds nothing, but for what is kept of one that begins alike; returns how many positions were.
+    /// </summary>
+    public async ValueTask<int> RunAsync(PrefillPrompt prompt, CancellationToken cancellationToken)
     {
+        int reused = 0;
         for (int first = 0; first < prompt.Tokens.Length;)
         {
-            int end = BatchLayout.ChunkEnd(first, prompt.Tokens.Length);
             int start = first;
-            await _device.RunAsync(_backend, () => Compute(prompt, start, end), cancellationToken).ConfigureAwait(false);
-            first = end;
+            await _device.RunAsync(_backend, () => first = ComputeNext(prompt, start, ref reused), cancellationToken).ConfigureAwait(false);
         }
+        return reused;
     }
 
     // The caches are the decoder's, which frees them.
     public void Dispose() => _backend.Dispose();
+
+    /// <summary>
+    /// Computes a chunk and returns its end. Another prompt may have computed more of the same beginning since the last chunk, even one that
+    /// was asked for at the same time.
+    /// </summary>
+    int ComputeNext(PrefillPrompt prompt, int first, ref int reused)
+    {
+        int start = Reuse(prompt, first);
+        reused += start - first;
+        int end = BatchLayout.ChunkEnd(start, prompt.Tokens.Length);
+        Compute(prompt, start, end);
+        Keep(prompt, end);
+        return end;
+    }
+
+    int Reuse(PrefillPrompt prompt, int first)
+    {
+        if (_runtime.Prefixes is not { } prefixes || prompt.Reusable <= first) return first;
+        lock (_runtime.Pages)
+        {
+            var (row, length) = prefixes.Find(prompt.Tokens, prompt.Variant, prompt.Reusable);
+            if (length <= first) return first;
+            _runtime.Pages.Share(prompt.Row, row, length);
+            return length;
+        }
+    }
+
+    void Keep(PrefillPrompt prompt, int end)
+    {
+        if (_runtime.Prefixes is not { } prefixes || end > prompt.Keepable) return;
+        lock (_runtime.Pages) prefixes.Keep(prompt.Row, prompt.Tokens.AsSpan(0, end), prompt.Variant);
+    }
 
     void Compute(PrefillPrompt prompt, int first, int end)
     {
@@ -79,4 +113,13 @@ internal sealed record PrefillPrompt(int Row, int Slot, int[] Tokens, IReadOnlyL
     public int[] Wanted { get; init; } = [];
 
     public Memory<float> Logits { get; init; }
+
+    /// <summary>What the past depends on beside the tokens.</summary>
+    public object? Variant { get; init; }
+
+    /// <summary>How many positions may be those of another prompt: before the first whose logits are wanted, and before audio.</summary>
+    public int Reusable => Math.Min(Keepable, Wanted.Length > 0 ? Wanted[0] : Tokens.Length);
+
+    /// <summary>How many positions are told by their tokens.</summary>
+    public int Keepable => Embeddings.Count > 0 ? Embeddings[0].First : Tokens.Length;
 }

@@ -53,6 +53,11 @@ public abstract class Generation(DecoderShape shape, int rows) : IDisposable
     public int Length { get; private set; }
 
     /// <summary>
+    /// Positions of the prompt that were not computed for it, since a prompt before began alike; its numbers are the same either way.
+    /// </summary>
+    public int ReusedPositions { get; protected set; }
+
+    /// <summary>
     /// Begins anew with a prompt that all rows share, computed once. Writes the logits that follow the prompt's tokens at the positions
     /// <paramref name="wanted"/>, one after the other: the last for decoding; others where a model tells something there.
     /// </summary>

@@ -16,6 +16,12 @@ public sealed record RuntimeLimits
     public int? CachePositions { get; init; }
 
     /// <summary>
+    /// Positions of prompts that a language model keeps beyond their generations, so that prompts which begin alike pay for the rest alone;
+    /// 0 keeps none. They are given up as soon as a generation needs their room.
+    /// </summary>
+    public int PrefixPositions { get; init; } = 16_384;
+
+    /// <summary>
     /// Requests that may wait for a place; more are refused (<see cref="OverloadedException"/>), so that a server under load says so
     /// instead of falling behind.
     /// </summary>
