@@ -17,30 +17,38 @@ internal sealed class ChatCommand : EarshotCommand
     readonly Option<bool> _noThinking = OptionKinds.Flag(
         "--no-thinking", "Have a model that thinks before it answers, such as Qwen3, answer at once.");
 
+    readonly Option<int?> _maxThinking = OptionKinds.Whole(
+        "--max-thinking", "The most tokens of a thought, which is then closed; --max-tokens then counts the answer alone.", 0);
+
     public ChatCommand(Terminal terminal) : base(
         "chat",
         "Talk with a language model: a line is a question, /new begins anew, /exit ends. What is piped in is one question.", terminal)
     {
         Add(_options.Model);
-        AddGroup("Chat", _system, _noThinking);
-        AddGroups([_options.Generation, _options.Loading(chats: true)]);
+        AddGroup("Chat", _system, _noThinking, _maxThinking);
+        AddGroups([_options.Generation, _options.Form, _options.Loading(chats: true)]);
     }
 
     public override IReadOnlyList<Example> Examples { get; } =
     [
         new("earshot chat SmolLM2-135M-Instruct.Q4_1.gguf", "Talk in the terminal; the chat so far is remembered."),
         new("earshot chat Qwen/Qwen2.5-1.5B-Instruct --system \"Answer in one sentence.\"", "The same, with a rule for every answer."),
+        new(
+            "cat mail.txt | earshot chat ./Qwen3-4B --no-thinking --json-schema order.json",
+            "JSON of a schema, and nothing else: for a program."),
         new("cat notes.txt | earshot chat ./Qwen3-4B --no-thinking --system \"Sum this up.\"", "One answer to what is piped in."),
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
+        _options.GrammarOf(parsed);
         using var model = await LanguageModelLoader.LoadAsync(
             parsed.GetRequiredValue(_options.Model), _options.LoadingOf(parsed), Terminal, cancellationToken).ConfigureAwait(false);
         var options = _options.Of(parsed, model);
         options = options with
         {
             MaxTokens = options.MaxTokens ?? Math.Min(UsualAnswer, Math.Max(1, model.Context / 2)),
+            MaxReasoningTokens = parsed.GetValue(_maxThinking),
             Chat = new ChatPromptOptions { EnableReasoning = parsed.GetValue(_noThinking) ? false : null },
         };
         var chat = new ChatSession(model, options, parsed.GetValue(_system), Terminal);

@@ -34,16 +34,15 @@ internal sealed class ChatSession
                 $"The context of {_model.Context:N0} tokens is full: " +
                 $"the oldest {asked.Count - kept.Count} turns of the chat are forgotten.");
         }
-        var parser = _model.Format.CreateParser(_model.Format.Render(kept, _options.Chat), parsesToolCalls: false);
         var (text, isThinking) = (new StringBuilder(), false);
-        await foreach (var piece in _model.GenerateAsync(kept, _options, cancellationToken).ConfigureAwait(false))
+        await foreach (var update in _model.AnswerAsync(kept, _options, cancellationToken).ConfigureAwait(false))
         {
-            Show(parser.Append(piece.Text), text, ref isThinking);
-            if (piece.End is not { } end) continue;
-            Show(parser.Complete(), text, ref isThinking);
+            Show(update.Parts, text, ref isThinking);
+            if (update.End is not { } end) continue;
             if (isThinking) _terminal.Error.WriteLine();
             _terminal.Out.WriteLine();
-            _terminal.Detail($"{end.PromptTokens} tokens of prompt, {end.Tokens} generated; seed {end.Seed}.");
+            if (end.IsInsideReasoning) _terminal.Say("The limit ended the answer inside of a thought; see --max-tokens and --max-thinking.");
+            _terminal.Detail(Summary(end));
         }
         _turns = [.. kept, ChatTurn.Assistant(text.ToString())];
     }
@@ -64,5 +63,12 @@ internal sealed class ChatSession
             _terminal.Out.Write(said.Text);
             text.Append(said.Text);
         }
+    }
+
+    static string Summary(GenerationEnd end)
+    {
+        var reused = end.ReusedTokens > 0 ? $" ({end.ReusedTokens} known already)" : "";
+        var guessed = end.DraftTokens > 0 ? $", {end.AcceptedDraftTokens} of {end.DraftTokens} guessed right" : "";
+        return $"{end.PromptTokens} tokens of prompt{reused}, {end.Tokens} generated{guessed}; seed {end.Seed}.";
     }
 }

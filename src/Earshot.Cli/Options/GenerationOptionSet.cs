@@ -3,6 +3,7 @@ using Earshot.Chat;
 using Earshot.Cli.Commands;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
+using Earshot.Decoding.Grammars;
 using Earshot.TextGeneration;
 
 namespace Earshot.Cli.Options;
@@ -35,6 +36,18 @@ internal sealed class GenerationOptionSet
         Arity = ArgumentArity.OneOrMore,
     };
 
+    readonly Option<string?> _schema = OptionKinds.Text(
+        "--json-schema", "FILE|JSON", "The answer is JSON of this schema: a file, or the schema itself where it begins with '{'.");
+    readonly Option<string?> _regex = OptionKinds.Text("--regex", "PATTERN", "The answer is a text that this whole expression matches.");
+    readonly Option<string[]> _choice = new("--choice")
+    {
+        Description = "The answer is one of the texts that are given so; may be given several times.",
+        HelpName = "TEXT",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
+    readonly Option<string?> _draft = OptionKinds.Text(
+        "--draft", "MODEL", "A smaller model of the same family that guesses tokens: the same text, sooner where it guesses well.");
     readonly Option<int?> _threads = OptionKinds.Whole("--threads", "Threads that compute (default: one a core).", 1, 1024);
     readonly Option<string?> _weights = OptionKinds.Text("--weights", "FORMAT[,TEXT=FORMAT]...",
         $"What to compute weights in: saved (default), {WeightFormat.NamesOf(CpuDevice.Formats)}; then exceptions by a part of the " +
@@ -50,7 +63,12 @@ internal sealed class GenerationOptionSet
     public OptionGroup Generation => new(
         "Generation", [_maxTokens, _temperature, _topK, _topP, _minP, _repetitionPenalty, _seed, _stop]);
 
-    public OptionGroup Loading(bool chats) => new("Model", chats ? [_threads, _weights, _isa, _chatFormat] : [_threads, _weights, _isa]);
+    /// <summary>What the answer is held to.</summary>
+    public OptionGroup Form => new("Form of the answer", [_schema, _regex, _choice]);
+
+    public OptionGroup Loading(bool chats) => new(
+        "Model",
+        chats ? [_draft, _threads, _weights, _isa, _chatFormat] : [_draft, _threads, _weights, _isa]);
 
     public int? MaxTokensOf(ParseResult parsed) => parsed.GetValue(_maxTokens);
 
@@ -63,6 +81,7 @@ internal sealed class GenerationOptionSet
         {
             MaxTokens = MaxTokensOf(parsed),
             StopStrings = parsed.GetValue(_stop) ?? [],
+            Grammar = GrammarOf(parsed),
             Sampling = recommended with
             {
                 Temperature = Or(_temperature, recommended.Temperature),
@@ -86,7 +105,40 @@ internal sealed class GenerationOptionSet
             WeightsFor = wish.Exceptions.Count == 0 ? null : wish.For,
             InstructionSet = parsed.GetValue(_isa) is { } isa ? InstructionSets.Names[isa] : null,
             ChatFormat = parsed.GetValue(_chatFormat),
+            Draft = parsed.GetValue(_draft),
         };
+    }
+
+    /// <summary>What the answer is held to; null for nothing. Told of before a model is loaded.</summary>
+    /// <exception cref="UsageException">There are several, or one that no grammar can be made of.</exception>
+    public Grammar? GrammarOf(ParseResult parsed)
+    {
+        var (schema, regex, choices) = (parsed.GetValue(_schema), parsed.GetValue(_regex), parsed.GetValue(_choice) ?? []);
+        if ((schema is null ? 0 : 1) + (regex is null ? 0 : 1) + (choices.Length == 0 ? 0 : 1) > 1)
+            throw new UsageException("--json-schema, --regex and --choice each say what the whole answer is; give one of them.");
+        try
+        {
+            if (schema is not null) return Grammar.FromJsonSchema(SchemaOf(schema));
+            if (regex is not null) return Grammar.FromRegex(regex);
+            return choices.Length > 0 ? Grammar.FromChoices(choices) : null;
+        }
+        catch (GrammarException e)
+        {
+            throw new UsageException($"{(schema is not null ? "--json-schema" : regex is not null ? "--regex" : "--choice")}: {e.Message}");
+        }
+    }
+
+    static string SchemaOf(string given)
+    {
+        if (given.AsSpan().TrimStart().StartsWith("{", StringComparison.Ordinal)) return given;
+        try
+        {
+            return File.ReadAllText(given);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"--json-schema: cannot read '{given}': {e.Message}");
+        }
     }
 
     WeightWish WishOf(ParseResult parsed)

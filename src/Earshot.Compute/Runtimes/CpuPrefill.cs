@@ -49,6 +49,7 @@ internal sealed class CpuPrefill : IDisposable
     {
         int start = Reuse(prompt, first);
         reused += start - first;
+        if (start == prompt.Tokens.Length) return start;
         int end = BatchLayout.ChunkEnd(start, prompt.Tokens.Length);
         Compute(prompt, start, end);
         Keep(prompt, end);

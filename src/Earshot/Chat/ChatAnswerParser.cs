@@ -8,7 +8,7 @@ namespace Earshot.Chat;
 /// </summary>
 public sealed class ChatAnswerParser
 {
-    const string OpenThought = "<think>", CloseThought = "</think>", OpenCall = "<tool_call>", CloseCall = "</tool_call>";
+    internal const string OpenThought = "<think>", CloseThought = "</think>", OpenCall = "<tool_call>", CloseCall = "</tool_call>";
 
     readonly ChatAnswerSyntax _syntax;
     readonly List<ChatAnswerPart> _parts = [];

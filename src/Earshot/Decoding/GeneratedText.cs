@@ -21,7 +21,6 @@ sealed class GeneratedText
     readonly StreamingTextDecoder _decoder;
     readonly StopStrings _stops;
     readonly IReadOnlySet<int> _endTokens;
-    readonly int _maxTokens;
 
     /// <param name="maxTokens">At least 1; end tokens count as all others.</param>
     public GeneratedText(ByteTokenizer tokenizer, IReadOnlySet<int> endTokens, IEnumerable<string> stopStrings, int maxTokens)
@@ -30,8 +29,11 @@ sealed class GeneratedText
         _decoder = new StreamingTextDecoder(tokenizer);
         _stops = new StopStrings(stopStrings);
         _endTokens = endTokens;
-        _maxTokens = maxTokens;
+        MaxTokens = maxTokens;
     }
+
+    /// <summary>The most tokens, which may be changed before they are reached.</summary>
+    public int MaxTokens { get; set; }
 
     /// <summary>How many tokens came, the end token among them.</summary>
     public int TokenCount { get; private set; }
@@ -43,14 +45,19 @@ sealed class GeneratedText
     public string? StopString => _stops.Found;
 
     /// <summary>The text that a token makes certain; with the last token all that was held back.</summary>
-    public string Append(int token)
+    public string Append(int token) => Append(token, isLast: false);
+
+    /// <summary>The same of a token behind which nothing can follow, as at the end of what a grammar allows.</summary>
+    public string AppendLast(int token) => Append(token, isLast: true);
+
+    string Append(int token, bool isLast)
     {
         if (Finish is not null) throw new InvalidOperationException("The text has ended.");
         TokenCount++;
         bool isEnd = _endTokens.Contains(token);
         var text = _stops.Append(isEnd ? _decoder.Flush() : _decoder.Append(token));
-        if (_stops.Found is not null || isEnd) Finish = FinishReason.Stop;
-        else if (TokenCount == _maxTokens) Finish = FinishReason.Length;
+        if (_stops.Found is not null || isEnd || isLast) Finish = FinishReason.Stop;
+        else if (TokenCount >= MaxTokens) Finish = FinishReason.Length;
         else return text;
         return _stops.Found is not null ? text : text + Rest();
     }

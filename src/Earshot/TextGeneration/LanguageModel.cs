@@ -5,6 +5,7 @@ using Earshot.Checkpoints;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Runtimes;
 using Earshot.Decoding;
+using Earshot.Decoding.Grammars;
 using Earshot.Models;
 using Earshot.Tokenizers;
 
@@ -22,11 +23,17 @@ namespace Earshot.TextGeneration;
 /// </code></example>
 public sealed class LanguageModel : IDisposable
 {
+    const int MostLogprobs = 20;
+
     readonly IReadOnlyList<IDisposable> _owned;
     readonly DecoderRuntime _decoder;
     readonly Lazy<ChatFormat> _chatFormat;
     readonly IReadOnlySet<int> _textEnds;
     readonly Lazy<IReadOnlySet<int>> _chatEnds;
+    readonly Lazy<GrammarVocabulary> _textVocabulary;
+    readonly Lazy<GrammarVocabulary> _chatVocabulary;
+    readonly ToolGrammars _toolGrammars = new();
+    LanguageModel? _draft;
 
     LanguageModel(string model, (SpeechModel Model, CausalLmPrompt Prompt) opened, DecoderRuntime decoder, IReadOnlyList<IDisposable> owned)
     {
@@ -37,6 +44,8 @@ public sealed class LanguageModel : IDisposable
         _textEnds = new HashSet<int>(Tokenizer.EndToken is { } end ? [.. generation.EndTokens, end] : generation.EndTokens);
         _chatFormat = new(() => ChatFormat.For(Tokenizer));
         _chatEnds = new(() => Format.EndTokenIds(Tokenizer, generation.EndTokens));
+        _textVocabulary = new(() => GrammarVocabulary.Create(Tokenizer, _textEnds));
+        _chatVocabulary = new(() => GrammarVocabulary.Create(Tokenizer, _chatEnds.Value));
         DefaultSampling = LanguageModelLoading.SamplingOf(generation);
     }
 
@@ -81,7 +90,20 @@ public sealed class LanguageModel : IDisposable
         options ??= new LanguageModelOptions();
         using var hub = new ModelHub(options.Hub ?? HubOptions.FromEnvironment());
         var path = await hub.GetAsync(model, progress, cancellationToken).ConfigureAwait(false);
-        return await Task.Run(() => Load(model, path, options), cancellationToken).ConfigureAwait(false);
+        var loaded = await Task.Run(() => Load(model, path, options), cancellationToken).ConfigureAwait(false);
+        if (options.Draft is null) return loaded;
+        try
+        {
+            var guesser = options with { Draft = null, ChatFormat = null, Weights = null, WeightsFor = null };
+            loaded._draft = await LoadAsync(options.Draft, guesser, progress, cancellationToken).ConfigureAwait(false);
+            LanguageModelLoading.RequireSameVocabulary(loaded, loaded._draft);
+            return loaded;
+        }
+        catch
+        {
+            loaded.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Continues a text, which is tokens as it stands: nothing in it is a special token.</summary>
@@ -94,20 +116,32 @@ public sealed class LanguageModel : IDisposable
         ArgumentNullException.ThrowIfNull(prompt);
         var ids = Tokenizer.Encode(prompt);
         if (Tokenizer is { AddsBeginToken: true, BeginToken: { } begin }) ids = [begin, .. ids];
-        return Start(ids, options, _textEnds, cancellationToken);
+        return Start(ids, options, PlainText(options), cancellationToken);
     }
 
     /// <summary>Answers a chat, in its model's own format.</summary>
     /// <inheritdoc cref="GenerateAsync(string, GenerationOptions, CancellationToken)"/>
     public IAsyncEnumerable<GeneratedPiece> GenerateAsync(
         IReadOnlyList<ChatTurn> chat, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        Start(Encode(chat, options?.Chat), options, _chatEnds.Value, cancellationToken);
+        StartAnswer(chat, options ?? new GenerationOptions(), cancellationToken).Pieces;
+
+    /// <summary>Answers a chat in its parts: what is thought, what is said, and which tools are called.</summary>
+    /// <inheritdoc cref="GenerateAsync(string, GenerationOptions, CancellationToken)"/>
+    /// <exception cref="GrammarException">A tool's schema cannot be compiled; the message names tool, path and keyword.</exception>
+    public IAsyncEnumerable<AnswerUpdate> AnswerAsync(
+        IReadOnlyList<ChatTurn> chat, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new GenerationOptions();
+        var (prompt, pieces) = StartAnswer(chat, options, cancellationToken);
+        bool hasTools = options.Chat.Tools.Count > 0 && options.ToolChoice.Kind != ToolChoiceKind.None;
+        return AnswerUpdate.OfAsync(pieces, () => Format.CreateParser(prompt, hasTools), cancellationToken);
+    }
 
     /// <summary>Continues tokens.</summary>
     /// <inheritdoc cref="GenerateAsync(string, GenerationOptions, CancellationToken)"/>
     public IAsyncEnumerable<GeneratedPiece> GenerateAsync(
         ReadOnlyMemory<int> prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        Start(prompt.ToArray(), options, _textEnds, cancellationToken);
+        Start(prompt.ToArray(), options, PlainText(options), cancellationToken);
 
     /// <summary>Answers a chat, and gives the whole answer at its end.</summary>
     /// <inheritdoc cref="GenerateAsync(string, GenerationOptions, CancellationToken)"/>
@@ -150,6 +184,7 @@ public sealed class LanguageModel : IDisposable
 
     public void Dispose()
     {
+        _draft?.Dispose();
         foreach (var item in _owned) item.Dispose();
     }
 
@@ -195,49 +230,52 @@ public sealed class LanguageModel : IDisposable
         return new GenerationResult(text.ToString(), end!);
     }
 
+    (IReadOnlySet<int>, AnswerRules) PlainText(GenerationOptions? options) => (_textEnds, new AnswerRules { Text = options?.Grammar });
+
+    (ChatPrompt Prompt, IAsyncEnumerable<GeneratedPiece> Pieces) StartAnswer(
+        IReadOnlyList<ChatTurn> chat, GenerationOptions options, CancellationToken cancellationToken)
+    {
+        var rules = _toolGrammars.RulesOf(options, Format);
+        var prompt = Format.Render(chat, options.ToolChoice.Kind == ToolChoiceKind.None ? options.Chat with { Tools = [] } : options.Chat);
+        rules = rules with { Thought = LanguageModelLoading.ThoughtOf(prompt, Format, options.Chat) };
+        if (rules.Thought == ThoughtHabit.None) rules = rules with { MaxThoughtTokens = null };
+        return (prompt, Start(prompt.Encode(Tokenizer), options, (_chatEnds.Value, rules), cancellationToken));
+    }
+
     IAsyncEnumerable<GeneratedPiece> Start(
-        int[] prompt, GenerationOptions? options, IReadOnlySet<int> ends, CancellationToken cancellationToken)
+        int[] prompt, GenerationOptions? options, (IReadOnlySet<int> Ends, AnswerRules Rules) answer, CancellationToken cancellationToken)
     {
         options ??= new GenerationOptions();
-        if (options.MaxTokens is < 1)
-            throw new ArgumentException($"{nameof(options.MaxTokens)} is {options.MaxTokens}; expected at least 1.", nameof(options));
+        Require(options.MaxTokens is null or >= 1, nameof(options.MaxTokens), options.MaxTokens, "at least 1");
+        Require(options.MaxReasoningTokens is null or >= 0, nameof(options.MaxReasoningTokens), options.MaxReasoningTokens, "at least 0");
+        Require(options.TopLogprobs is null or >= 0 and <= MostLogprobs, nameof(options.TopLogprobs), options.TopLogprobs, "0 to 20");
         if (prompt.Length == 0) throw new ModelException("The prompt is empty; a language model continues at least one token.");
         int room = Context - prompt.Length;
         if (room < (options.MaxTokens ?? 1)) throw TooLong(prompt.Length, options.MaxTokens ?? 1);
         // What cannot be is told of at the call, and not where the text is read.
-        (options.Sampling ?? DefaultSampling).Validate();
+        var sampling = options.Sampling ?? DefaultSampling;
+        sampling.Validate();
         _ = new StopStrings(options.StopStrings);
-        return RunAsync(prompt, (options, ends, options.MaxTokens ?? room), cancellationToken);
+        int most = options.MaxTokens ?? room;
+        var tokens = (answer.Ends, answer.Ends == _textEnds ? _textVocabulary : _chatVocabulary);
+        AnswerGuide? Guide() => answer.Rules.IsAny ? null : new AnswerGuide(answer.Rules, Tokenizer, tokens, (room, most));
+        Guide();
+        return RunAsync(() => new TextRequest(prompt, options, sampling, answer.Ends, most, Guide()), cancellationToken);
     }
 
+    // Each reading is a text of its own.
     async IAsyncEnumerable<GeneratedPiece> RunAsync(
-        int[] prompt, (GenerationOptions Options, IReadOnlySet<int> Ends, int Most) limits,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+        Func<TextRequest> request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var sampler = new TokenSampler(
-            limits.Options.Sampling ?? DefaultSampling, prompt, Math.Min(Tokenizer.VocabSize, _decoder.Shape.VocabSize));
-        var text = new GeneratedText(Tokenizer, limits.Ends, limits.Options.StopStrings, limits.Most);
-        using var generation = await _decoder.BeginAsync(null, 1, cancellationToken).ConfigureAwait(false);
-        var (logits, next) = (new float[_decoder.Shape.VocabSize], new int[1]);
-        await generation.PromptAsync(prompt, new[] { prompt.Length - 1 }, logits, cancellationToken).ConfigureAwait(false);
-        while (true)
-        {
-            next[0] = sampler.Choose(logits);
-            sampler.Accept(next[0]);
-            var piece = text.Append(next[0]);
-            if (text.Finish is { } reason)
-            {
-                yield return new GeneratedPiece(piece)
-                {
-                    End = new GenerationEnd(reason, prompt.Length, text.TokenCount, sampler.Seed) { StopString = text.StopString },
-                };
-                yield break;
-            }
-            if (piece.Length > 0) yield return new GeneratedPiece(piece);
-            // A step may run on the thread that asks for it, which is not to be the one that shows the text.
-            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            await generation.StepAsync(next, logits, cancellationToken).ConfigureAwait(false);
-        }
+        var text = request();
+        var run = new TextRun(_decoder, Tokenizer, text);
+        var draft = text.Options.UseDraft ? _draft?._decoder : null;
+        await foreach (var piece in run.RunAsync(draft, cancellationToken).ConfigureAwait(false)) yield return piece;
+    }
+
+    static void Require(bool holds, string option, int? got, string expected)
+    {
+        if (!holds) throw new ArgumentException($"{option} is {got}; expected {expected}.", "options");
     }
 
     ModelException TooLong(int tokens, int wanted) => new(

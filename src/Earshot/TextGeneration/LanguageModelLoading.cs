@@ -1,3 +1,4 @@
+using Earshot.Chat;
 using Earshot.Checkpoints;
 using Earshot.Decoding;
 using Earshot.Models;
@@ -26,4 +27,26 @@ static class LanguageModelLoading
         MinP = generation.DoSample ? (float)(generation.MinP ?? 0) : 0,
         RepetitionPenalty = (float)(generation.RepetitionPenalty ?? 1),
     };
+
+    /// <summary>Whether the answer to a prompt begins with a thought.</summary>
+    public static ThoughtHabit ThoughtOf(ChatPrompt prompt, ChatFormat format, ChatPromptOptions options) =>
+        prompt.OpensReasoning ? ThoughtHabit.Open
+        : format.HasReasoning && options.EnableReasoning != false ? ThoughtHabit.Possible
+        : ThoughtHabit.None;
+
+    /// <exception cref="ModelException">A draft's tokens are not those of the model that it guesses for.</exception>
+    public static void RequireSameVocabulary(LanguageModel model, LanguageModel draft)
+    {
+        var (own, other) = (model.Tokenizer, draft.Tokenizer);
+        int at = own.VocabSize == other.VocabSize ? 0 : -1;
+        while (at >= 0 && at < own.VocabSize)
+        {
+            if (!own.TokenBytes(at).SequenceEqual(other.TokenBytes(at)) || own.IsSpecial(at) != other.IsSpecial(at)) break;
+            at++;
+        }
+        if (at == own.VocabSize) return;
+        var where = at < 0 ? $"{other.VocabSize} tokens, and not {own.VocabSize}" : $"another token {at}";
+        throw new ModelException(
+            $"'{draft.Model}' cannot guess for '{model.Model}': its vocabulary has {where}. Choose a smaller model of the same family.");
+    }
 }

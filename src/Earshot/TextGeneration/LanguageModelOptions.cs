@@ -32,6 +32,12 @@ public sealed record LanguageModelOptions
     /// </summary>
     public string? ChatFormat { get; init; }
 
+    /// <summary>
+    /// A smaller model with the same vocabulary that guesses tokens for the large one to check together, which changes the time and not the
+    /// text: a folder, a GGUF file or a name on the hub; null for none.
+    /// </summary>
+    public string? Draft { get; init; }
+
     /// <summary>Where models come from and are kept; null for what the environment says.</summary>
     public HubOptions? Hub { get; init; }
 

@@ -45,7 +45,7 @@ public sealed class LanguageModelTests : IDisposable
         var alone = new List<GenerationResult>();
         for (int i = 0; i < 8; i++) alone.Add(await RunAsync(i));
         var together = await Task.WhenAll(Enumerable.Range(0, 8).Select(number => Task.Run(() => RunAsync(number))));
-        Assert.Equal(alone, together);
+        Assert.Equal(alone.Select(Computed), together.Select(Computed));
         Assert.True(alone.Select(result => result.Text).Distinct().Count() > 4);
     }
 
@@ -56,7 +56,7 @@ public sealed class LanguageModelTests : IDisposable
         var sampling = new SamplingOptions { Temperature = 1.5f };
         var first = await model.CompleteAsync("Once", new() { Sampling = sampling, MaxTokens = 20 });
         var again = await model.CompleteAsync("Once", new() { Sampling = sampling with { Seed = first.End.Seed }, MaxTokens = 20 });
-        Assert.Equal(first, again);
+        Assert.Equal(Computed(first), Computed(again));
         var other = await model.CompleteAsync("Once", new() { Sampling = sampling with { Seed = first.End.Seed + 1 }, MaxTokens = 20 });
         Assert.NotEqual(first.Text, other.Text);
     }
@@ -178,6 +178,9 @@ public sealed class LanguageModelTests : IDisposable
         Assert.DoesNotContain("<|", answer.Text, StringComparison.Ordinal);
         Assert.Equal((FinishReason.Stop, 37), (answer.End.Reason, answer.End.PromptTokens));
     }
+
+    /// <summary>What does not depend on prompts before.</summary>
+    static GenerationResult Computed(GenerationResult result) => result with { End = result.End with { ReusedTokens = 0 } };
 
     static int[] Ids(JsonElement ids) => [.. ids.EnumerateArray().Select(id => id.GetInt32())];
 

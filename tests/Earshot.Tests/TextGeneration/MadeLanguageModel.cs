@@ -75,17 +75,19 @@ internal static class MadeLanguageModel
     }
 
     /// <summary>A model of random weights.</summary>
-    public static string WriteRandom(string folder, IReadOnlyList<string>? pieces = null, int layers = 2, int seed = 1)
+    /// <param name="sharpness">How sure it is of its tokens.</param>
+    public static string WriteRandom(
+        string folder, IReadOnlyList<string>? pieces = null, int layers = 2, float sharpness = 1, int seed = 1)
     {
         pieces ??= [];
         int vocabulary = (256 + pieces.Count + s_added.Length + 63) / 64 * 64;
         Begin(folder, pieces, vocabulary, width: 128, layers, heads: 4, keyHeads: 2, inner: 256);
         var random = new Random(seed);
         var tensors = new List<TensorToWrite>();
-        void Add(string name, int rows, int columns) => tensors.Add(Of(name, Normal(random, rows, columns)));
+        void Add(string name, int rows, int columns, float scale = 2) => tensors.Add(Of(name, Normal(random, rows, columns, scale)));
         void Norm(string name) => tensors.Add(Of(name, Enumerable.Range(0, 128).Select(_ => 0.8f + 0.4f * random.NextSingle()).ToArray()));
         Add("model.embed_tokens.weight", vocabulary, 128);
-        Add("lm_head.weight", vocabulary, 128);
+        Add("lm_head.weight", vocabulary, 128, 2 * sharpness);
         Norm("model.norm.weight");
         for (int i = 0; i < layers; i++)
         {
@@ -137,7 +139,7 @@ internal static class MadeLanguageModel
             $$"""{"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "{{TurnEnd}}"}""");
     }
 
-    static float[,] Normal(Random random, int rows, int columns)
+    static float[,] Normal(Random random, int rows, int columns, float scale)
     {
         var values = new float[rows, columns];
         for (int i = 0; i < rows; i++)
@@ -145,7 +147,7 @@ internal static class MadeLanguageModel
             for (int j = 0; j < columns; j++)
             {
                 double radius = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()));
-                values[i, j] = (float)(radius * Math.Cos(2 * Math.PI * random.NextDouble()) / Math.Sqrt(columns) * 2);
+                values[i, j] = (float)(radius * Math.Cos(2 * Math.PI * random.NextDouble()) / Math.Sqrt(columns) * scale);
             }
         }
         return values;

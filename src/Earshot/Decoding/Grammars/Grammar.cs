@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Earshot.Chat;
 
 namespace Earshot.Decoding.Grammars;
 
@@ -82,6 +83,48 @@ public sealed class Grammar
         return Make(builder => builder.Match(JsonTexts.Words(all, builder.Budget), builder.Return, 0));
     }
 
+    /// <summary>
+    /// One call of a tool, with its arguments by its schema, in the form that models write them:
+    /// <c>{"name": "…", "arguments": {…}}</c>.
+    /// </summary>
+    /// <param name="argumentsKey"><c>arguments</c> or <c>parameters</c>.</param>
+    /// <param name="around">What stands before the call and behind it.</param>
+    /// <param name="otherwise">What may be written in place of a call; null for nothing.</param>
+    /// <exception cref="GrammarException">A tool's schema cannot be compiled; the message names the tool, path and keyword.</exception>
+    internal static Grammar OfCalls(
+        IReadOnlyList<ToolDefinition> tools, string argumentsKey, (string Before, string After) around, Grammar? otherwise = null) => Make(
+        builder =>
+        {
+            var end = builder.Literal("}" + around.After, builder.Return, 1);
+            var branches = new List<GrammarNode>();
+            if (otherwise is not null) branches.Add(otherwise.Start);
+            foreach (var tool in tools)
+            {
+                var name = $"{around.Before}{{\"name\": {ChatJson.Quote(tool.Name)}, \"{argumentsKey}\": ";
+                branches.Add(builder.Literal(name, ArgumentsOf(tool, builder, end), 1));
+            }
+            return builder.Split([.. branches]);
+        },
+        isSpaced: true);
+
+    static GrammarNode ArgumentsOf(ToolDefinition tool, GrammarBuilder builder, GrammarNode next)
+    {
+        try
+        {
+            if (tool.IsStrict) StrictSubset.Check(tool.Parameters);
+            // What says nothing of its arguments takes any.
+            bool isAny = tool.Parameters.EnumerateObject()
+                .All(keyword => !SchemaKeywords.Compiled.Contains(keyword.Name) && !SchemaKeywords.IsRefused(keyword));
+            if (tool.Parameters.TryGetProperty("type", out var type) && !(type.ValueKind == JsonValueKind.String && type.ValueEquals("object")))
+                throw new GrammarException("#", "type", $"arguments are an object, got {SchemaKeywords.Shown(type)}.");
+            return isAny ? new JsonValues(builder).Object(next, 1) : new SchemaCompiler(builder, tool.Parameters).Compile(next, 1);
+        }
+        catch (GrammarException e)
+        {
+            throw e.Of($"the tool '{tool.Name}'");
+        }
+    }
+
     /// <summary>All automata that texts can come to.</summary>
     internal IEnumerable<Dfa> Automata()
     {
@@ -97,9 +140,9 @@ public sealed class Grammar
         }
     }
 
-    static Grammar Make(Func<GrammarBuilder, GrammarNode> write)
+    static Grammar Make(Func<GrammarBuilder, GrammarNode> write, bool isSpaced = false)
     {
-        var builder = new GrammarBuilder();
+        var builder = new GrammarBuilder(isSpaced);
         var start = write(builder);
         builder.Finish();
         var grammar = new Grammar(start);

@@ -52,6 +52,9 @@ sealed class GrammarConstraint
     /// <summary>Whether the text may end here.</summary>
     public bool IsComplete => _now.State.IsComplete;
 
+    /// <summary>Whether the text is whole and nothing may follow but its end.</summary>
+    public bool IsOver => IsComplete && !_now.State.NextBytes().Any();
+
     /// <summary>The fewest bytes to the end of the text.</summary>
     public int BytesLeft => _now.State.Bytes;
 

@@ -11,6 +11,12 @@ public sealed class GrammarException : EarshotException
         : base($"The schema at '{path}'{(keyword is null ? "" : $", keyword '{keyword}'")}: {what}", innerException) =>
         (Path, Keyword) = (path, keyword);
 
+    /// <summary>The same of a schema that is one of several.</summary>
+    internal GrammarException Of(string owner) => new($"Of {owner}: {Message}", Path, Keyword, this);
+
+    GrammarException(string message, string? path, string? keyword, GrammarException inner) : base(message, inner) =>
+        (Path, Keyword) = (path, keyword);
+
     /// <summary>Where in a JSON Schema, as a JSON pointer from <c>#</c>; null for what is no schema.</summary>
     public string? Path { get; }
 

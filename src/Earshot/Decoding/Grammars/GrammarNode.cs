@@ -1,3 +1,6 @@
+using System.Text.Json;
+using Earshot.Chat;
+
 namespace Earshot.Decoding.Grammars;
 
 enum GrammarNodeKind : byte { Match, Call, Split, Return }
@@ -62,7 +65,9 @@ sealed class GrammarRule
 }
 
 /// <summary>Puts a grammar's program together, from the end to the beginning.</summary>
-sealed class GrammarBuilder
+/// <param name="isSpaced">Whether a space follows commas and colons between JSON's values, as in the calls that models were trained
+/// on.</param>
+sealed class GrammarBuilder(bool isSpaced = false)
 {
     /// <summary>Parsers of JSON stop at 64 objects and arrays in each other; a tool's call adds some of its own.</summary>
     public const int MaxDepth = 60;
@@ -71,6 +76,10 @@ sealed class GrammarBuilder
     readonly Dictionary<string, Dfa> _literals = [];
 
     public GrammarBudget Budget { get; } = new();
+
+    public string Comma => isSpaced ? ", " : ",";
+
+    public string Colon => isSpaced ? ": " : ":";
 
     public GrammarNode Return { get; } = new() { Kind = GrammarNodeKind.Return };
 
@@ -82,6 +91,9 @@ sealed class GrammarBuilder
         if (!_literals.TryGetValue(text, out var dfa)) _literals[text] = dfa = JsonTexts.Words([text], Budget);
         return Match(dfa, next, depth);
     }
+
+    /// <summary>A constant as it is written.</summary>
+    public string Constant(JsonElement value) => isSpaced ? ChatJson.Format(value) : JsonTexts.Compact(value);
 
     public GrammarNode Call(GrammarRule rule, GrammarNode next, int depth) =>
         Add(new() { Kind = GrammarNodeKind.Call, Rule = rule, Next = next, Depth = depth });

@@ -17,8 +17,8 @@ sealed class JsonValues(GrammarBuilder builder)
     public GrammarNode Members(Dfa key, Func<GrammarNode, GrammarNode> value, GrammarNode close, int depth, bool isFirst)
     {
         var more = builder.Split(close, close);
-        var member = builder.Match(key, builder.Literal(":", value(more), depth), depth);
-        more.Branches[1] = builder.Literal(",", member, depth);
+        var member = builder.Match(key, builder.Literal(builder.Colon, value(more), depth), depth);
+        more.Branches[1] = builder.Literal(builder.Comma, member, depth);
         return isFirst ? builder.Split(close, member) : more;
     }
 
@@ -33,12 +33,12 @@ sealed class JsonValues(GrammarBuilder builder)
         if (most is null)
         {
             after = builder.Split(close, close);
-            after.Branches[1] = builder.Literal(",", builder.Call(item, after, depth), depth);
+            after.Branches[1] = builder.Literal(builder.Comma, builder.Call(item, after, depth), depth);
         }
         else after = close;
         for (int count = last - 1; count >= 1; count--)
         {
-            var more = builder.Literal(",", builder.Call(item, after, depth), depth);
+            var more = builder.Literal(builder.Comma, builder.Call(item, after, depth), depth);
             after = count >= least ? builder.Split(close, more) : more;
         }
         var first = builder.Call(item, after, depth);

@@ -73,11 +73,11 @@ sealed partial class SchemaCompiler
             var (name, value, isRequired) = properties[i];
             if (value.ValueKind == JsonValueKind.False && !isRequired) continue;
             var written = Value(value, inside with { Path = Below($"{at.Path}/properties", name) }, later);
-            string text = $"{ChatJson.Quote(name)}:";
+            string text = ChatJson.Quote(name) + _builder.Colon;
             // Whether a comma comes before it depends on whether anything does, which is sure behind the first that is required.
             bool mayBeFirst = firstRequired < 0 || i <= firstRequired;
             var alone = mayBeFirst ? _builder.Literal(text, written, depth) : first;
-            if (i > 0) later = Optional(_builder.Literal($",{text}", written, depth), later, isRequired);
+            if (i > 0) later = Optional(_builder.Literal(_builder.Comma + text, written, depth), later, isRequired);
             first = mayBeFirst ? Optional(alone, first, isRequired) : first;
         }
         return _builder.Literal("{", first, depth);

@@ -22,9 +22,11 @@ sealed partial class SchemaCompiler
         _any = new JsonValues(builder);
     }
 
-    public GrammarNode Compile()
+    /// <param name="next">What comes behind the value; null for nothing.</param>
+    /// <param name="depth">How many objects and arrays are open around it.</param>
+    public GrammarNode Compile(GrammarNode? next = null, int depth = 0)
     {
-        var start = _builder.Call(RuleOf(_root, "#"), _builder.Return, 0);
+        var start = _builder.Call(RuleOf(_root, "#"), next ?? _builder.Return, depth);
         while (_unwritten.TryDequeue(out var rule)) rule.Rule.Entry = Value(rule.Schema, new(rule.Path, 0), _builder.Return);
         _builder.Finish();
         if (start.Bytes >= GrammarNode.Infinite)
@@ -88,7 +90,7 @@ sealed partial class SchemaCompiler
         var types = schema.TryGetProperty("type", out _) ? TypesOf(schema, at.Path) : null;
         var allowed = values.Where(value => types is null || types.Exists(type => IsOfType(value, type))).ToList();
         if (allowed.Count == 0) throw new GrammarException(at.Path, keyword, "no value is of the schema's type.");
-        var words = Guard(at.Path, keyword, () => JsonTexts.Words(allowed.Select(JsonTexts.Compact), _builder.Budget));
+        var words = Guard(at.Path, keyword, () => JsonTexts.Words(allowed.Select(_builder.Constant), _builder.Budget));
         return _builder.Match(words, next, at.Depth + allowed.Max(JsonTexts.Depth));
     }
 
