@@ -66,6 +66,34 @@ public sealed class LanguageModelTests : IDisposable
     }
 
     [Fact]
+    public async Task An_answer_is_held_to_a_schema_an_expression_or_choices()
+    {
+        string[] how = ["--weights", "f32", "--max-tokens", "60", "--temperature", "0"];
+        _folder.Write("schema.json", Encoding.UTF8.GetBytes("""{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}"""));
+        var json = await CommandRun.OfAsync(
+            ["chat", Tiny, "--chat-format", "chatml", "--json-schema", _folder["schema.json"], .. how], Input("Hello"));
+        Assert.Equal(ExitCode.Ok, json.ExitCode);
+        Assert.Equal(JsonValueKind.Number, JsonDocument.Parse(json.Output).RootElement.GetProperty("a").ValueKind);
+        var choice = await CommandRun.OfAsync(["generate", Tiny, "The", "--choice", "good", "--choice", "bad", "--json", "--logprobs", "2", .. how]);
+        using var report = JsonDocument.Parse(choice.Output);
+        Assert.Contains(report.RootElement.GetProperty("text").GetString(), (string[])["good", "bad"]);
+        Assert.Equal("stop", report.RootElement.GetProperty("finish").GetString());
+        var logprobs = report.RootElement.GetProperty("logprobs");
+        Assert.Equal(report.RootElement.GetProperty("tokens").GetInt32(), logprobs.GetArrayLength());
+        Assert.Equal(2, logprobs[0].GetProperty("top").GetArrayLength());
+        var regex = await CommandRun.OfAsync(["generate", Tiny, "The", "--regex", @"\d\d:\d\d", "--draft", Tiny, .. how]);
+        Assert.Matches(@"^\d\d:\d\d\n$", regex.Output);
+
+        async Task<string> WrongAsync(params string[] more) =>
+            (await CommandRun.OfAsync(["generate", Tiny, "x", .. more])).AssertOneLine(ExitCode.Usage);
+        Assert.Contains("keyword 'not'", await WrongAsync("--json-schema", """{"not": {}}"""), StringComparison.Ordinal);
+        Assert.Contains("cannot read", await WrongAsync("--json-schema", _folder["none.json"]), StringComparison.Ordinal);
+        Assert.Contains("--regex:", await WrongAsync("--regex", "(a"), StringComparison.Ordinal);
+        Assert.Contains("give one of them", await WrongAsync("--regex", "a", "--choice", "b"), StringComparison.Ordinal);
+        Assert.Contains("--json", await WrongAsync("--logprobs", "1"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_is_no_language_model_or_no_format_is_told_in_a_line()
     {
         var whisper = await CommandRun.OfAsync("chat", TestModels.InBox("whisper-base"));
