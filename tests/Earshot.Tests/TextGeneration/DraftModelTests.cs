@@ -42,8 +42,9 @@ public sealed class DraftModelTests : IDisposable
             Assert.Equal(expected.Tokens, other.Tokens);
             Assert.Equal(0, expected.End.DraftTokens);
             Assert.True(own.End.DraftTokens > 0);
-            // The model's own guesses are right, but for the last bits of steps.
-            Assert.InRange(own.End.AcceptedDraftTokens, own.End.DraftTokens * 9 / 10, own.End.DraftTokens);
+            // The model's own guesses are right but for last bits, or for the format, as a draft is computed in its own.
+            int least = format == "f32" ? own.End.DraftTokens * 9 / 10 : own.End.DraftTokens / 2;
+            Assert.InRange(own.End.AcceptedDraftTokens, least, own.End.DraftTokens);
             Assert.Equal(0, (await TextAsync(itself, options with { UseDraft = false })).End.DraftTokens);
         }
         // A stop string in the middle of guesses.
