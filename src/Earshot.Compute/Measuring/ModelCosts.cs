@@ -121,7 +121,8 @@ public sealed class ModelCosts
     }
 
     /// <summary>
-    /// What finishes the window encoded last: a CTC head, a classifier or a projector; nothing where the encoder's output is what is wanted.
+    /// What finishes the window encoded last: a CTC head, a classifier or a projector; nothing where the encoder's output is what is
+    /// wanted.
     /// </summary>
     public Cost Finish()
     {

@@ -120,7 +120,8 @@ public sealed class EndpointerTests
         Assert.Equal(new SpeechSpan(45 * Window, 93 * Window), ended[1].Speech);
         Assert.Equal(ended[0].Audio.End, ended[1].Audio.Start);
         // Without a pause, where it stands.
-        ended = [.. Run(s_options with { MaxTurnDuration = Ms(32 * 70) }, null, new string('s', 100) + new string('.', 20)).OfType<TurnEnded>()];
+        script = new string('s', 100) + new string('.', 20);
+        ended = [.. Run(s_options with { MaxTurnDuration = Ms(32 * 70) }, null, script).OfType<TurnEnded>()];
         Assert.Equal([0, 71 * Window], ended.Select(turn => (int)turn.Audio.Start));
         Assert.Equal(71 * Window, ended[0].Speech.End);
     }
@@ -169,7 +170,8 @@ public sealed class EndpointerTests
         Assert.Contains("IncompleteSilence", Fails(new EndpointOptions { IncompleteSilenceDuration = Ms(300) }), StringComparison.Ordinal);
         Assert.Contains("Certainty", Fails(new EndpointOptions { Certainty = double.NaN }), StringComparison.Ordinal);
         Assert.Equal(TimeSpan.FromSeconds(8), EndpointOptions.ForEagerness("low").IncompleteSilenceDuration);
-        Assert.Contains("eagerness 'x'", Assert.Throws<ArgumentException>(() => EndpointOptions.ForEagerness("x")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "eagerness 'x'", Assert.Throws<ArgumentException>(() => EndpointOptions.ForEagerness("x")).Message, StringComparison.Ordinal);
 
         static string Fails(EndpointOptions options) => Assert.Throws<ArgumentException>(() => new Endpointer(options)).Message;
     }

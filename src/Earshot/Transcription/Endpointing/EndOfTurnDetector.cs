@@ -68,8 +68,8 @@ public sealed class EndOfTurnDetector : IEndOfTurnDetector, IDisposable
         if (model.Parts.Classifier is not SmartTurnClassifier)
         {
             throw new ModelException(
-                $"'{folder}' holds a model of type '{model.Info.Type}', which tells no end of turn; expected smart_turn. Leave the folder " +
-                "out for the model in the box.");
+                $"'{folder}' holds a model of type '{model.Info.Type}', which tells no end of turn; expected smart_turn. " +
+                $"{nameof(OpenBundled)} opens the model in the box.");
         }
         var weights = opened.OpenWeights();
         try

@@ -24,7 +24,8 @@ public sealed record EndpointOptions
     public TimeSpan SilenceDuration { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
-    /// The same where all tells that the speaker has finished. Waits between this and <see cref="SilenceDuration"/> are by how much tells so.
+    /// The same where all tells that the speaker has finished. Waits between this and <see cref="SilenceDuration"/> are by how much tells
+    /// so.
     /// </summary>
     public TimeSpan CompleteSilenceDuration { get; init; } = TimeSpan.FromMilliseconds(200);
 
@@ -56,7 +57,8 @@ public sealed record EndpointOptions
     public TimeSpan? MaxTurnDuration { get; init; }
 
     /// <summary>
-    /// Options with the longest wait that OpenAI's <c>semantic_vad</c> has for an eagerness: <c>low</c> 8 s, <c>medium</c> and <c>auto</c> 4 s,
+    /// Options with the longest wait that OpenAI's <c>semantic_vad</c> has for an eagerness: <c>low</c> 8 s, <c>medium</c> and <c>auto</c>
+    /// 4 s,
     /// <c>high</c> 2 s.
     /// </summary>
     /// <exception cref="ArgumentException">There is no such eagerness.</exception>
@@ -67,7 +69,8 @@ public sealed record EndpointOptions
             "low" => TimeSpan.FromSeconds(8),
             "medium" or "auto" => TimeSpan.FromSeconds(4),
             "high" => TimeSpan.FromSeconds(2),
-            _ => throw new ArgumentException($"There is no eagerness '{eagerness}'; expected low, medium, high or auto.", nameof(eagerness)),
+            _ => throw new ArgumentException(
+                $"There is no eagerness '{eagerness}'; expected low, medium, high or auto.", nameof(eagerness)),
         },
     };
 
@@ -99,7 +102,8 @@ public sealed record EndpointOptions
         RequireTime(SilenceDuration, nameof(SilenceDuration), CompleteSilenceDuration);
         RequireTime(IncompleteSilenceDuration, nameof(IncompleteSilenceDuration), SilenceDuration);
         Require(
-            MaxTurnDuration is null || MaxTurnDuration >= TimeSpan.FromSeconds(1), nameof(MaxTurnDuration), "at least 1 s", MaxTurnDuration);
+            MaxTurnDuration is null || MaxTurnDuration >= TimeSpan.FromSeconds(1), nameof(MaxTurnDuration), "at least 1 s",
+            MaxTurnDuration);
     }
 
     static void RequireTime(TimeSpan time, string option, TimeSpan least) =>

@@ -14,8 +14,8 @@ public enum TextEnding
 }
 
 /// <summary>
-/// Whether a text reads finished: by its last punctuation, else by its last word. Recognisers write a full stop sooner than a comma where the
-/// sound ends, so that a sentence's end says less than an open one.
+/// Whether a text reads finished: by its last punctuation, else by its last word. Recognisers write a full stop sooner than a comma where
+/// the sound ends, so that a sentence's end says less than an open one.
 /// </summary>
 public static class TextEndings
 {
@@ -29,9 +29,9 @@ public static class TextEndings
     static readonly Dictionary<string, HashSet<string>> s_open = new(StringComparer.Ordinal)
     {
         ["en"] = Words("and or but because so if when that which the a an to of in on at for with from by my your his our their"),
-        ["de"] = Words("und oder aber weil dass wenn als ob denn der die das den dem ein eine einen einem im in an auf für mit von zu zum zur"),
+        ["de"] = Words("und oder aber weil dass wenn als ob denn der die das den dem ein eine einen einem im in an auf für mit von zu"),
         ["nl"] = Words("en of maar omdat dat als want de het een in op aan voor met van naar te mijn jouw zijn haar ons hun"),
-        ["fr"] = Words("et ou mais parce que car si le la les un une des de du à au aux en dans pour avec sur mon ma mes ton ta tes son sa"),
+        ["fr"] = Words("et ou mais parce que car si le la les un une des de du à au aux en dans pour avec sur mon ma mes ton ta son sa"),
         ["es"] = Words("y o pero porque que si el la los las un una unos unas de del a al en para con por mi tu su"),
         ["it"] = Words("e o ma perché che se il lo la i gli le un uno una di del della a al alla in per con su mio mia"),
         ["pt"] = Words("e ou mas porque que se o a os as um uma de do da em no na para com por meu minha seu sua"),
@@ -41,7 +41,9 @@ public static class TextEndings
     static readonly HashSet<string> s_abbreviations = Words("mr mrs ms dr prof st vs etc no nr bzw ca usw evtl inkl z.b d.h u.a e.g i.e");
 
     /// <summary>How a text ends.</summary>
-    /// <param name="language">Its language's code, by which last words are judged; null where it is not known: by punctuation alone.</param>
+    /// <param name="language">
+    /// Its language's code, by which last words are judged; null where it is not known: by punctuation alone.
+    /// </param>
     public static TextEnding Of(string text, string? language = null)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -2,11 +2,13 @@ namespace Earshot.Transcription;
 
 /// <summary>
 /// Hears a stream and tells where its turns begin and end: a <see cref="Endpointer"/> with a speech detector and, if there is one, an
-/// end-of-turn detector that is asked once a pause and waited for, so that events depend on the sound and the texts alone, whatever the pieces
-/// it comes in. One a stream; one call at a time.
+/// end-of-turn detector that is asked once a pause and waited for, so that events depend on the sound and the texts alone, whatever the
+/// pieces it comes in. One a stream; one call at a time.
 /// </summary>
 /// <param name="speech">Tells speech from silence in this stream; disposed of with this.</param>
-/// <param name="turns">Tells a speaker who has finished; null to go by silence and text. Shared between streams, and not disposed of.</param>
+/// <param name="turns">
+/// Tells a speaker who has finished; null to go by silence and text. Shared between streams, and not disposed of.
+/// </param>
 public sealed class TurnDetector(ISpeechDetector speech, EndpointOptions options, IEndOfTurnDetector? turns = null) : IDisposable
 {
     readonly Endpointer _endpointer = new(options, turns?.Threshold, speech.WindowSize);
@@ -32,7 +34,8 @@ public sealed class TurnDetector(ISpeechDetector speech, EndpointOptions options
     public void Hear(double logOdds) => _endpointer.Hear(logOdds);
 
     /// <summary>
-    /// Takes any number of samples, one channel at 16 kHz, and adds what is noticed. After a cancellation some of them are lost: begin anew.
+    /// Takes any number of samples, one channel at 16 kHz, and adds what is noticed. After a cancellation some of them are lost: begin
+    /// anew.
     /// </summary>
     public async ValueTask PushAsync(
         ReadOnlyMemory<float> samples, ICollection<EndpointEvent> events, CancellationToken cancellationToken = default)
@@ -75,9 +78,10 @@ public sealed class TurnDetector(ISpeechDetector speech, EndpointOptions options
         _probabilities.Clear();
         while (_endpointer.TryTake(out var noticed))
         {
-            if (noticed is TurnQuestion question)
-                _endpointer.Answer(question, await turns!.ProbabilityAsync(SoundOf(question.Audio), cancellationToken).ConfigureAwait(false));
-            else Tell(noticed, events);
+            Tell(noticed, events);
+            if (noticed is not TurnQuestion question) continue;
+            float answer = await turns!.ProbabilityAsync(SoundOf(question.Audio), cancellationToken).ConfigureAwait(false);
+            _endpointer.Answer(question, answer);
         }
     }
 
