@@ -1,6 +1,5 @@
 using Earshot.Audio;
 using Earshot.Checkpoints;
-using Earshot.Compute;
 using Earshot.Decoding;
 using Earshot.Models;
 using Earshot.Recognition;

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Earshot.Checkpoints;
-using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Runtimes;
 using Earshot.Features;

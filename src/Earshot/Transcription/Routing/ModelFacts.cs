@@ -1,5 +1,4 @@
 using Earshot.Checkpoints;
-using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Measuring;
 using Earshot.Compute.Parts;

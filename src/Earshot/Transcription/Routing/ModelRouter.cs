@@ -1,5 +1,4 @@
 using System.Globalization;
-using Earshot.Compute;
 using Earshot.Decoding;
 using Earshot.Tokenizers;
 

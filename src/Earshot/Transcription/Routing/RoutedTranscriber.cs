@@ -1,5 +1,4 @@
 using Earshot.Audio;
-using Earshot.Decoding;
 using Earshot.Recognition;
 
 namespace Earshot.Transcription;

@@ -4,7 +4,7 @@ namespace Earshot.Transcription;
 
 /// <summary>What is particular about writing a language.</summary>
 /// <param name="IsUnspaced">Whether no spaces stand between the characters of its own script.</param>
-public sealed record LanguageWriting(bool IsUnspaced = false)
+sealed record LanguageWriting(bool IsUnspaced = false)
 {
     /// <summary>Punctuation by the form that it takes the place of.</summary>
     public IReadOnlyDictionary<char, char> Punctuation { get; init; } = new Dictionary<char, char>();
@@ -22,7 +22,7 @@ public sealed record LanguageWriting(bool IsUnspaced = false)
 }
 
 /// <summary>The table of languages that <see cref="TextRules"/> go by; others are written with spaces and as they come.</summary>
-public static class TextRuleTable
+static class TextRuleTable
 {
     const string Ascii = ",.?!:;";
 

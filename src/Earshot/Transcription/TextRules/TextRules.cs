@@ -29,7 +29,7 @@ public enum TextCasing
 }
 
 /// <summary>
-/// What is done to a text after recognition, by its language (<see cref="TextRuleTable"/>). Each rule looks back and never ahead of a word,
+/// What is done to a text after recognition, by its language (<c>docs/text-rules.md</c>). Each rule looks back and never ahead of a word,
 /// so that what follows changes no word that was written: they may be applied to live captions.
 /// </summary>
 public sealed record TextRules
