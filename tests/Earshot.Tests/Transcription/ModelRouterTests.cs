@@ -21,11 +21,19 @@ public sealed class ModelRouterTests
         ["english"] = new() { Recognizes = true, Languages = ["en"], WordTimestamps = true },
         ["large"] = new()
         {
-            Recognizes = true, Languages = ["en", "de", "zh"], Translates = true, WordTimestamps = true, Memory = 3_000_000_000,
+            Recognizes = true,
+            Languages = ["en", "de", "zh"],
+            Translates = true,
+            WordTimestamps = true,
+            Memory = 3_000_000_000,
         },
         ["small"] = new()
         {
-            Recognizes = true, Languages = ["en", "de", "zh"], Translates = true, WordTimestamps = true, Memory = 300_000_000,
+            Recognizes = true,
+            Languages = ["en", "de", "zh"],
+            Translates = true,
+            WordTimestamps = true,
+            Memory = 300_000_000,
             RealTimeFactor = () => 0.1,
         },
         ["voices"] = new() { Recognizes = false },
