@@ -23,12 +23,17 @@ internal abstract class SpeechCommand : EarshotCommand
     readonly ModelOptions _model = new();
     readonly DecodingOptionSet _decoding = new();
     readonly PartsOptionSet _parts = new();
+    readonly Option<string?> _route = OptionKinds.Text(
+        "--route", "TABLE.json|auto",
+        "Choose the model for each recording: its language is heard in the first seconds, and the table says which models there are; " +
+        "auto is Whisper from large to small, those that are here. With -v the choice is told, and why.");
 
     protected SpeechCommand(string name, string description, Terminal terminal) : base(name, description, terminal)
     {
         Add(_files);
         AddGroups(_output.Groups);
         AddGroups([_model.Group]);
+        AddGroup("Choice of model", _route);
         AddGroups(_decoding.Groups);
         AddGroups([_parts.Group]);
     }
@@ -53,9 +58,17 @@ internal abstract class SpeechCommand : EarshotCommand
         if (output.NeedsWords) options = options with { WordTimestamps = true };
 
         var run = new TranscriptionRun(Terminal, output, options);
+        var route = RouteOf(parsed, files, options, modelOptions);
         // What is certain to fail, or is done already, is told before a model is loaded for it.
         var work = files.Where(run.IsWork).ToList();
-        if (work.Count > 0)
+        int failures = 0;
+        if (route is not null)
+        {
+            using var routed = new RoutedRun(route, output, options, modelOptions, Terminal);
+            foreach (var file in work) await routed.TranscribeAsync(file, cancellationToken).ConfigureAwait(false);
+            failures = routed.Failures;
+        }
+        else if (work.Count > 0)
         {
             using var transcriber = await ModelLoading.LoadAsync(_model.NameOf(parsed), modelOptions, Terminal, cancellationToken)
                 .ConfigureAwait(false);
@@ -72,6 +85,21 @@ internal abstract class SpeechCommand : EarshotCommand
                     $"decoder {times.Decoding.TotalSeconds:0.000} s ({times.Steps} steps){PrivateMemory.Note()}."));
             }
         }
-        return run.Failures == 0 ? ExitCode.Ok : ExitCode.SomeFailed;
+        return run.Failures + failures == 0 ? ExitCode.Ok : ExitCode.SomeFailed;
+    }
+
+    /// <exception cref="UsageException">Options that exclude each other.</exception>
+    string? RouteOf(ParseResult parsed, IReadOnlyList<InputFile> files, TranscriptionOptions options, LoadOptions loading)
+    {
+        if (parsed.GetValue(_route) is not { } route) return null;
+        if (_model.IsNamed(parsed)) throw new UsageException("--route chooses the model, and --model names it; give one of them.");
+        if (loading.Cpu.Draft is not null)
+            throw new UsageException("--draft belongs to one model; name that with --model in place of --route.");
+        if (options.Language is null && files.Any(file => file.IsStandardInput))
+        {
+            throw new UsageException(
+                "--route hears the beginning first, and standard input can be heard once only; give --language, or a file.");
+        }
+        return route;
     }
 }

@@ -61,6 +61,11 @@ internal sealed class DecodingOptionSet
     readonly Option<int?> _seed = OptionKinds.Whole(
         "--seed", "What draws at temperatures above 0 depend on; the same seed gives the same text (default 0).", 0);
 
+    readonly Option<string?> _textRules = OptionKinds.Text(
+        "--text-rules", "RULE,...",
+        "Write the text by its language's rules: auto (spacing and punctuation), spacing, punctuation, marks (leave out vowel and " +
+        "direction marks), digits=ascii|native, casing=lower|upper|sentence (default none: as the model wrote it).");
+
     readonly Option<bool> _withoutTimestamps = OptionKinds.Flag("--without-timestamps", "Decode text alone; a window is then one segment.");
     readonly Option<bool> _wordTimestamps = OptionKinds.Flag("--word-timestamps", "Find out when each word is said.");
     readonly Option<TimeSpan?> _hallucinationSilence = OptionKinds.Seconds(
@@ -69,6 +74,7 @@ internal sealed class DecodingOptionSet
     public IReadOnlyList<OptionGroup> Groups =>
     [
         new("Speech", [_language, _task, _eachWindow, _initialPrompt, _carryPrompt, _hotwords, _prefix, _noCondition]),
+        new("Text", [_textRules]),
         new("Times", [_wordTimestamps, _withoutTimestamps, _hallucinationSilence]),
         new("Decoding",
         [
@@ -93,6 +99,7 @@ internal sealed class DecodingOptionSet
             ConditionOnPreviousText = !parsed.GetValue(_noCondition),
             WordTimestamps = parsed.GetValue(_wordTimestamps) || parsed.GetValue(_hallucinationSilence) is not null,
             HallucinationSilenceThreshold = parsed.GetValue(_hallucinationSilence),
+            TextRules = TextRulesOf(parsed),
         });
     }
 
@@ -153,6 +160,18 @@ internal sealed class DecodingOptionSet
         catch (ModelException e)
         {
             throw new UsageException(e.Message);
+        }
+    }
+
+    TextRules? TextRulesOf(ParseResult parsed)
+    {
+        try
+        {
+            return parsed.GetValue(_textRules) is { } names ? TextRules.Parse(names) : null;
+        }
+        catch (FormatException e)
+        {
+            throw new UsageException($"--text-rules: {e.Message}");
         }
     }
 

@@ -47,6 +47,9 @@ internal sealed class ModelOptions
     public string NameOf(ParseResult parsed) =>
         First(parsed.GetValue(_model), Environment.GetEnvironmentVariable(Variable), ModelNames.Default);
 
+    /// <summary>Whether the command line names a model.</summary>
+    public bool IsNamed(ParseResult parsed) => parsed.GetResult(_model) is not null;
+
     /// <exception cref="UsageException">Options that exclude each other.</exception>
     public LoadOptions Of(ParseResult parsed)
     {

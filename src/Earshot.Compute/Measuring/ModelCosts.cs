@@ -73,6 +73,7 @@ public sealed class ModelCosts
         }
         if (_parts.Transducer is not null) Add("transducer", "a token and a position", Transducer());
         else if (_parts.Ctc is not null) Add("CTC head", "a window", Finish());
+        else if (_parts.Classifier is not null) Add("classifier", "a window", Finish());
         else if (_parts.Projector is not null) Add("projector", "a window", Finish());
         if (_parts.HasMemory) Add("cross-attention", "a window", Memory());
         if (_parts.Decoder is not null) Add("decoder", $"{(rows == 1 ? "a token" : $"{rows} tokens")} after {past}", Step(rows, past));
@@ -120,7 +121,8 @@ public sealed class ModelCosts
     }
 
     /// <summary>
-    /// What finishes the window encoded last: a CTC head or a projector; nothing where the encoder's output is what is wanted.
+    /// What finishes the window encoded last: a CTC head, a classifier or a projector; nothing where the encoder's output is what is
+    /// wanted.
     /// </summary>
     public Cost Finish()
     {

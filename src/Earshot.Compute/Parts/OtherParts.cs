@@ -25,6 +25,16 @@ public interface ICtcHead
     Tensor Logits(Tensor encoded, Scope root);
 }
 
+/// <summary>One answer about a whole stretch of sound, such as whether its speaker has finished: what pools an encoder's output.</summary>
+public interface IClassifier
+{
+    /// <summary>Values of an answer.</summary>
+    int Classes { get; }
+
+    /// <summary>(batch, positions, encoder's width) → logits (batch, 1, classes).</summary>
+    Tensor Classify(Tensor encoded, Scope root);
+}
+
 /// <summary>A voice in a vector: features of a stretch of speech → an embedding that is near to others of the same speaker.</summary>
 public interface ISpeakerEncoder
 {

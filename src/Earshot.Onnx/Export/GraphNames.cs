@@ -31,7 +31,8 @@ public static class GraphNames
     public const string FirstLogit = "first_logit";
 
     /// <summary>
-    /// The decoder's logits, (batch, sequence or less, vocabulary), or those of an encoder's head, (batch, positions, vocabulary).
+    /// The decoder's logits, (batch, sequence or less, vocabulary), or those of an encoder's head, (batch, positions, vocabulary), or of a
+    /// classifier, (batch, 1, classes).
     /// </summary>
     public const string Logits = "logits";
 
@@ -66,7 +67,7 @@ public static class GraphNames
     {
         ArgumentNullException.ThrowIfNull(parts);
         if (parts.Transducer is not null) return LastHiddenState;
-        if (parts.Ctc is not null) return Logits;
+        if (parts.Ctc is not null || parts.Classifier is not null) return Logits;
         return parts.Projector is not null ? Embeddings : LastHiddenState;
     }
 

@@ -53,7 +53,7 @@ public sealed class ModelGraphs
         if (finished != GraphNames.LastHiddenState)
             backend.Output(
                 finished, _parts.Finish(encoded, _root),
-                "batch", _parts.Ctc is null ? "embedding_positions" : "positions", _parts.FinishedWidth);
+                "batch", FinishedPositions(), _parts.FinishedWidth);
         return backend.Build();
     }
 
@@ -196,6 +196,12 @@ public sealed class ModelGraphs
         var features = backend.Input(GraphNames.Spectrogram, new Shape(1, frames, shape.InputSize), "batch", "frames", shape.InputSize);
         backend.Output(GraphNames.Waveform, voice.Speak(features, _root), "batch", "samples");
         return backend.Build();
+    }
+
+    OnnxDimension FinishedPositions()
+    {
+        if (_parts.Ctc is not null) return "positions";
+        return _parts.Classifier is not null ? 1 : "embedding_positions";
     }
 
     OnnxBackend Begin(string graph) => new($"{_name}_{graph}", _options, _weights);

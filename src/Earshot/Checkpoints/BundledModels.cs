@@ -15,6 +15,9 @@ public static class BundledModels
     /// <summary>The voice activity detector in the box.</summary>
     public const string SileroVad = "silero-vad";
 
+    /// <summary>The end-of-turn detector in the box: Smart Turn.</summary>
+    public const string SmartTurn = "smart-turn-v3.2";
+
     /// <summary>The speaker segmentation model in the box.</summary>
     public const string SpeakerSegmentation = "pyannote-segmentation-3.0";
 
@@ -28,6 +31,7 @@ public static class BundledModels
     {
         [WhisperBase] = "Earshot.Models.Base",
         [SileroVad] = "Earshot.Models.Speech",
+        [SmartTurn] = "Earshot.Models.Speech",
         [SpeakerSegmentation] = "Earshot.Models.Speakers",
         [SpeakerEmbedding] = "Earshot.Models.Speakers",
     };

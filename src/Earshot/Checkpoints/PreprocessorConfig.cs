@@ -24,7 +24,10 @@ public sealed record PreprocessorConfig
     public int SamplesPerChunk => FramesPerChunk * LogMelSpectrogram.HopLength;
 
     /// <summary>What computes them.</summary>
-    public FeatureSettings Features => new LogMelSettings(FeatureSize);
+    public FeatureSettings Features => new LogMelSettings(FeatureSize) { EndAligned = EndAligned };
+
+    /// <summary>Whether a window is the end of what was heard: normalised, and filled with silence in front.</summary>
+    public bool EndAligned { get; init; }
 
     /// <summary>
     /// Reads <c>preprocessor_config.json</c> of a model folder; where it is absent, the features are what the encoder takes.
@@ -33,23 +36,28 @@ public sealed record PreprocessorConfig
     /// <param name="melBins">Mel channels that the encoder takes.</param>
     /// <param name="frames">Frames of a window that the encoder takes.</param>
     /// <exception cref="CheckpointException">A setting cannot be, contradicts the encoder, or is not implemented.</exception>
-    public static PreprocessorConfig Load(ModelFolder folder, int melBins, int frames)
+    public static PreprocessorConfig Load(ModelFolder folder, int melBins, int frames) => Load(folder, melBins, frames, endAligned: false);
+
+    /// <param name="endAligned">What <see cref="EndAligned"/> is of models of this kind.</param>
+    internal static PreprocessorConfig Load(ModelFolder folder, int melBins, int frames, bool endAligned)
     {
         ArgumentNullException.ThrowIfNull(folder);
         using var settings = folder.OpenIfPresent(FileName);
-        if (settings is not null) Check(settings, melBins, frames);
-        return new PreprocessorConfig { FeatureSize = melBins, FramesPerChunk = frames };
+        if (settings is not null) Check(settings, melBins, frames, endAligned);
+        return new PreprocessorConfig { FeatureSize = melBins, FramesPerChunk = frames, EndAligned = endAligned };
     }
 
-    static void Check(SettingsFile settings, int melBins, int frames)
+    static void Check(SettingsFile settings, int melBins, int frames, bool endAligned)
     {
         settings.OnlyIfPresent("feature_extractor_type", "\"WhisperFeatureExtractor\"");
         settings.OnlyIfPresent("sampling_rate", $"{SampleRate}");
         settings.OnlyIfPresent("hop_length", $"{LogMelSpectrogram.HopLength}");
         settings.OnlyIfPresent("n_fft", $"{LogMelSpectrogram.FftSize}");
-        settings.OnlyIfPresent("do_normalize", "false");
+        var side = endAligned ? "\"left\"" : "\"right\"";
+        settings.OnlyIfPresent("do_normalize", endAligned ? "true" : "false");
         settings.OnlyIfPresent("dither", "0");
-        settings.OnlyIfPresent("padding_side", "\"right\"");
+        settings.OnlyIfPresent("padding_side", side);
+        if (endAligned) settings.OnlyIfPresent("truncation_side", side);
         settings.OnlyIfPresent("padding_value", "0");
         Fits(settings, "feature_size", melBins, $"{melBins}, as 'num_mel_bins' in {ModelFolder.ConfigName} says");
         var length = $"as 'max_source_positions' in {ModelFolder.ConfigName} says: {frames} frames";

@@ -42,13 +42,23 @@ public sealed record LogMelSettings(int MelBins) : FeatureSettings
     /// <summary>The filters' weights, (MelBins, 201), where a model's file has its own; null for the usual ones.</summary>
     public IReadOnlyList<float>? Filters { get; init; }
 
+    /// <summary>
+    /// Whether a window is the end of what was heard: silence fills it in front, and its samples, silence included, get mean 0 and
+    /// variance 1. Scale then does not matter, and nothing is kept from one window to the next.
+    /// </summary>
+    public bool EndAligned { get; init; }
+
     public override int InputSize => MelBins;
 
     public override int HopLength => LogMelSpectrogram.HopLength;
 
-    public override int SamplesBefore => LogMelSpectrogram.SamplesBefore;
+    public override int SamplesBefore => EndAligned ? 0 : LogMelSpectrogram.SamplesBefore;
 
-    public override int SamplesAfter => LogMelSpectrogram.SamplesAfter;
+    public override int SamplesAfter => EndAligned ? 0 : LogMelSpectrogram.SamplesAfter;
 
-    public override FeatureExtractor CreateExtractor() => new LogMelSpectrogram(MelBins, Filters);
+    public override FeatureExtractor CreateExtractor()
+    {
+        var spectrogram = new LogMelSpectrogram(MelBins, Filters);
+        return EndAligned ? new EndAlignedLogMel(spectrogram) : spectrogram;
+    }
 }

@@ -16,6 +16,7 @@ public static class ModelFamilies
         new PyannoteSegmentationFamily(),
         new HifiGanFamily(),
         new CausalLmFamily(),
+        new SmartTurnFamily(),
     ];
 
     /// <summary>The families that are known.</summary>

@@ -48,7 +48,10 @@ public sealed class RecordingTranscriber
                 "Give a file or a stream.", nameof(options));
         var language = _recognizer.RequireLanguage(options.Task, options.Language);
         var input = new SequentialInput(source, options, language);
-        return options.BatchSize > 1 ? Batched(input, progress, cancellationToken) : Sequential(input, progress, cancellationToken);
+        var segments = options.BatchSize > 1 ? Batched(input, progress, cancellationToken) : Sequential(input, progress, cancellationToken);
+        return options.TextRules is { } rules
+            ? segments.Rewritten(rules, continues: options.Resume is { Segments: > 0 }, cancellationToken)
+            : segments;
     }
 
     /// <summary>Transcribes a recording to its end.</summary>

@@ -52,6 +52,9 @@ public sealed record TranscriptionOptions : RecognitionOptions
     /// </summary>
     public bool EachChannel { get; init; }
 
+    /// <summary>What is done to the text by its language's rules of writing; null leaves it as the model wrote it.</summary>
+    public TextRules? TextRules { get; init; }
+
     /// <summary>Where an earlier transcription of the same recording, with the same options, stood; null to begin at the start.</summary>
     public TranscriptionPosition? Resume { get; init; }
 

@@ -96,6 +96,8 @@ static class SmallModel
         }
         yield return ("speaker.conv.weight", [32, 80, 3]);
         yield return ("segmentation.conv.weight", [16, 1, 8]);
+        yield return ("classifier.weight", [3, width]);
+        yield return ("classifier.bias", [3]);
     }
 
     static IEnumerable<(string Name, int[] Dimensions)> Layer(string name, int width, int inner, string norm)

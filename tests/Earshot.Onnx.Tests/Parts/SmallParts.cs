@@ -174,3 +174,11 @@ sealed class SmallSegmentation : ISegmentation
         samples.Convolve(root / "segmentation" / "conv", 16, kernel: 8, new Convolution(Stride: 8, Activation: Activation.LeakyRelu))
             .Linear(root / "segmentation" / "out", 7).LogSoftmax();
 }
+
+/// <summary>The mean of what it hears, and a layer on it.</summary>
+sealed class SmallClassifier : IClassifier
+{
+    public int Classes => 3;
+
+    public Tensor Classify(Tensor encoded, Scope root) => encoded.Mean().Linear(root / "classifier", 3);
+}

@@ -55,6 +55,27 @@ public sealed class OnnxModelRuntimeTests
     [Theory]
     [InlineData(GraphTarget.Portable)]
     [InlineData(GraphTarget.OnnxRuntime)]
+    public async Task A_window_becomes_a_classifier_s_one_answer(GraphTarget target)
+    {
+        NativeRuntime.Require();
+        var parts = new ModelParts { Encoder = new SmallEncoder(SmallModel.Samples), Classifier = new SmallClassifier() };
+        using var exported = ExportFolder.Of(parts, new GraphOptions { Target = target }, SmallModel.Samples);
+        using var expected = new CpuModelRuntime(parts, SmallModel.Weights(SmallModel.Samples));
+        using var actual = exported.Open(parts);
+        foreach (int frames in new[] { 4, 1600 })
+        {
+            var samples = SmallModel.Features(1, frames);
+            using var want = await expected.RequireEncoder().EncodeAsync(samples, frames);
+            using var got = await actual.RequireEncoder().EncodeAsync(samples, frames);
+            Assert.Equal((1, 3), (want.Positions, want.Values.Length));
+            Assert.Equal(want.Positions, got.Positions);
+            Closeness.Check(want.Values.Span, got.Values.Span, 2e-4f, $"{frames} samples");
+        }
+    }
+
+    [Theory]
+    [InlineData(GraphTarget.Portable)]
+    [InlineData(GraphTarget.OnnxRuntime)]
     public async Task Audio_goes_into_the_prompt_of_a_decoder_without_a_memory(GraphTarget target)
     {
         NativeRuntime.Require();

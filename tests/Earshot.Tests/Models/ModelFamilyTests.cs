@@ -42,6 +42,19 @@ public sealed class ModelFamilyTests
         QueryNorm = true,
     };
 
+    static readonly SmartTurnConfig s_smartTurn = new()
+    {
+        DModel = 32,
+        EncoderLayers = 2,
+        EncoderAttentionHeads = 2,
+        EncoderFfnDim = 64,
+        NumMelBins = 20,
+        MaxSourcePositions = 50,
+        PoolAttentionSize = 16,
+        ClassifierSizes = [16, 8],
+        Threshold = 0.5,
+    };
+
     static readonly Dictionary<string, Func<SpeechModel>> s_models = new()
     {
         ["whisper"] = () => WhisperFamily.OfShape(RandomWhisperTests.Small()),
@@ -51,6 +64,7 @@ public sealed class ModelFamilyTests
         ["hubert"] = () => Wav2Vec2Family.Describe(s_wav2vec2 with { ModelType = "hubert", FeatProjLayerNorm = false }, "small"),
         ["CAM++"] = () => ModelFamilies.Named("campplus"),
         ["HiFi-GAN"] = () => HifiGanFamily.Describe(HifiGanTests.Small, "small"),
+        ["Smart Turn"] = () => SmartTurnFamily.Describe(s_smartTurn, "small"),
         ["toy"] = () => new ToyFamily().Shapes["toy-small"](),
         ["qwen3"] = () => CausalLmFamily.Describe(s_qwen3, new CausalLmGeneration(), "small"),
         ["a language model"] = () => Of(new ModelParts { Decoder = new ToyLanguageModel() }),
@@ -234,6 +248,7 @@ public sealed class ModelFamilyTests
     [InlineData("whisper-base")]
     [InlineData("pyannote-segmentation-3.0")]
     [InlineData("campplus-zh-en-common-advanced")]
+    [InlineData("smart-turn-v3.2")]
     public void No_stored_tensor_of_the_models_in_the_box_is_unused(string name) => CheckUse(TestModels.InBox(name));
 
     [Theory]

@@ -58,6 +58,7 @@ static class ModelList
     {
         [BundledModels.WhisperBase] = Recognition,
         [BundledModels.SileroVad] = "voice activity detection",
+        [BundledModels.SmartTurn] = "end of turn",
         [BundledModels.SpeakerSegmentation] = "speaker segmentation",
         [BundledModels.SpeakerEmbedding] = "speaker embedding",
     };

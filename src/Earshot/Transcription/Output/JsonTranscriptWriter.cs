@@ -25,7 +25,11 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
             ? JsonSerializer.Serialize(Verbose(info, text), TranscriptJson.Readable.VerboseTranscript)
             : options.JsonSegments
                 ? JsonSerializer.Serialize(
-                    new WhisperTranscript(text, [.. _segments.Select(ToWhisper)], info.Language) { Computed = options.Computed },
+                    new WhisperTranscript(text, [.. _segments.Select(ToWhisper)], info.Language)
+                    {
+                        Computed = options.Computed,
+                        Route = options.Route,
+                    },
                     TranscriptJson.Readable.WhisperTranscript)
                 : JsonSerializer.Serialize(new TextTranscript(text), TranscriptJson.Readable.TextTranscript));
         Output.Write('\n');
@@ -43,6 +47,7 @@ sealed class JsonTranscriptWriter(TextWriter output, TranscriptWriterOptions opt
                 .Select(word => new VerboseWord(word.Text.Trim(), Seconds(word.Start), Seconds(word.End)) { Channel = segment.Channel }))]
             : null,
         Computed = options.Computed,
+        Route = options.Route,
     };
 
     static VerboseSegment ToJson(Segment segment) => new()
@@ -76,6 +81,7 @@ sealed record TextTranscript(string Text);
 sealed record WhisperTranscript(string Text, IReadOnlyList<VerboseSegment> Segments, string? Language)
 {
     public ComputeSettings? Computed { get; init; }
+    public RoutingChoice? Route { get; init; }
 }
 
 sealed record VerboseTranscript
@@ -87,6 +93,7 @@ sealed record VerboseTranscript
     public required IReadOnlyList<VerboseSegment> Segments { get; init; }
     public IReadOnlyList<VerboseWord>? Words { get; init; }
     public ComputeSettings? Computed { get; init; }
+    public RoutingChoice? Route { get; init; }
 }
 
 sealed record VerboseSegment

@@ -108,6 +108,9 @@ public sealed record TranscriptWriterOptions
     /// <summary>What the transcript was computed with, which json with segments and verbose_json then tell; null to leave it out.</summary>
     public Compute.Cpu.ComputeSettings? Computed { get; init; }
 
+    /// <summary>Why this model was chosen, which json with segments and verbose_json then tell; null where nobody chose.</summary>
+    public RoutingChoice? Route { get; init; }
+
     internal void Validate()
     {
         Require(MaxLineWidth, nameof(MaxLineWidth));
