@@ -47,6 +47,8 @@ internal sealed class CpuPrefill : IDisposable
         int count = end - first;
         _state.Layout.Clear();
         _state.Layout.AddPrompt(prompt.Row, first, count, prompt.Slot);
+        _state.Adapted.Clear();
+        if (prompt.Adapter is { } adapter) _state.Adapted.Add(new AdaptedTokens(adapter, null));
         var shape = new Shape(count);
         var tokens = _backend.Indices(prompt.Tokens.AsSpan(first, count), shape);
         var positions = _backend.Indices([.. Enumerable.Range(first, count)], shape);
@@ -75,6 +77,9 @@ internal sealed class CpuPrefill : IDisposable
 /// <summary>A prompt to be computed: its row, its tokens with audio in the place of some, and which positions' logits go where.</summary>
 internal sealed record PrefillPrompt(int Row, int Slot, int[] Tokens, IReadOnlyList<(int First, ReadOnlyMemory<float> Values)> Embeddings)
 {
+    /// <summary>What the sequence has beside the decoder's weights.</summary>
+    public LowRankAdapter? Adapter { get; init; }
+
     /// <summary>Positions in order.</summary>
     public int[] Wanted { get; init; } = [];
 

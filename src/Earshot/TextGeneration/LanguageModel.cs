@@ -65,7 +65,12 @@ public sealed class LanguageModel : IDisposable
     /// loaded.</exception>
     public ChatFormat Format => NamedFormat ?? _chatFormat.Value;
 
+    /// <summary>The names of the adapters that generations may name.</summary>
+    public IReadOnlyCollection<string> Adapters => Loaded.Names;
+
     internal ChatFormat? NamedFormat { get; init; }
+
+    internal LanguageModelAdapters Loaded { get; init; } = null!;
 
     /// <summary>
     /// Loads a model by its folder, its GGUF file, or its name on the hub (<c>owner/repo</c>, <c>owner/repo:Q4_K_M</c>), downloading it
@@ -164,14 +169,17 @@ public sealed class LanguageModel : IDisposable
             var weights = new ModelFolder(path).OpenWeights();
             owned.Insert(0, weights);
             CausalLmFamily.RequireTensors(opened.Model, opened.Prompt.Config, weights);
+            var adapters = LanguageModelAdapters.Load(weights, opened.Prompt.Config, options.Adapters);
+            owned.Insert(0, adapters);
             var choice = options.Choice(weights);
-            var device = new CpuDevice(choice.Apply(new CpuOptions { Threads = options.Threads }));
+            var device = new CpuDevice(LanguageModelLoading.Options(choice, options, adapters));
             owned.Insert(0, device);
-            var runtime = new CpuModelRuntime(opened.Model.Parts, opened.Model.Prepare(weights), device, options.Limits);
+            var runtime = new CpuModelRuntime(opened.Model.Parts, opened.Model.Prepare(adapters.Weights), device, options.Limits);
             owned.Insert(0, runtime);
             return new LanguageModel(model, opened, runtime.RequireDecoder(), owned)
             {
                 NamedFormat = format,
+                Loaded = adapters,
                 Settings = ComputeSettings.Of(choice, options.Threads, MatrixUse.All(weights, MatrixUse.SavedAs(weights))),
                 Conversions = weights.Conversions,
             };
@@ -207,6 +215,7 @@ public sealed class LanguageModel : IDisposable
         // What cannot be is told of at the call, and not where the text is read.
         (options.Sampling ?? DefaultSampling).Validate();
         _ = new StopStrings(options.StopStrings);
+        _ = Loaded.Find(options.Adapter);
         return RunAsync(prompt, (options, ends, options.MaxTokens ?? room), cancellationToken);
     }
 
@@ -217,7 +226,8 @@ public sealed class LanguageModel : IDisposable
         var sampler = new TokenSampler(
             limits.Options.Sampling ?? DefaultSampling, prompt, Math.Min(Tokenizer.VocabSize, _decoder.Shape.VocabSize));
         var text = new GeneratedText(Tokenizer, limits.Ends, limits.Options.StopStrings, limits.Most);
-        using var generation = await _decoder.BeginAsync(null, 1, cancellationToken).ConfigureAwait(false);
+        using var generation = await _decoder.BeginAsync(null, 1, Loaded.Find(limits.Options.Adapter), cancellationToken)
+            .ConfigureAwait(false);
         var (logits, next) = (new float[_decoder.Shape.VocabSize], new int[1]);
         await generation.PromptAsync(prompt, new[] { prompt.Length - 1 }, logits, cancellationToken).ConfigureAwait(false);
         while (true)

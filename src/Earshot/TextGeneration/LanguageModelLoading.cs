@@ -1,4 +1,6 @@
 using Earshot.Checkpoints;
+using Earshot.Compute.Cpu;
+using Earshot.Compute.Quantization;
 using Earshot.Decoding;
 using Earshot.Models;
 
@@ -15,6 +17,16 @@ static class LanguageModelLoading
         return model.Prompt is CausalLmPrompt prompt ? (model, prompt) : throw new ModelException(
             $"'{path}' holds a model of type '{model.Info.Type}', which writes no text by itself. Choose a language model: " +
             $"a folder or GGUF file of type {string.Join(", ", CausalLmConfig.Types)}, such as SmolLM2 or Qwen2.5.");
+    }
+
+    /// <summary>What a device computes a model with; the matrices of adapters, which are narrow, as they are.</summary>
+    public static CpuOptions Options(WeightChoice choice, LanguageModelOptions options, LanguageModelAdapters adapters)
+    {
+        var applied = choice.Apply(new CpuOptions { Threads = options.Threads });
+        return !adapters.IsAny ? applied : applied with
+        {
+            WeightsFor = name => LanguageModelAdapters.IsPart(name) ? WeightFormat.F32 : choice.Of(name),
+        };
     }
 
     /// <summary>The sampling that a model's makers recommend.</summary>

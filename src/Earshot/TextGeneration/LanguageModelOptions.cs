@@ -32,6 +32,9 @@ public sealed record LanguageModelOptions
     /// </summary>
     public string? ChatFormat { get; init; }
 
+    /// <summary>Adapters to load it with: merged into its weights, or kept apart and named by generations.</summary>
+    public IReadOnlyList<AdapterOptions> Adapters { get; init; } = [];
+
     /// <summary>Where models come from and are kept; null for what the environment says.</summary>
     public HubOptions? Hub { get; init; }
 
