@@ -41,6 +41,14 @@ internal sealed class GenerationOptionSet
         "matrix's name, as in 'int8,lm_head=f32'.");
     readonly Option<string?> _isa = OptionKinds.Choice(
         "--isa", "The most to use of the processor's instructions (default: all it has, or EARSHOT_ISA).", [.. InstructionSets.Names.Keys]);
+    readonly Option<string[]> _adapters = new("--adapter")
+    {
+        Description = "A LoRA adapter's folder, as PEFT saves it: merged into weights that are plain numbers, computed beside quantised " +
+            "ones. May be given several times, of which all are merged.",
+        HelpName = "DIR",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
     readonly Option<string?> _chatFormat = OptionKinds.Text(
         "--chat-format", "NAME",
         $"How chats are written down (default: by the model's own template): {string.Join(", ", ChatFormat.Names)}.");
@@ -50,7 +58,8 @@ internal sealed class GenerationOptionSet
     public OptionGroup Generation => new(
         "Generation", [_maxTokens, _temperature, _topK, _topP, _minP, _repetitionPenalty, _seed, _stop]);
 
-    public OptionGroup Loading(bool chats) => new("Model", chats ? [_threads, _weights, _isa, _chatFormat] : [_threads, _weights, _isa]);
+    public OptionGroup Loading(bool chats) => new(
+        "Model", chats ? [_adapters, _threads, _weights, _isa, _chatFormat] : [_adapters, _threads, _weights, _isa]);
 
     public int? MaxTokensOf(ParseResult parsed) => parsed.GetValue(_maxTokens);
 
@@ -78,9 +87,10 @@ internal sealed class GenerationOptionSet
     /// <exception cref="UsageException">A format is none.</exception>
     public LanguageModelOptions LoadingOf(ParseResult parsed)
     {
-        var wish = WishOf(parsed);
+        var wish = WishOf(parsed.GetValue(_weights));
         return new LanguageModelOptions
         {
+            Adapters = [.. (parsed.GetValue(_adapters) ?? []).Select(folder => new AdapterOptions(folder))],
             Threads = parsed.GetValue(_threads),
             Weights = wish.Format,
             WeightsFor = wish.Exceptions.Count == 0 ? null : wish.For,
@@ -89,9 +99,11 @@ internal sealed class GenerationOptionSet
         };
     }
 
-    WeightWish WishOf(ParseResult parsed)
+    /// <summary>What <c>--weights</c> says of a language model's.</summary>
+    /// <exception cref="UsageException">A format is none.</exception>
+    public static WeightWish WishOf(string? text)
     {
-        if (parsed.GetValue(_weights) is not { } text) return new WeightWish();
+        if (text is null) return new WeightWish();
         try
         {
             var wish = WeightWish.Parse(text);

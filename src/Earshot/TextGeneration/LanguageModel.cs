@@ -20,7 +20,7 @@ namespace Earshot.TextGeneration;
 /// await foreach (var piece in model.GenerateAsync([ChatTurn.User("What is the capital of France?")]))
 ///     Console.Write(piece.Text);
 /// </code></example>
-public sealed class LanguageModel : IDisposable
+public sealed partial class LanguageModel : IDisposable
 {
     readonly IReadOnlyList<IDisposable> _owned;
     readonly DecoderRuntime _decoder;

@@ -35,7 +35,9 @@ sealed class LanguageModelAdapters : IDisposable
     /// <summary>Whether matrices of adapters are computed with.</summary>
     public bool IsAny => Unnamed is not null || _named.Count > 0;
 
-    /// <exception cref="CheckpointException">An adapter is missing, damaged, of another model or of a kind that is not implemented.</exception>
+    /// <exception cref="CheckpointException">
+    /// An adapter is missing, damaged, of another model or of a kind that is not implemented.
+    /// </exception>
     /// <exception cref="ModelException">An adapter cannot be used in the way that is asked for.</exception>
     public static LanguageModelAdapters Load(ModelWeights weights, CausalLmConfig config, IReadOnlyList<AdapterOptions> adapters)
     {
@@ -67,7 +69,8 @@ sealed class LanguageModelAdapters : IDisposable
 
     /// <summary>Whether a matrix is an adapter's: narrow, and computed as it is.</summary>
     public static bool IsPart(string matrix) =>
-        matrix.EndsWith(LowRankAdapter.DownName, StringComparison.Ordinal) || matrix.EndsWith(LowRankAdapter.UpName, StringComparison.Ordinal);
+        matrix.EndsWith(LowRankAdapter.DownName, StringComparison.Ordinal)
+        || matrix.EndsWith(LowRankAdapter.UpName, StringComparison.Ordinal);
 
     public void Dispose()
     {
@@ -84,9 +87,9 @@ sealed class LanguageModelAdapters : IDisposable
         }
         if (Unnamed is not null)
             throw new ModelException(
-                $"The weights of '{Weights.Location}' are quantised, so that adapters are computed beside them, one at a time; '{folder}' " +
-                $"and '{Unnamed.Name}' were given for all generations. Give them names, and name one in each generation, or load the " +
-                "model that the file was made from.");
+                $"The weights of '{Weights.Location}' are quantised, so that adapters are computed beside them, one at a time; " +
+                $"'{Unnamed.Name}' and '{folder}' were given for all generations. Give them names, and name one in each generation, " +
+                "or load the model that the file was made from.");
         Unnamed = adapter.KeepApart(Weights, folder);
     }
 

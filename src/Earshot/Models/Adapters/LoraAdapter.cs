@@ -29,7 +29,8 @@ sealed class LoraAdapter : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         if (!Directory.Exists(folder))
-            throw new CheckpointException($"There is no folder '{folder}', which should hold an adapter ({LoraConfig.FileName}). Check the path.");
+            throw new CheckpointException(
+                $"There is no folder '{folder}', which should hold an adapter ({LoraConfig.FileName}). Check the path.");
         var config = LoraConfig.Load(folder);
         var path = Path.Combine(folder, FileName);
         if (!File.Exists(path) && File.Exists(Path.Combine(folder, PickleName)))
@@ -54,8 +55,7 @@ sealed class LoraAdapter : IDisposable
     /// <exception cref="ModelException">It changes what cannot be changed in this model.</exception>
     public ITensorStore MergeInto(ITensorStore model, CausalLmConfig config)
     {
-        if (config.TieWordEmbeddings
-            && _modules.Keys.Concat(_replaced.Keys).FirstOrDefault(name => IsPartOf(name, TokenTable) || IsPartOf(name, Output)) is { } tied)
+        if (config.TieWordEmbeddings && _modules.Keys.Concat(_replaced.Keys).FirstOrDefault(IsTable) is { } tied)
         {
             throw new ModelException(
                 $"The adapter '{_folder}' changes '{tied}', which in this model is both the token table and the output projection " +
@@ -111,6 +111,8 @@ sealed class LoraAdapter : IDisposable
     static bool IsPartOf(string name, string module) =>
         name.StartsWith(module, StringComparison.Ordinal) && (name.Length == module.Length || name[module.Length] == '.');
 
+    static bool IsTable(string name) => IsPartOf(name, TokenTable) || IsPartOf(name, Output);
+
     void Sort()
     {
         foreach (var key in _file.Names)
@@ -135,9 +137,9 @@ sealed class LoraAdapter : IDisposable
         }
         foreach (var name in _replaced.Keys.Where(name => !name.EndsWith(".bias", StringComparison.Ordinal)))
         {
-            if (!_config.Saved.Any(saved => EndsWith(name[..Math.Max(0, name.LastIndexOf('.'))], saved))
-                && !IsPartOf(name, TokenTable) && !IsPartOf(name, Output))
-                throw Wrong($"the tensor '{name}' belongs to no module that '{_config.Path}' names.", "The files belong to different adapters.");
+            if (!_config.Saved.Any(saved => EndsWith(name[..Math.Max(0, name.LastIndexOf('.'))], saved)) && !IsTable(name))
+                throw Wrong(
+                    $"the tensor '{name}' belongs to no module that '{_config.Path}' names.", "The files belong to different adapters.");
         }
     }
 

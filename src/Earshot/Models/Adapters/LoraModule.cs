@@ -63,7 +63,7 @@ sealed class LoraModule(string name)
             throw adapter.Wrong($"module '{name}' needs two tensors, lora_A and lora_B; it has others.", "The adapter is incomplete.");
         if (Has(LoraRole.Magnitude) != isDora || isDora && hasTable)
             throw adapter.Wrong(
-                $"module '{name}' should have {(isDora ? "a 'lora_magnitude_vector' beside two matrices" : "no 'lora_magnitude_vector'")}, " +
+                $"module '{name}' should have {(isDora ? "a" : "no")} 'lora_magnitude_vector' beside its two matrices, " +
                 $"since 'use_dora' is {(isDora ? "true" : "false")}.", "The files belong to different adapters.");
         int rank = adapter.RankOf(name);
         if (Down.Shape is not { Rank: 2 } first || Up.Shape is not { Rank: 2 } second || first[0] != rank || second[1] != rank)
