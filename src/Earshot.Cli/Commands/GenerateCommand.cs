@@ -40,7 +40,8 @@ internal sealed class GenerateCommand : EarshotCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         using var model = await LanguageModelLoader.LoadAsync(
-            parsed.GetRequiredValue(_options.Model), _options.LoadingOf(parsed), Terminal, cancellationToken).ConfigureAwait(false);
+            parsed.GetRequiredValue(_options.Model), _options.LoadingOf(parsed), Terminal, cancellationToken, _options.OnnxOf(parsed))
+            .ConfigureAwait(false);
         var prompt = parsed.GetRequiredValue(_prompt);
         if (prompt == "-") prompt = await StandardInput.ReadAllAsync(Terminal, cancellationToken).ConfigureAwait(false);
         var options = _options.Of(parsed, model);

@@ -1,9 +1,13 @@
 using System.CommandLine;
 using Earshot.Chat;
 using Earshot.Cli.Commands;
+using Earshot.Cli.Models;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
+using Earshot.Onnx.Native;
+using Earshot.Onnx.Recording;
 using Earshot.TextGeneration;
+using Earshot.Transcription;
 
 namespace Earshot.Cli.Options;
 
@@ -41,6 +45,9 @@ internal sealed class GenerationOptionSet
         "matrix's name, as in 'int8,lm_head=f32'.");
     readonly Option<string?> _isa = OptionKinds.Choice(
         "--isa", "The most to use of the processor's instructions (default: all it has, or EARSHOT_ISA).", [.. InstructionSets.Names.Keys]);
+    readonly Option<string?> _device = OptionKinds.Text(
+        "--device", "DEVICE,...",
+        "Where to compute: cpu is Earshot itself (default); onnx-cpu, cuda and others are ONNX Runtime's. A folder is exported for it once.");
     readonly Option<string[]> _adapters = new("--adapter")
     {
         Description = "A LoRA adapter's folder, as PEFT saves it: merged into weights that are plain numbers, computed beside quantised " +
@@ -59,7 +66,8 @@ internal sealed class GenerationOptionSet
         "Generation", [_maxTokens, _temperature, _topK, _topP, _minP, _repetitionPenalty, _seed, _stop]);
 
     public OptionGroup Loading(bool chats) => new(
-        "Model", chats ? [_adapters, _threads, _weights, _isa, _chatFormat] : [_adapters, _threads, _weights, _isa]);
+        "Model",
+        chats ? [_adapters, _device, _threads, _weights, _isa, _chatFormat] : [_adapters, _device, _threads, _weights, _isa]);
 
     public int? MaxTokensOf(ParseResult parsed) => parsed.GetValue(_maxTokens);
 
@@ -97,6 +105,33 @@ internal sealed class GenerationOptionSet
             InstructionSet = parsed.GetValue(_isa) is { } isa ? InstructionSets.Names[isa] : null,
             ChatFormat = parsed.GetValue(_chatFormat),
         };
+    }
+
+    /// <summary>How ONNX Runtime is to run it; null for Earshot's own kernels.</summary>
+    /// <exception cref="UsageException">A device or a format is none.</exception>
+    public LoadOptions? OnnxOf(ParseResult parsed)
+    {
+        try
+        {
+            if (parsed.GetValue(_device) is not { } text || OnnxDevice.Parse(text) is not { } device) return null;
+            var loading = LoadingOf(parsed);
+            return new LoadOptions
+            {
+                Onnx = device,
+                Precision = loading is { Weights: { } format, WeightsFor: null } ? GraphPrecisions.Of(format) : null,
+                Cpu = new TranscriberOptions
+                {
+                    Threads = loading.Threads,
+                    Weights = loading.Weights,
+                    WeightsFor = loading.WeightsFor,
+                    InstructionSet = loading.InstructionSet,
+                },
+            };
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new UsageException($"--device: {e.Message}");
+        }
     }
 
     /// <summary>What <c>--weights</c> says of a language model's.</summary>

@@ -70,7 +70,7 @@ public sealed partial class LanguageModel : IDisposable
 
     internal ChatFormat? NamedFormat { get; init; }
 
-    internal LanguageModelAdapters Loaded { get; init; } = null!;
+    internal LanguageModelAdapters Loaded { get; init; } = LanguageModelAdapters.None;
 
     /// <summary>
     /// Loads a model by its folder, its GGUF file, or its name on the hub (<c>owner/repo</c>, <c>owner/repo:Q4_K_M</c>), downloading it
@@ -87,6 +87,34 @@ public sealed partial class LanguageModel : IDisposable
         using var hub = new ModelHub(options.Hub ?? HubOptions.FromEnvironment());
         var path = await hub.GetAsync(model, progress, cancellationToken).ConfigureAwait(false);
         return await Task.Run(() => Load(model, path, options), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Wraps a model that runs elsewhere, such as graphs in ONNX Runtime; it disposes of the runtime.</summary>
+    /// <param name="model">What messages call it.</param>
+    /// <param name="parts">What it is, as its folder says.</param>
+    /// <param name="options">Of these, the format of chats counts.</param>
+    /// <param name="settings">What it is computed with.</param>
+    /// <exception cref="CheckpointException">It has no tokenizer.</exception>
+    /// <exception cref="ModelException">It is a model of another kind.</exception>
+    public static LanguageModel Over(
+        string model, SpeechModel parts, ModelRuntime runtime, LanguageModelOptions? options, ComputeSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        ArgumentNullException.ThrowIfNull(runtime);
+        try
+        {
+            return new LanguageModel(model, (parts, LanguageModelLoading.PromptOf(model, parts)), runtime.RequireDecoder(), [runtime])
+            {
+                NamedFormat = options?.ChatFormat is { } name ? ChatFormat.Named(name) : null,
+                Settings = settings,
+                Conversions = [],
+            };
+        }
+        catch
+        {
+            runtime.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Continues a text, which is tokens as it stands: nothing in it is a special token.</summary>

@@ -22,10 +22,15 @@ sealed class LanguageModelAdapters : IDisposable
     readonly List<LoraAdapter> _opened = [];
     readonly Dictionary<string, LowRankAdapter> _named = new(StringComparer.Ordinal);
 
-    LanguageModelAdapters(ITensorStore weights) => Weights = weights;
+    ITensorStore? _weights;
+
+    LanguageModelAdapters(ITensorStore? weights) => _weights = weights;
+
+    /// <summary>No adapters, of a model whose weights are elsewhere.</summary>
+    public static LanguageModelAdapters None { get; } = new(null);
 
     /// <summary>The model's tensors, with what is merged into them.</summary>
-    public ITensorStore Weights { get; private set; }
+    public ITensorStore Weights => _weights!;
 
     /// <summary>What holds for every generation that names none.</summary>
     public LowRankAdapter? Unnamed { get; private set; }
@@ -82,7 +87,7 @@ sealed class LanguageModelAdapters : IDisposable
         var adapter = Open(folder);
         if (!isQuantised)
         {
-            Weights = adapter.MergeInto(Weights, config);
+            _weights = adapter.MergeInto(Weights, config);
             return;
         }
         if (Unnamed is not null)

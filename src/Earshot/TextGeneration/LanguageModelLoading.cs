@@ -12,12 +12,15 @@ static class LanguageModelLoading
     /// <exception cref="ModelException">It is a model of another kind.</exception>
     public static (SpeechModel Model, CausalLmPrompt Prompt) Open(string path)
     {
-        var folder = new ModelFolder(path);
-        var model = folder.Container == ModelContainer.Gguf ? CausalLmFamily.OpenGguf(path) : ModelFamilies.Open(folder);
-        return model.Prompt is CausalLmPrompt prompt ? (model, prompt) : throw new ModelException(
+        var model = ModelFamilies.OpenAny(new ModelFolder(path));
+        return (model, PromptOf(path, model));
+    }
+
+    /// <exception cref="ModelException">It is a model of another kind.</exception>
+    public static CausalLmPrompt PromptOf(string path, SpeechModel model) =>
+        model.Prompt as CausalLmPrompt ?? throw new ModelException(
             $"'{path}' holds a model of type '{model.Info.Type}', which writes no text by itself. Choose a language model: " +
             $"a folder or GGUF file of type {string.Join(", ", CausalLmConfig.Types)}, such as SmolLM2 or Qwen2.5.");
-    }
 
     /// <summary>What a device computes a model with; the matrices of adapters, which are narrow, as they are.</summary>
     public static CpuOptions Options(WeightChoice choice, LanguageModelOptions options, LanguageModelAdapters adapters)

@@ -85,8 +85,11 @@ public sealed class CausalLmDecoder(CausalLmConfig config) : IDecoder
     // Each head by itself.
     Tensor NormHeads(Tensor x, Scope w, int heads)
     {
-        var split = x.Reshape(x.Shape[0], heads, config.HeadDim);
-        return split.RmsNorm(w, config.RmsNormEps).Reshape(x.Shape[0], heads * config.HeadDim);
+        // Graphs have a dimension of sequences before that of tokens.
+        var split = x.Shape.Rank == 2
+            ? x.Reshape(x.Shape[0], heads, config.HeadDim)
+            : x.Reshape(x.Shape[0], x.Shape[1], heads, config.HeadDim);
+        return x.Backend.Reshape(split.RmsNorm(w, config.RmsNormEps), x.Shape);
     }
 
     Parameter TokenTable(Scope root) =>
