@@ -4,7 +4,9 @@ using Earshot.Tests.Models.CausalLm;
 
 namespace Earshot.Cli.Tests;
 
-/// <summary>What every family has, for a language model: <c>inspect</c>, <c>bench</c>, <c>quantize</c>, <c>export</c>, ONNX Runtime.</summary>
+/// <summary>
+/// What every family has, for a language model: <c>inspect</c>, <c>bench</c>, <c>quantize</c>, <c>export</c>, ONNX Runtime.
+/// </summary>
 public sealed class LanguageModelFileTests : IDisposable
 {
     static readonly string[] s_greedy = ["The meeting", "--max-tokens", "12", "--temperature", "0", "--json"];

@@ -83,7 +83,8 @@ public sealed class LanguageModelTests : IDisposable
     public async Task Perplexity_is_told_as_a_line_and_as_json()
     {
         File.WriteAllText(_folder["text.txt"], string.Concat(Enumerable.Repeat("The old lighthouse stands at the end of a road. ", 12)));
-        string[] command = ["eval", "--perplexity", _folder["text.txt"], "-m", Tiny, "--window", "40", "--stride", "10", "--weights", "f32"];
+        string[] command =
+            ["eval", "--perplexity", _folder["text.txt"], "-m", Tiny, "--window", "40", "--stride", "10", "--weights", "f32"];
         var line = await CommandRun.OfAsync(command);
         Assert.Equal((ExitCode.Ok, ""), (line.ExitCode, line.Error));
         var json = await CommandRun.OfAsync([.. command, "--json"]);

@@ -47,7 +47,8 @@ internal sealed class GenerationOptionSet
         "--isa", "The most to use of the processor's instructions (default: all it has, or EARSHOT_ISA).", [.. InstructionSets.Names.Keys]);
     readonly Option<string?> _device = OptionKinds.Text(
         "--device", "DEVICE,...",
-        "Where to compute: cpu is Earshot itself (default); onnx-cpu, cuda and others are ONNX Runtime's. A folder is exported for it once.");
+        "Where to compute: cpu is Earshot itself (default); onnx-cpu, cuda and others are ONNX Runtime's. " +
+        "A folder is exported for it once.");
     readonly Option<string[]> _adapters = new("--adapter")
     {
         Description = "A LoRA adapter's folder, as PEFT saves it: merged into weights that are plain numbers, computed beside quantised " +

@@ -26,7 +26,8 @@ static class CausalLmShapes
 
     public static IReadOnlyDictionary<string, Func<SpeechModel>> All { get; } = s_shapes.ToDictionary(
         shape => shape.Name,
-        shape => (Func<SpeechModel>)(() => CausalLmFamily.Describe(ConfigOf(shape.Type, shape.Sizes), new CausalLmGeneration(), shape.Name)),
+        shape => (Func<SpeechModel>)(
+            () => CausalLmFamily.Describe(ConfigOf(shape.Type, shape.Sizes), new CausalLmGeneration(), shape.Name)),
         StringComparer.OrdinalIgnoreCase);
 
     static CausalLmConfig ConfigOf(string type, Sizes sizes) => new()

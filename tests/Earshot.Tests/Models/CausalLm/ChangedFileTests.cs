@@ -112,7 +112,8 @@ public sealed class ChangedFileTests : IDisposable
 
     static async Task CutAsync(string file)
     {
-        using (var stream = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete)) stream.SetLength(16);
+        using (var stream = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            stream.SetLength(16);
         // The system is asked only once in ten milliseconds.
         await Task.Delay(30, TestContext.Current.CancellationToken);
     }
