@@ -25,14 +25,15 @@ public sealed class ChangedFileTests : IDisposable
         using (var device = new CpuDevice(new CpuOptions { Weights = WeightFormat.Int8, Threads = 2 }))
         using (var backend = new CpuBackend(device))
         {
-            var matrix = new Scope(weights).Parameter("model.layers.0.mlp.gate_proj.weight", new Shape(96, 64));
+            var root = new Scope(weights);
+            var matrix = root.Parameter("model.layers.0.mlp.gate_proj.weight", new Shape(96, 256));
             Assert.IsAssignableFrom<IInt8Panels>(matrix.Stored);
-            var x = backend.Input(new float[64], new Shape(1, 64));
+            var x = backend.Input(new float[256], new Shape(1, 256));
             backend.Linear(x, matrix, null, default);
             await CutAsync(file);
             var error = Assert.Throws<CheckpointException>(() => { backend.Linear(x, matrix, null, default); });
             Assert.Contains("was changed while a model is open from it", error.Message, StringComparison.Ordinal);
-            device.Unload(new Scope(weights));
+            device.Unload(root);
         }
         Directory.Delete(int8, recursive: true);
         Quantised();
@@ -76,7 +77,7 @@ public sealed class ChangedFileTests : IDisposable
     string Quantised()
     {
         var model = Path.Combine(_folder.Path, "model");
-        if (!Directory.Exists(model)) SmallLanguageModel.WriteTo(model);
+        if (!Directory.Exists(model)) SmallLanguageModel.WriteTo(model, ("hidden_size", "256"));
         var int8 = _folder.File("int8");
         CheckpointQuantizer.Run(model, int8, new QuantizationOptions { Format = WeightFormat.Int8 });
         return int8;

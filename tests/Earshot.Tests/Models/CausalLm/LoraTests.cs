@@ -4,8 +4,8 @@ using Earshot.Compute.Cpu;
 using Earshot.Compute.Runtimes;
 using Earshot.Decoding;
 using Earshot.Models;
-using Earshot.TextGeneration;
 using Earshot.Tests.Speakers;
+using Earshot.TextGeneration;
 
 namespace Earshot.Tests.Models.CausalLm;
 
