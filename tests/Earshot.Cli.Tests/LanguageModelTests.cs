@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
@@ -54,7 +55,7 @@ public sealed class LanguageModelTests : IDisposable
         var run = await TalkAsync(command, $"a\nb\n\n/new\na\n{new string('x', 300)}\nc\nd\ne\n/exit\nnever\n");
         Assert.Equal(ExitCode.Ok, run.ExitCode);
         int[] prompts = [.. run.Error.Split('\n').Where(line => line.Contains("tokens of prompt", StringComparison.Ordinal))
-            .Select(line => int.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture))];
+            .Select(line => int.Parse(line.Split(' ')[0], CultureInfo.InvariantCulture))];
         Assert.Equal(6, prompts.Length);
         Assert.True(prompts[1] > prompts[0], "The second question comes with the first.");
         Assert.Equal(prompts[0], prompts[2]);
@@ -104,6 +105,55 @@ public sealed class LanguageModelTests : IDisposable
         Assert.Contains("no question", empty.AssertOneLine(ExitCode.Usage), StringComparison.Ordinal);
         var format = await CommandRun.OfAsync("generate", Tiny, "x", "--weights", "q9");
         Assert.Contains("--weights: 'q9'", format.AssertOneLine(ExitCode.Usage), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Perplexity_is_told_as_a_line_and_as_json()
+    {
+        File.WriteAllText(_folder["text.txt"], string.Concat(Enumerable.Repeat("The old lighthouse stands at the end of a road. ", 12)));
+        string[] command =
+            ["eval", "--perplexity", _folder["text.txt"], "-m", Tiny, "--window", "40", "--stride", "10", "--weights", "f32"];
+        var line = await CommandRun.OfAsync(command);
+        Assert.Equal((ExitCode.Ok, ""), (line.ExitCode, line.Error));
+        var json = await CommandRun.OfAsync([.. command, "--json"]);
+        using var report = JsonDocument.Parse(json.Output);
+        var root = report.RootElement;
+        double nll = root.GetProperty("nll").GetDouble(), perplexity = root.GetProperty("perplexity").GetDouble();
+        int tokens = root.GetProperty("tokens").GetInt32(), windows = root.GetProperty("windows").GetInt32();
+        Assert.Equal(Math.Exp(nll / tokens), perplexity, 1e-9 * perplexity);
+        Assert.True(tokens > 100 && windows == 1 + (tokens - 39 + 9) / 10, $"{tokens} tokens, {windows} windows");
+        Assert.StartsWith(string.Create(CultureInfo.InvariantCulture, $"Perplexity {perplexity:0.0000}  ({tokens} tokens"), line.Output,
+            StringComparison.Ordinal);
+        Assert.Equal("f32", root.GetProperty("computed").GetProperty("formats").GetProperty("decoder").GetString());
+        var piped = await CommandRun.OfAsync(
+            ["eval", "--perplexity", "-", "-m", Tiny, "--json"], Input(File.ReadAllText(_folder["text.txt"])));
+        Assert.Equal(tokens, JsonDocument.Parse(piped.Output).RootElement.GetProperty("tokens").GetInt32());
+    }
+
+    [Theory]
+    [InlineData("--beam-size is for recordings", "--beam-size", "2")]
+    [InlineData("not both", "manifest.json")]
+    [InlineData("expected 2 to", "--window", "40000")]
+    [InlineData("below the window", "--window", "8", "--stride", "8")]
+    [InlineData("measures one model", "-m", "other")]
+    [InlineData("'q9'", "--weights", "q9")]
+    public async Task What_perplexity_does_not_take_is_told_in_a_line(string told, params string[] arguments)
+    {
+        File.WriteAllText(_folder["text.txt"], "A text of some words.");
+        var run = await CommandRun.OfAsync(["eval", "--perplexity", _folder["text.txt"], "-m", Tiny, .. arguments]);
+        Assert.Contains(told, run.AssertOneLine(ExitCode.Usage), StringComparison.Ordinal);
+        var alone = await CommandRun.OfAsync("eval", "manifest.json", "--window", "8");
+        Assert.Contains("--window is for --perplexity", alone.AssertOneLine(ExitCode.Usage), StringComparison.Ordinal);
+        File.WriteAllBytes(_folder["text.txt"], [0xC3, 0x28, 0xC3]);
+        var bytes = await CommandRun.OfAsync("eval", "--perplexity", _folder["text.txt"], "-m", Tiny);
+        Assert.Contains("is not UTF-8", bytes.AssertOneLine(ExitCode.Usage), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_adapter_that_is_none_is_told_before_anything_is_generated()
+    {
+        var run = await CommandRun.OfAsync("generate", Tiny, "x", "--adapter", _folder["none"]);
+        Assert.Contains("which should hold an adapter", run.AssertOneLine(ExitCode.Model), StringComparison.Ordinal);
     }
 
     static MemoryStream Input(string text) => new(Encoding.UTF8.GetBytes(text));

@@ -31,7 +31,7 @@ internal sealed record BenchModel(SpeechModel Model, ITensorStore Weights, IDisp
     public static BenchModel OfFolder(string path)
     {
         var folder = new ModelFolder(path);
-        var model = ModelFamilies.Open(folder);
+        var model = ModelFamilies.OpenAny(folder);
         var weights = folder.OpenWeights();
         try
         {

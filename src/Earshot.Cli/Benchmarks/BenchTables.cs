@@ -11,7 +11,7 @@ internal static class BenchTables
     static readonly string[] s_stageHeads = ["Setting", "Stage", "ms", "GFLOP", "MB read", "Of the limit", "× first"];
     static readonly string[] s_resultHeads =
     [
-        "Setting", "× real time", "Tokens/s", "Tokens/s, all streams", "Weights", "Peak memory so far",
+        "Setting", "× real time", "Prompt, tokens/s", "Tokens/s", "Tokens/s, all streams", "Weights", "Peak memory so far",
     ];
 
     static readonly string[] s_scalingHeads = ["Setting", "Stage", "Threads", "ms", "× the fewest", "Of what threads could add"];
@@ -65,6 +65,7 @@ internal static class BenchTables
     {
         result.Name,
         result.RealTimeFactor is { } factor ? Invariant($"{1 / factor:0.0}") : "",
+        result.PromptTokensPerSecond is { } prompt ? Invariant($"{prompt:0}") : "",
         result.TokensPerSecond is { } tokens ? Invariant($"{tokens:0}") : "",
         result.StreamsTokensPerSecond is { } streams ? Invariant($"{streams:0}") : "",
         Units.Bytes(result.WeightBytes),

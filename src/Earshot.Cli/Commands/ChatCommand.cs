@@ -43,7 +43,8 @@ internal sealed class ChatCommand : EarshotCommand
     {
         _options.GrammarOf(parsed);
         using var model = await LanguageModelLoader.LoadAsync(
-            parsed.GetRequiredValue(_options.Model), _options.LoadingOf(parsed), Terminal, cancellationToken).ConfigureAwait(false);
+            parsed.GetRequiredValue(_options.Model), _options.LoadingOf(parsed), Terminal, cancellationToken, _options.OnnxOf(parsed))
+            .ConfigureAwait(false);
         var options = _options.Of(parsed, model);
         options = options with
         {

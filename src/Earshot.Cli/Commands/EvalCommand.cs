@@ -45,6 +45,7 @@ internal sealed class EvalCommand : EarshotCommand
         "--no-warm-up", "Time the first clip too as it comes, with the work that is done only once.");
     readonly Option<bool> _detectLanguage = OptionKinds.Flag(
         "--detect-language", "Do not tell models the language that the manifest states.");
+    readonly PerplexityOptionSet _perplexity = new();
     readonly EvalScoringOptionSet _scoring = new();
     readonly EvalReportOptionSet _report = new();
     readonly EvalOptionSet _how = new();
@@ -58,7 +59,7 @@ internal sealed class EvalCommand : EarshotCommand
         Add(_manifest);
         AddGroup("What to evaluate", _models, _settings, _limit, _repeat, _noWarmUp, _detectLanguage);
         AddGroup("Run", _output, _restart);
-        AddGroups([_scoring.Group, _report.Group]);
+        AddGroups([_perplexity.Group, _scoring.Group, _report.Group]);
         // One --model is not enough here.
         AddGroups(
             [.. _how.Groups.Select(group => group with { Options = [.. group.Options.Where(option => option.Name != _models.Name)] })]);
@@ -79,10 +80,14 @@ internal sealed class EvalCommand : EarshotCommand
         new(
             "earshot eval compare eval-runs/before eval-runs/after --max-wer-increase 0.2 --max-slowdown 1.2",
             "Fails where the second run is worse than that."),
+        new(
+            "earshot eval --perplexity notes.txt -m Qwen/Qwen2.5-0.5B",
+            "How well a language model foresees a text; lower is better."),
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
+        if (_perplexity.IsGiven(parsed)) return await _perplexity.RunAsync(parsed, this, Terminal, cancellationToken).ConfigureAwait(false);
         var manifest = EvaluationManifest.Read(parsed.GetValue(_manifest)
             ?? throw new UsageException("give a manifest: a .jsonl, .json or .tsv file, or a folder of a corpus."));
         if (parsed.GetValue(_limit) is { } limit) manifest = manifest with { Clips = [.. manifest.Clips.Take(limit)] };

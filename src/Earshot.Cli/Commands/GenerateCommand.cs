@@ -47,7 +47,8 @@ internal sealed class GenerateCommand : EarshotCommand
         if (logprobs is not null && !json) throw new UsageException("--logprobs are told with --json.");
         _options.GrammarOf(parsed);
         using var model = await LanguageModelLoader.LoadAsync(
-            parsed.GetRequiredValue(_options.Model), _options.LoadingOf(parsed), Terminal, cancellationToken).ConfigureAwait(false);
+            parsed.GetRequiredValue(_options.Model), _options.LoadingOf(parsed), Terminal, cancellationToken, _options.OnnxOf(parsed))
+            .ConfigureAwait(false);
         var prompt = parsed.GetRequiredValue(_prompt);
         if (prompt == "-") prompt = await StandardInput.ReadAllAsync(Terminal, cancellationToken).ConfigureAwait(false);
         var options = _options.Of(parsed, model) with { TopLogprobs = logprobs };

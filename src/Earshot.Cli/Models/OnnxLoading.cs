@@ -12,6 +12,7 @@ using Earshot.Onnx.Native;
 using Earshot.Onnx.Recording;
 using Earshot.Onnx.Runtimes;
 using Earshot.Recognition;
+using Earshot.TextGeneration;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Models;
@@ -69,6 +70,39 @@ internal static class OnnxLoading
         }
     }
 
+    /// <summary>Loads a language model by its folder.</summary>
+    /// <inheritdoc cref="LoadAsync"/>
+    public static async Task<LanguageModel> LoadLanguageModelAsync(
+        (string Name, string Folder) model, LoadOptions options, LanguageModelOptions language, Terminal terminal,
+        CancellationToken cancellationToken)
+    {
+        if (options.WhyNotOnnx is { } reason) throw new UsageException(reason);
+        if (language.Adapters.Count > 0)
+            throw new UsageException("--adapter is for Earshot's own kernels; leave it out, or take --device cpu.");
+        Probe(options.Onnx!.Providers);
+        var folder = await FolderAsync(model, options, terminal, cancellationToken).ConfigureAwait(false);
+        using var status = new StatusLine(terminal);
+        status.Show(_ => $"Loading {model.Name}…");
+        long started = Stopwatch.GetTimestamp();
+        var runtimeOptions = new OnnxModelOptions
+        {
+            Providers = options.Onnx.Providers,
+            Threads = options.Cpu.Threads,
+            Limits = language.Limits,
+        };
+        var opened = await Task.Run(
+            () =>
+            {
+                var parts = ModelFamilies.Open(folder);
+                return LanguageModel.Over(
+                    model.Name, parts, OnnxModelRuntime.Open(folder, parts.Parts, runtimeOptions), language, Settings(options));
+            },
+            cancellationToken).ConfigureAwait(false);
+        status.Above(() => terminal.Detail(
+            $"Loaded {folder} in {Units.Time(Stopwatch.GetElapsedTime(started))}. Computed with {opened.Settings}."));
+        return opened;
+    }
+
     /// <summary>What ONNX Runtime computes with.</summary>
     public static ComputeSettings Settings(LoadOptions options) => new()
     {
@@ -83,6 +117,10 @@ internal static class OnnxLoading
     public static (ExportSource Source, IDisposable Weights) SourceOf(string path)
     {
         var folder = new ModelFolder(path);
+        if (folder.Container == ModelContainer.Gguf)
+            throw new CheckpointException(
+                $"'{path}' is a GGUF file, which is not exported: its settings and tokenizer have no place beside graphs. " +
+                "Export the folder that it was made from, in Hugging Face's format.");
         var model = ModelFamilies.Open(folder);
         var weights = folder.OpenWeights();
         try

@@ -1,10 +1,14 @@
 using System.CommandLine;
 using Earshot.Chat;
 using Earshot.Cli.Commands;
+using Earshot.Cli.Models;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
 using Earshot.Decoding.Grammars;
+using Earshot.Onnx.Native;
+using Earshot.Onnx.Recording;
 using Earshot.TextGeneration;
+using Earshot.Transcription;
 
 namespace Earshot.Cli.Options;
 
@@ -54,6 +58,18 @@ internal sealed class GenerationOptionSet
         "matrix's name, as in 'int8,lm_head=f32'.");
     readonly Option<string?> _isa = OptionKinds.Choice(
         "--isa", "The most to use of the processor's instructions (default: all it has, or EARSHOT_ISA).", [.. InstructionSets.Names.Keys]);
+    readonly Option<string?> _device = OptionKinds.Text(
+        "--device", "DEVICE,...",
+        "Where to compute: cpu is Earshot itself (default); onnx-cpu, cuda and others are ONNX Runtime's. " +
+        "A folder is exported for it once.");
+    readonly Option<string[]> _adapters = new("--adapter")
+    {
+        Description = "A LoRA adapter's folder, as PEFT saves it: merged into weights that are plain numbers, computed beside quantised " +
+            "ones. May be given several times, of which all are merged.",
+        HelpName = "DIR",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
     readonly Option<string?> _chatFormat = OptionKinds.Text(
         "--chat-format", "NAME",
         $"How chats are written down (default: by the model's own template): {string.Join(", ", ChatFormat.Names)}.");
@@ -66,9 +82,11 @@ internal sealed class GenerationOptionSet
     /// <summary>What the answer is held to.</summary>
     public OptionGroup Form => new("Form of the answer", [_schema, _regex, _choice]);
 
-    public OptionGroup Loading(bool chats) => new(
-        "Model",
-        chats ? [_draft, _threads, _weights, _isa, _chatFormat] : [_draft, _threads, _weights, _isa]);
+    public OptionGroup Loading(bool chats)
+    {
+        Option[] options = [_adapters, _draft, _device, _threads, _weights, _isa];
+        return new OptionGroup("Model", chats ? [.. options, _chatFormat] : options);
+    }
 
     public int? MaxTokensOf(ParseResult parsed) => parsed.GetValue(_maxTokens);
 
@@ -97,9 +115,10 @@ internal sealed class GenerationOptionSet
     /// <exception cref="UsageException">A format is none.</exception>
     public LanguageModelOptions LoadingOf(ParseResult parsed)
     {
-        var wish = WishOf(parsed);
+        var wish = WishOf(parsed.GetValue(_weights));
         return new LanguageModelOptions
         {
+            Adapters = [.. (parsed.GetValue(_adapters) ?? []).Select(folder => new AdapterOptions(folder))],
             Threads = parsed.GetValue(_threads),
             Weights = wish.Format,
             WeightsFor = wish.Exceptions.Count == 0 ? null : wish.For,
@@ -141,9 +160,38 @@ internal sealed class GenerationOptionSet
         }
     }
 
-    WeightWish WishOf(ParseResult parsed)
+    /// <summary>How ONNX Runtime is to run it; null for Earshot's own kernels.</summary>
+    /// <exception cref="UsageException">A device or a format is none.</exception>
+    public LoadOptions? OnnxOf(ParseResult parsed)
     {
-        if (parsed.GetValue(_weights) is not { } text) return new WeightWish();
+        try
+        {
+            if (parsed.GetValue(_device) is not { } text || OnnxDevice.Parse(text) is not { } device) return null;
+            var loading = LoadingOf(parsed);
+            return new LoadOptions
+            {
+                Onnx = device,
+                Precision = loading is { Weights: { } format, WeightsFor: null } ? GraphPrecisions.Of(format) : null,
+                Cpu = new TranscriberOptions
+                {
+                    Threads = loading.Threads,
+                    Weights = loading.Weights,
+                    WeightsFor = loading.WeightsFor,
+                    InstructionSet = loading.InstructionSet,
+                },
+            };
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new UsageException($"--device: {e.Message}");
+        }
+    }
+
+    /// <summary>What <c>--weights</c> says of a language model's.</summary>
+    /// <exception cref="UsageException">A format is none.</exception>
+    public static WeightWish WishOf(string? text)
+    {
+        if (text is null) return new WeightWish();
         try
         {
             var wish = WeightWish.Parse(text);

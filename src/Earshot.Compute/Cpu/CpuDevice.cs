@@ -124,8 +124,13 @@ public sealed class CpuDevice : IDisposable
     }
 
     /// <summary>A weight of a linear layer, packed on the first call.</summary>
-    internal PackedMatrix Matrix(Parameter weight) =>
-        weight.Prepare(this, LinearUse, _packLinear);
+    /// <exception cref="CheckpointException">It lies in a file that was changed since it was opened.</exception>
+    internal PackedMatrix Matrix(Parameter weight)
+    {
+        var packed = weight.Prepare(this, LinearUse, _packLinear);
+        packed.ThrowIfChanged();
+        return packed;
+    }
 
     /// <summary>A weight of a convolution as a matrix (out, kernel × in), packed on the first call.</summary>
     internal PackedMatrix ConvolutionMatrix(Parameter weight) =>

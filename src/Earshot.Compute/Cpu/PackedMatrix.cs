@@ -15,6 +15,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
     // The file that panels are borrowed from; null where they are this matrix's own, before the scales.
     readonly SafeBuffer? _mapped;
+    IInt8Panels? _source;
     byte* _data;
     byte* _panels;
 
@@ -96,12 +97,17 @@ internal sealed unsafe class PackedMatrix : IDisposable
         byte* start = null;
         memory.AcquirePointer(ref start);
         packed._panels = start + offset;
+        packed._source = source;
         var scales = new Span<float>(packed.ColumnScales, packed.Panels * PanelWidth);
         source.ReadScales(scales[..layout.Rows]);
         scales[layout.Rows..].Clear();
         if (source.Outliers is { } outliers) packed.Keep(outliers, source);
         return packed;
     }
+
+    /// <summary>Notices a file of borrowed panels that is no longer what it was.</summary>
+    /// <exception cref="CheckpointException">It was shortened or written to.</exception>
+    public void ThrowIfChanged() => _source?.ThrowIfChanged();
 
     public void Dispose()
     {

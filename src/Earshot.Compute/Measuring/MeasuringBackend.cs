@@ -99,11 +99,15 @@ public sealed partial class MeasuringBackend : Backend
 
     public override Tensor AttentionWithCache(Tensor query, Tensor key, Tensor value, KeyValueCache cache, BatchLayout layout, Heads heads)
     {
-        long keys = 0;
+        long keys = 0, read = 0;
         foreach (int position in layout.Positions) keys += heads.Window == 0 ? position + 1 : Math.Min(position + 1, heads.Window);
+        // A stretch of a prompt goes through its past together.
+        foreach (var (_, first, count, _) in layout.Stretches)
+            read += first + count - (heads.Window == 0 ? 0 : Math.Max(0, first + 1 - heads.Window));
+        if (layout.Stretches.IsEmpty) read = keys;
         return Record(
             "AttentionWithCache",
-            "", query.Shape, 4.0 * keys * query.Shape[^1], 0, Bytes(query.Shape), 2 * keys * key.Shape[^1] * KeyValueBytes);
+            "", query.Shape, 4.0 * keys * query.Shape[^1], 0, Bytes(query.Shape), 2 * read * key.Shape[^1] * KeyValueBytes);
     }
 
     public override void StoreMemory(Tensor key, Tensor value, CrossAttentionMemory memory, int firstSlot) =>

@@ -152,11 +152,12 @@ public sealed class ModelCosts
         using var state = CreateState(rows);
         if (_parts.HasMemory) Store(state);
         _backend.Clear();
+        var decoder = _parts.Decoder!;
         for (int row = 0; row < rows; row++)
         {
-            for (int t = 0; t < tokens; t++) state.Layout.Add(row, past + t, row % windows);
+            if (tokens > 1 && decoder.Shape.PrefillsInChunks) state.Layout.AddPrompt(row, past, tokens, row % windows);
+            else for (int t = 0; t < tokens; t++) state.Layout.Add(row, past + t, row % windows);
         }
-        var decoder = _parts.Decoder!;
         var indices = _backend.Input(new Shape(rows * tokens), DType.I32);
         var hidden = decoder.Decode(decoder.Embed(indices, _root), indices, state, _root);
         if (tokens > 1) hidden = hidden.SelectRows(_backend.Input(new Shape(rows), DType.I32));

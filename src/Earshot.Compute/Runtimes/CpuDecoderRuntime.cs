@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Earshot.Compute.Cpu;
@@ -19,6 +20,10 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
     readonly List<int> _wanted = [];
     readonly List<int> _observed = [];
     readonly List<StepRequest> _alone = [];
+    readonly StepAdapters _adapters = new();
+
+    // Their matrices are packed as they are first used, and freed with this.
+    readonly ConcurrentDictionary<LowRankAdapter, bool> _seen = new();
 
     public CpuDecoderRuntime(ModelParts parts, Scope root, CpuDevice device, RuntimeLimits limits) : base(parts.Decoder!)
     {
@@ -44,6 +49,8 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
 
     public int MostTokens => CpuDevice.MaxExactRows;
 
+    public override bool TakesAdapters => true;
+
     public StageTimer Time { get; } = new();
 
     internal PlacePool Rows { get; }
@@ -68,6 +75,7 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
     {
         State.Dispose();
         _backend.Dispose();
+        foreach (var adapter in _seen.Keys) _device.Unload(adapter.Root);
         if (_prefill.IsValueCreated) _prefill.Value.Dispose();
     }
 
@@ -89,6 +97,7 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
         var positions = _backend.Indices(CollectionsMarshal.AsSpan(_positions), shape);
         var embedded = Decoder.Embed(tokens, _root);
         PutAudio(batch, embedded);
+        _adapters.Place(State, _backend);
         Look(batch);
         var hidden = Decoder.Decode(embedded, positions, State, _root);
         if (State.Probes.Count > 0) ReadAttention(batch);
@@ -101,7 +110,8 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
         Time.Add(started);
     }
 
-    protected override async ValueTask<Generation> StartAsync(EncodedAudio? memory, int rows, CancellationToken cancellationToken)
+    protected override async ValueTask<Generation> StartAsync(
+        EncodedAudio? memory, int rows, LowRankAdapter? adapter, CancellationToken cancellationToken)
     {
         int slot = 0, positions = 0;
         if (memory is not null)
@@ -115,7 +125,8 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
         var places = await Rows.TakeAsync(rows, cancellationToken).ConfigureAwait(false);
         try
         {
-            return new CpuGeneration(this, places, slot, positions);
+            if (adapter is not null) _seen.TryAdd(adapter, true);
+            return new CpuGeneration(this, places, (slot, positions), adapter);
         }
         catch
         {
@@ -155,6 +166,7 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
         _wanted.Clear();
         State.Layout.Clear();
         State.Probes.Clear();
+        _adapters.Clear();
         for (int i = 0; i < batch.Count; i++)
         {
             if (!TryMakeRoom(batch[i])) continue;
@@ -164,6 +176,7 @@ internal sealed class CpuDecoderRuntime : DecoderRuntime, IStepExecutor, IDispos
                 _tokens.Add(token);
                 _positions.Add(position);
                 State.Layout.Add(row, position, batch[i].Slot);
+                _adapters.Add(batch[i].Adapter);
             }
         }
     }

@@ -1,3 +1,5 @@
+using Earshot.Compute.Parts;
+
 namespace Earshot.Compute.Runtimes;
 
 /// <summary>Rows of the decoder's pages that belong to one caller's sequences.</summary>
@@ -16,12 +18,13 @@ internal sealed class CpuGeneration : Generation
     bool _disposed;
 
     /// <param name="places">Places among the sequences at once, given back when this is disposed of.</param>
-    public CpuGeneration(CpuDecoderRuntime runtime, int[] places, int slot, int audioPositions) : base(runtime.Shape, places.Length)
+    public CpuGeneration(CpuDecoderRuntime runtime, int[] places, (int Slot, int Positions) audio, LowRankAdapter? adapter)
+        : base(runtime.Shape, places.Length)
     {
-        (_runtime, _places, _slot, _audioPositions) = (runtime, places, slot, audioPositions);
+        (_runtime, _places, _slot, _audioPositions) = (runtime, places, audio.Slot, audio.Positions);
         _rows = new int[places.Length];
         _parents = new int[places.Length];
-        _request = new StepRequest(runtime);
+        _request = new StepRequest(runtime) { Adapter = adapter };
         lock (runtime.Pages)
         {
             _reservation = new PageReservation(runtime.Pages);
@@ -163,7 +166,12 @@ internal sealed class CpuGeneration : Generation
         int[] positions = wanted.ToArray();
         Array.Sort(positions);
         return _runtime.Prefill.RunAsync(
-            new PrefillPrompt(_rows[0], _slot, [.. tokens], embeddings) { Wanted = positions, Logits = logits }, cancellationToken);
+            new PrefillPrompt(_rows[0], _slot, [.. tokens], embeddings)
+            {
+                Adapter = _request.Adapter,
+                Wanted = positions,
+                Logits = logits,
+            }, cancellationToken);
     }
 
     // A place that audio takes has no token; any will do, its embedding is replaced.

@@ -61,7 +61,7 @@ internal sealed class CpuPrefill : IDisposable
         if (_runtime.Prefixes is not { } prefixes || prompt.Reusable <= first) return first;
         lock (_runtime.Pages)
         {
-            var (row, length) = prefixes.Find(prompt.Tokens, prompt.Variant, prompt.Reusable);
+            var (row, length) = prefixes.Find(prompt.Tokens, prompt.Adapter, prompt.Reusable);
             if (length <= first) return first;
             _runtime.Pages.Share(prompt.Row, row, length);
             return length;
@@ -71,7 +71,7 @@ internal sealed class CpuPrefill : IDisposable
     void Keep(PrefillPrompt prompt, int end)
     {
         if (_runtime.Prefixes is not { } prefixes || end > prompt.Keepable) return;
-        lock (_runtime.Pages) prefixes.Keep(prompt.Row, prompt.Tokens.AsSpan(0, end), prompt.Variant);
+        lock (_runtime.Pages) prefixes.Keep(prompt.Row, prompt.Tokens.AsSpan(0, end), prompt.Adapter);
     }
 
     void Compute(PrefillPrompt prompt, int first, int end)
@@ -82,6 +82,8 @@ internal sealed class CpuPrefill : IDisposable
         int count = end - first;
         _state.Layout.Clear();
         _state.Layout.AddPrompt(prompt.Row, first, count, prompt.Slot);
+        _state.Adapted.Clear();
+        if (prompt.Adapter is { } adapter) _state.Adapted.Add(new AdaptedTokens(adapter, null));
         var shape = new Shape(count);
         var tokens = _backend.Indices(prompt.Tokens.AsSpan(first, count), shape);
         var positions = _backend.Indices([.. Enumerable.Range(first, count)], shape);
@@ -110,13 +112,13 @@ internal sealed class CpuPrefill : IDisposable
 /// <summary>A prompt to be computed: its row, its tokens with audio in the place of some, and which positions' logits go where.</summary>
 internal sealed record PrefillPrompt(int Row, int Slot, int[] Tokens, IReadOnlyList<(int First, ReadOnlyMemory<float> Values)> Embeddings)
 {
+    /// <summary>What the sequence has beside the decoder's weights.</summary>
+    public LowRankAdapter? Adapter { get; init; }
+
     /// <summary>Positions in order.</summary>
     public int[] Wanted { get; init; } = [];
 
     public Memory<float> Logits { get; init; }
-
-    /// <summary>What the past depends on beside the tokens.</summary>
-    public object? Variant { get; init; }
 
     /// <summary>How many positions may be those of another prompt: before the first whose logits are wanted, and before audio.</summary>
     public int Reusable => Math.Min(Keepable, Wanted.Length > 0 ? Wanted[0] : Tokens.Length);

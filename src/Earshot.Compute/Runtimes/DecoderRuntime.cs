@@ -9,21 +9,35 @@ public abstract class DecoderRuntime(IDecoder decoder)
 
     public DecoderShape Shape => decoder.Shape;
 
+    /// <summary>Whether generations may have an adapter beside the decoder's weights.</summary>
+    public virtual bool TakesAdapters => false;
+
     /// <summary>A generation of up to <paramref name="rows"/> sequences; it waits until there is room for them.</summary>
     /// <param name="memory">Audio that the decoder attends to; null where it has no memory, or generates without.</param>
     /// <exception cref="ModelException">The audio was encoded by another runtime, or there are never as many rows.</exception>
     /// <exception cref="OverloadedException">More generations wait for room than this runtime was opened for.</exception>
-    public ValueTask<Generation> BeginAsync(EncodedAudio? memory, int rows, CancellationToken cancellationToken = default)
+    public ValueTask<Generation> BeginAsync(EncodedAudio? memory, int rows, CancellationToken cancellationToken = default) =>
+        BeginAsync(memory, rows, null, cancellationToken);
+
+    /// <summary>The same with an adapter beside the decoder's weights.</summary>
+    /// <inheritdoc cref="BeginAsync(EncodedAudio?, int, CancellationToken)"/>
+    public ValueTask<Generation> BeginAsync(
+        EncodedAudio? memory, int rows, LowRankAdapter? adapter, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         if (memory is null && Shape.MemoryPositions > 0)
             throw new ModelException("This decoder attends to audio; give it what its encoder made of some.");
+        if (adapter is not null && !TakesAdapters)
+            throw new ModelException(
+                $"The adapter '{adapter.Name}' is kept apart from the weights, which {GetType().Name} cannot do. " +
+                "Run the model on the processor, with device cpu, or merge the adapter into the weights.");
         if (memory is not null && Shape.MemoryPositions == 0)
             throw new ModelException("This decoder attends to no audio of its own; audio belongs into its prompt.");
-        return StartAsync(memory, rows, cancellationToken);
+        return StartAsync(memory, rows, adapter, cancellationToken);
     }
 
-    protected abstract ValueTask<Generation> StartAsync(EncodedAudio? memory, int rows, CancellationToken cancellationToken);
+    protected abstract ValueTask<Generation> StartAsync(
+        EncodedAudio? memory, int rows, LowRankAdapter? adapter, CancellationToken cancellationToken);
 }
 
 /// <summary>

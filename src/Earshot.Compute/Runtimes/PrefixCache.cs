@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Earshot.Compute.Parts;
 
 namespace Earshot.Compute.Runtimes;
 
@@ -24,13 +25,13 @@ internal sealed class PrefixCache(PageTable pages, int mostPositions)
     /// The row that holds the longest beginning of some tokens, and how much of it, up to <paramref name="most"/>; a length of 0 where
     /// none does.
     /// </summary>
-    /// <param name="variant">What else the pasts depend on, such as an adapter; only equal ones are found.</param>
-    public (int Row, int Length) Find(ReadOnlySpan<int> tokens, object? variant, int most)
+    /// <param name="adapter">What else the pasts depend on: only those with the same are found.</param>
+    public (int Row, int Length) Find(ReadOnlySpan<int> tokens, LowRankAdapter? adapter, int most)
     {
         var (best, length) = ((LinkedListNode<Entry>?)null, 0);
         for (var node = _entries.Last; node is not null; node = node.Previous)
         {
-            if (!Equals(node.Value.Variant, variant)) continue;
+            if (node.Value.Adapter != adapter) continue;
             int common = Math.Min(most, tokens.CommonPrefixLength(CollectionsMarshal.AsSpan(node.Value.Tokens)));
             if (common > length) (best, length) = (node, common);
         }
@@ -40,20 +41,20 @@ internal sealed class PrefixCache(PageTable pages, int mostPositions)
     }
 
     /// <summary>Keeps what a row holds of some tokens, in place of an entry that they continue.</summary>
-    public void Keep(int row, ReadOnlySpan<int> tokens, object? variant)
+    public void Keep(int row, ReadOnlySpan<int> tokens, LowRankAdapter? adapter)
     {
         if (tokens.Length > mostPositions) return;
         for (var node = _entries.Last; node is not null; node = node.Previous)
         {
             var entry = node.Value;
-            if (!Equals(entry.Variant, variant)) continue;
+            if (entry.Adapter != adapter) continue;
             int common = tokens.CommonPrefixLength(CollectionsMarshal.AsSpan(entry.Tokens));
             if (common < Math.Min(tokens.Length, entry.Tokens.Count)) continue;
             Touch(node);
             if (tokens.Length > entry.Tokens.Count) Hold(entry, row, tokens);
             return;
         }
-        var added = new Entry(pages.AddRow(), variant);
+        var added = new Entry(pages.AddRow(), adapter);
         _entries.AddLast(added);
         Hold(added, row, tokens);
     }
@@ -83,7 +84,7 @@ internal sealed class PrefixCache(PageTable pages, int mostPositions)
         _entries.AddLast(node);
     }
 
-    sealed record Entry(int Row, object? Variant)
+    sealed record Entry(int Row, LowRankAdapter? Adapter)
     {
         public List<int> Tokens { get; } = [];
     }

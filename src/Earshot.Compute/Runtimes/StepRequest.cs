@@ -1,4 +1,5 @@
 using System.Threading.Tasks.Sources;
+using Earshot.Compute.Parts;
 
 namespace Earshot.Compute.Runtimes;
 
@@ -32,6 +33,9 @@ internal sealed class StepRequest(IStepExecutor decoder) : IValueTaskSource
 
     /// <summary>The memory slot that the rows attend to; 0 where the decoder has no memory.</summary>
     public int Slot { get; set; }
+
+    /// <summary>What the sequences have beside the decoder's weights; null where nothing is.</summary>
+    public LowRankAdapter? Adapter { get; init; }
 
     /// <summary>Where logits go, a row of the vocabulary for each token that wants them.</summary>
     public Memory<float> Logits { get; set; }

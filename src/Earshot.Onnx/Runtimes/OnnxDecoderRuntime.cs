@@ -84,7 +84,8 @@ internal sealed class OnnxDecoderRuntime : DecoderRuntime, IDisposable
 
     public void ReturnRows(int[] rows) => _rows.Return(rows);
 
-    protected override async ValueTask<Generation> StartAsync(EncodedAudio? memory, int rows, CancellationToken cancellationToken)
+    protected override async ValueTask<Generation> StartAsync(
+        EncodedAudio? memory, int rows, LowRankAdapter? adapter, CancellationToken cancellationToken)
     {
         if (memory is not null && (memory is not OnnxEncodedAudio window || window.Owner != this))
             throw new ModelException(

@@ -31,7 +31,8 @@ sealed class BenchmarkInput : IDisposable
             for (int i = 0; i < _samples.Length; i++) _samples[i] = 0.1f * MathF.Sin(i * 0.05f) * (random.NextSingle() - 0.5f);
         }
         if (subject.Runtime.Decoder is not { Shape.VocabSize: var vocabulary }) return;
-        Prompt = [.. Enumerable.Range(0, options.PromptTokens).Select(i => (100 + i) % vocabulary)];
+        Prompt = [.. Enumerable.Range(0, options.PromptOf(subject.Model.Parts)).Select(i => (100 + i) % vocabulary)];
+        StreamPrompt = Prompt[..options.StreamPromptOf(subject.Model.Parts)];
         _logits = [.. Enumerable.Range(0, Math.Max(1, options.Streams)).Select(_ => new float[vocabulary])];
     }
 
@@ -44,6 +45,9 @@ sealed class BenchmarkInput : IDisposable
     public float[] Features { get; } = [];
 
     public int[] Prompt { get; } = [];
+
+    /// <summary>The beginning of it, for streams.</summary>
+    public int[] StreamPrompt { get; } = [];
 
     public bool ComputesFeatures => _extractor is not null;
 

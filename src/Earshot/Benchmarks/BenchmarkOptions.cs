@@ -1,10 +1,13 @@
 using Earshot.Compute.Cpu;
+using Earshot.Compute.Parts;
 
 namespace Earshot.Benchmarks;
 
 /// <summary>What a benchmark runs.</summary>
 public sealed record BenchmarkOptions
 {
+    const int LongPrompt = 512, StreamPrompt = 64;
+
     /// <summary>Rounds that are measured; settings take turns within each.</summary>
     public int Rounds { get; init; } = 5;
 
@@ -14,14 +17,24 @@ public sealed record BenchmarkOptions
     /// <summary>Frames of a window; null for all that the encoder takes at once, but no more than 30 s.</summary>
     public int? Frames { get; init; }
 
-    /// <summary>Tokens of the prompt that is run at once.</summary>
-    public int PromptTokens { get; init; } = 4;
+    /// <summary>
+    /// Tokens of the prompt that is run at once; null for 512, or half the context where that is less, of a decoder that is all of its
+    /// model, and 4 of others.
+    /// </summary>
+    public int? PromptTokens { get; init; }
 
     /// <summary>Tokens decoded one by one after it.</summary>
     public int Tokens { get; init; } = 48;
 
     /// <summary>Windows decoded at once, each by its own stream, beside the single one; 1 leaves that out.</summary>
     public int Streams { get; init; } = 8;
+
+    /// <summary>Tokens of the prompt of a model.</summary>
+    internal int PromptOf(ModelParts parts) =>
+        PromptTokens ?? (parts is { Decoder: { Shape.MostPositions: var most }, Encoder: null } ? Math.Min(LongPrompt, most / 2) : 4);
+
+    /// <summary>Tokens of the prompts of streams, whose time is not measured.</summary>
+    internal int StreamPromptOf(ModelParts parts) => Math.Min(PromptOf(parts), StreamPrompt);
 }
 
 /// <summary>A stage and how long it took, median over the rounds.</summary>
@@ -43,6 +56,9 @@ public sealed record BenchmarkResult
 
     /// <summary>Processing time over audio time for a window with as many tokens as measured; null where no audio is heard.</summary>
     public required double? RealTimeFactor { get; init; }
+
+    /// <summary>Tokens per second of the prompt, or null where there is none, or only one that begins a transcript.</summary>
+    public double? PromptTokensPerSecond { get; init; }
 
     /// <summary>Tokens per second of one stream, or null where none are decoded.</summary>
     public required double? TokensPerSecond { get; init; }

@@ -61,7 +61,7 @@ public static class ModelBenchmark
             using (var generation = await input.BeginAsync(audio, cancellationToken).ConfigureAwait(false))
             {
                 started = Stopwatch.GetTimestamp();
-                await PromptAsync(generation, input, 0, cancellationToken).ConfigureAwait(false);
+                await PromptAsync(generation, input.Prompt, input.Logits(0), cancellationToken).ConfigureAwait(false);
                 times[Prompt] = Stopwatch.GetElapsedTime(started).TotalSeconds;
                 started = Stopwatch.GetTimestamp();
                 await DecodeAsync(generation, input, 0, options.Tokens, cancellationToken).ConfigureAwait(false);
@@ -84,7 +84,8 @@ public static class ModelBenchmark
             {
                 generations.Add(await input.BeginAsync(audio, cancellationToken).ConfigureAwait(false));
                 // Their prompts are a stage of its own, and not part of a step.
-                await PromptAsync(generations[^1], input, generations.Count - 1, cancellationToken).ConfigureAwait(false);
+                await PromptAsync(generations[^1], input.StreamPrompt, input.Logits(generations.Count - 1), cancellationToken)
+                    .ConfigureAwait(false);
             }
             long started = Stopwatch.GetTimestamp();
             var streams = generations.Select((generation, i) =>
@@ -98,8 +99,8 @@ public static class ModelBenchmark
         }
     }
 
-    static ValueTask PromptAsync(Generation generation, BenchmarkInput input, int stream, CancellationToken cancellationToken) =>
-        generation.PromptAsync(input.Prompt, new[] { input.Prompt.Length - 1 }, input.Logits(stream), cancellationToken);
+    static ValueTask PromptAsync(Generation generation, int[] prompt, Memory<float> logits, CancellationToken cancellationToken) =>
+        generation.PromptAsync(prompt, new[] { prompt.Length - 1 }, logits, cancellationToken);
 
     static async Task DecodeAsync(Generation generation, BenchmarkInput input, int stream, int tokens, CancellationToken cancellationToken)
     {
@@ -127,6 +128,9 @@ public static class ModelBenchmark
                 .. medians.Select(stage => Stage(subject, stage.Key, stage.Value, CostOf(stage.Key, subject, input.Frames, options)))
             ],
             RealTimeFactor = input.Seconds > 0 ? total / input.Seconds : null,
+            PromptTokensPerSecond = subject.Model.Parts.Encoder is null && medians.TryGetValue(Prompt, out double prompt)
+                ? input.Prompt.Length / prompt
+                : null,
             TokensPerSecond = 1 / token,
             StreamsTokensPerSecond = medians.TryGetValue(StreamsStage(options), out double streams) ? options.Streams / streams : null,
             WeightBytes = subject.WeightBytes(),
@@ -158,13 +162,14 @@ public static class ModelBenchmark
     {
         if (subject.Others.FirstOrDefault(other => other.Name == stage) is { } known) return known.Cost;
         if (subject.Costs is not { } costs || stage == Features) return null;
-        int past = options.PromptTokens + options.Tokens / 2;
+        var parts = subject.Model.Parts;
+        int prompt = options.PromptOf(parts), decoded = options.Tokens / 2;
         return stage switch
         {
             Encoder => costs.Encoder(frames) + costs.Finish() + costs.Memory(),
-            Prompt => costs.Step(1, 0, options.PromptTokens),
-            Token => costs.Step(1, past),
-            _ => costs.Step(options.Streams, past, windows: options.Streams),
+            Prompt => costs.Step(1, 0, prompt),
+            Token => costs.Step(1, prompt + decoded),
+            _ => costs.Step(options.Streams, options.StreamPromptOf(parts) + decoded, windows: options.Streams),
         };
     }
 

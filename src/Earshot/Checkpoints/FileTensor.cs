@@ -20,6 +20,8 @@ sealed class FileTensor(string name, DType type, Shape shape, FileRange at, IRea
 
     public (SafeBuffer Memory, long Offset) Mapped => at.Mapped;
 
+    public void ThrowIfChanged() => at.File.ThrowIfChanged();
+
     public override string File => at.File.Path;
 
     public override long FileOffset => at.Offset;

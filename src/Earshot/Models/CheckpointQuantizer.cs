@@ -78,6 +78,10 @@ public static class CheckpointQuantizer
         if (Path.Exists(target))
             throw new CheckpointException($"'{target}' exists already; name a folder that does not, or remove it first.");
         var opened = new ModelFolder(source);
+        if (opened.Container == ModelContainer.Gguf)
+            throw new CheckpointException(
+                $"'{source}' is a GGUF file, which has formats of its own and is computed as it is. " +
+                "Quantise the folder that it was made from, in Hugging Face's format.");
         var model = ModelFamilies.Open(opened);
         var from = opened.Quantization;
         if (from is { } already

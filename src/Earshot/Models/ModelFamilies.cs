@@ -53,6 +53,14 @@ public static class ModelFamilies
         return family.Open(folder);
     }
 
+    /// <summary>The same, and of a GGUF file, which holds a language model and nothing that hears.</summary>
+    /// <inheritdoc cref="Open(ModelFolder)"/>
+    public static SpeechModel OpenAny(ModelFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return folder.Container == ModelContainer.Gguf ? CausalLmFamily.OpenGguf(folder.Path) : Open(folder);
+    }
+
     /// <inheritdoc cref="Open(ModelFolder)"/>
     public static SpeechModel Open(string folder) => Open(new ModelFolder(folder));
 

@@ -7,13 +7,14 @@ namespace Earshot.TextGeneration;
 
 /// <summary>
 /// Options that Microsoft.Extensions.AI has no member for, by the names that servers use: <c>strict</c>, <c>min_p</c>, <c>typical_p</c>,
-/// <c>repetition_penalty</c>, <c>logprobs</c>, <c>top_logprobs</c>, <c>enable_thinking</c>, <c>max_reasoning_tokens</c>.
+/// <c>repetition_penalty</c>, <c>logprobs</c>, <c>top_logprobs</c>, <c>enable_thinking</c>, <c>max_reasoning_tokens</c>, <c>adapter</c>.
 /// </summary>
 sealed class ChatProperties(AdditionalPropertiesDictionary? properties)
 {
     static readonly string[] s_known =
     [
         "strict", "min_p", "typical_p", "repetition_penalty", "logprobs", "top_logprobs", "enable_thinking", "max_reasoning_tokens",
+        "adapter",
     ];
 
     public bool Strict => Flag("strict") ?? false;
@@ -21,6 +22,14 @@ sealed class ChatProperties(AdditionalPropertiesDictionary? properties)
     public bool? EnableThinking => Flag("enable_thinking");
 
     public int? MaxReasoningTokens => Whole("max_reasoning_tokens");
+
+    public string? Adapter => Value("adapter") switch
+    {
+        null => null,
+        string name => name,
+        JsonElement { ValueKind: JsonValueKind.String } json => json.GetString(),
+        var other => throw Wrong("adapter", other, "an adapter's name"),
+    };
 
     public int? TopLogprobs => Whole("top_logprobs") ?? (Flag("logprobs") == true ? 0 : null);
 

@@ -45,6 +45,7 @@ sealed record ChatRequest(IReadOnlyList<ChatTurn> Turns, GenerationOptions Optio
             StopStrings = options.StopSequences is { } stops ? [.. stops] : own.StopStrings,
             Grammar = grammar ?? own.Grammar,
             MaxReasoningTokens = reasoning.MaxTokens,
+            Adapter = extra.Adapter ?? own.Adapter,
             TopLogprobs = extra.TopLogprobs ?? own.TopLogprobs,
             ToolChoice = ChoiceOf(options.ToolMode) ?? own.ToolChoice,
             AllowMultipleToolCalls = options.AllowMultipleToolCalls ?? own.AllowMultipleToolCalls,

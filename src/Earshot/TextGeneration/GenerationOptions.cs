@@ -19,6 +19,12 @@ public sealed record GenerationOptions
     /// <summary>Texts that end the generation, wherever tokens begin and end; they are not shown.</summary>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 
+    /// <summary>
+    /// The adapter to compute with, by the <see cref="AdapterOptions.Name"/> that it was loaded by; null for none but those that hold for
+    /// all. Generations with different ones are computed together, and each gives the text that it gives alone.
+    /// </summary>
+    public string? Adapter { get; init; }
+
     /// <summary>How a chat is written down, and the tools that may be called.</summary>
     public ChatPromptOptions Chat { get; init; } = new();
 

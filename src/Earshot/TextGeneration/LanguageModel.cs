@@ -21,7 +21,7 @@ namespace Earshot.TextGeneration;
 /// await foreach (var piece in model.GenerateAsync([ChatTurn.User("What is the capital of France?")]))
 ///     Console.Write(piece.Text);
 /// </code></example>
-public sealed class LanguageModel : IDisposable
+public sealed partial class LanguageModel : IDisposable
 {
     const int MostLogprobs = 20;
 
@@ -74,7 +74,12 @@ public sealed class LanguageModel : IDisposable
     /// loaded.</exception>
     public ChatFormat Format => NamedFormat ?? _chatFormat.Value;
 
+    /// <summary>The names of the adapters that generations may name.</summary>
+    public IReadOnlyCollection<string> Adapters => Loaded.Names;
+
     internal ChatFormat? NamedFormat { get; init; }
+
+    internal LanguageModelAdapters Loaded { get; init; } = LanguageModelAdapters.None;
 
     /// <summary>
     /// Loads a model by its folder, its GGUF file, or its name on the hub (<c>owner/repo</c>, <c>owner/repo:Q4_K_M</c>), downloading it
@@ -94,7 +99,7 @@ public sealed class LanguageModel : IDisposable
         if (options.Draft is null) return loaded;
         try
         {
-            var guesser = options with { Draft = null, ChatFormat = null, Weights = null, WeightsFor = null };
+            var guesser = options with { Draft = null, Adapters = [], ChatFormat = null, Weights = null, WeightsFor = null };
             loaded._draft = await LoadAsync(options.Draft, guesser, progress, cancellationToken).ConfigureAwait(false);
             LanguageModelLoading.RequireSameVocabulary(loaded, loaded._draft);
             return loaded;
@@ -102,6 +107,34 @@ public sealed class LanguageModel : IDisposable
         catch
         {
             loaded.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Wraps a model that runs elsewhere, such as graphs in ONNX Runtime; it disposes of the runtime.</summary>
+    /// <param name="model">What messages call it.</param>
+    /// <param name="parts">What it is, as its folder says.</param>
+    /// <param name="options">Of these, the format of chats counts.</param>
+    /// <param name="settings">What it is computed with.</param>
+    /// <exception cref="CheckpointException">It has no tokenizer.</exception>
+    /// <exception cref="ModelException">It is a model of another kind.</exception>
+    public static LanguageModel Over(
+        string model, SpeechModel parts, ModelRuntime runtime, LanguageModelOptions? options, ComputeSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        ArgumentNullException.ThrowIfNull(runtime);
+        try
+        {
+            return new LanguageModel(model, (parts, LanguageModelLoading.PromptOf(model, parts)), runtime.RequireDecoder(), [runtime])
+            {
+                NamedFormat = options?.ChatFormat is { } name ? ChatFormat.Named(name) : null,
+                Settings = settings,
+                Conversions = [],
+            };
+        }
+        catch
+        {
+            runtime.Dispose();
             throw;
         }
     }
@@ -199,14 +232,17 @@ public sealed class LanguageModel : IDisposable
             var weights = new ModelFolder(path).OpenWeights();
             owned.Insert(0, weights);
             CausalLmFamily.RequireTensors(opened.Model, opened.Prompt.Config, weights);
+            var adapters = LanguageModelAdapters.Load(weights, opened.Prompt.Config, options.Adapters);
+            owned.Insert(0, adapters);
             var choice = options.Choice(weights);
-            var device = new CpuDevice(choice.Apply(new CpuOptions { Threads = options.Threads }));
+            var device = new CpuDevice(LanguageModelLoading.Options(choice, options, adapters));
             owned.Insert(0, device);
-            var runtime = new CpuModelRuntime(opened.Model.Parts, opened.Model.Prepare(weights), device, options.Limits);
+            var runtime = new CpuModelRuntime(opened.Model.Parts, opened.Model.Prepare(adapters.Weights), device, options.Limits);
             owned.Insert(0, runtime);
             return new LanguageModel(model, opened, runtime.RequireDecoder(), owned)
             {
                 NamedFormat = format,
+                Loaded = adapters,
                 Settings = ComputeSettings.Of(choice, options.Threads, MatrixUse.All(weights, MatrixUse.SavedAs(weights))),
                 Conversions = weights.Conversions,
             };
@@ -256,6 +292,7 @@ public sealed class LanguageModel : IDisposable
         var sampling = options.Sampling ?? DefaultSampling;
         sampling.Validate();
         _ = new StopStrings(options.StopStrings);
+        _ = Loaded.Find(options.Adapter);
         int most = options.MaxTokens ?? room;
         var tokens = (answer.Ends, answer.Ends == _textEnds ? _textVocabulary : _chatVocabulary);
         AnswerGuide? Guide() => answer.Rules.IsAny ? null : new AnswerGuide(answer.Rules, Tokenizer, tokens, (room, most));
@@ -268,7 +305,7 @@ public sealed class LanguageModel : IDisposable
         Func<TextRequest> request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var text = request();
-        var run = new TextRun(_decoder, Tokenizer, text);
+        var run = new TextRun((_decoder, Loaded.Find(text.Options.Adapter)), Tokenizer, text);
         var draft = text.Options.UseDraft ? _draft?._decoder : null;
         await foreach (var piece in run.RunAsync(draft, cancellationToken).ConfigureAwait(false)) yield return piece;
     }

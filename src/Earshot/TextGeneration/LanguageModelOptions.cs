@@ -32,6 +32,9 @@ public sealed record LanguageModelOptions
     /// </summary>
     public string? ChatFormat { get; init; }
 
+    /// <summary>Adapters to load it with: merged into its weights, or kept apart and named by generations.</summary>
+    public IReadOnlyList<AdapterOptions> Adapters { get; init; } = [];
+
     /// <summary>
     /// A smaller model with the same vocabulary that guesses tokens for the large one to check together, which changes the time and not the
     /// text: a folder, a GGUF file or a name on the hub; null for none.

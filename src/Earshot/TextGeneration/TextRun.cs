@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Earshot.Compute.Parts;
 using Earshot.Compute.Runtimes;
 using Earshot.Decoding;
 using Earshot.Tokenizers;
@@ -17,20 +18,20 @@ sealed record TextRequest(
 /// Writes one text: a step of the model for each token, or one for several where the next are certain or guessed by a draft, to the same
 /// text. Not for several threads at once.
 /// </summary>
-sealed class TextRun(DecoderRuntime decoder, TextTokenizer tokenizer, TextRequest request)
+sealed class TextRun((DecoderRuntime Decoder, LowRankAdapter? Adapter) model, TextTokenizer tokenizer, TextRequest request)
 {
     // What is certain is read at once, as long as it is no long prompt.
     const int MostAtOnce = 16;
 
     readonly TokenSampler _sampler = new(
-        request.Sampling, request.Prompt, Math.Min(tokenizer.VocabSize, decoder.Shape.VocabSize));
+        request.Sampling, request.Prompt, Math.Min(tokenizer.VocabSize, model.Decoder.Shape.VocabSize));
     readonly GeneratedText _text = new(tokenizer, request.Ends, request.Options.StopStrings, request.MaxTokens);
     readonly List<int> _written = [];
     // Accepted, and not read by the model yet.
     readonly List<int> _pending = [];
     readonly List<GeneratedPiece> _pieces = [];
     readonly List<GeneratedToken> _tokens = [];
-    readonly int _vocabSize = Math.Min(tokenizer.VocabSize, decoder.Shape.VocabSize);
+    readonly int _vocabSize = Math.Min(tokenizer.VocabSize, model.Decoder.Shape.VocabSize);
     readonly int? _logprobs = request.Options.TopLogprobs;
     (float[] Logits, int[] Top) _asTold = ([], []);
 
@@ -39,8 +40,8 @@ sealed class TextRun(DecoderRuntime decoder, TextTokenizer tokenizer, TextReques
         DecoderRuntime? draft, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         int[] prompt = request.Prompt;
-        using var generation = await decoder.BeginAsync(null, 1, cancellationToken).ConfigureAwait(false);
-        var logits = new float[decoder.Shape.VocabSize];
+        using var generation = await model.Decoder.BeginAsync(null, 1, model.Adapter, cancellationToken).ConfigureAwait(false);
+        var logits = new float[model.Decoder.Shape.VocabSize];
         await generation.PromptAsync(prompt, new[] { prompt.Length - 1 }, logits, cancellationToken).ConfigureAwait(false);
         using var guesser = draft is null ? null : await DraftModel.BeginAsync(
             draft, request.Sampling with { Seed = _sampler.Seed }, (prompt, _vocabSize), cancellationToken).ConfigureAwait(false);
@@ -71,7 +72,7 @@ sealed class TextRun(DecoderRuntime decoder, TextTokenizer tokenizer, TextReques
     async ValueTask<float[]> ReadAsync(Generation generation, List<int> guesses, float[] logits, CancellationToken cancellationToken)
     {
         generation.Truncate(request.Prompt.Length + _written.Count - _pending.Count);
-        int size = decoder.Shape.VocabSize, rows = _pending.Count + guesses.Count;
+        int size = model.Decoder.Shape.VocabSize, rows = _pending.Count + guesses.Count;
         if (logits.Length < rows * size) logits = new float[rows * size];
         int[] tokens = [.. _pending, .. guesses];
         if (rows == 1) await generation.StepAsync(tokens, logits, cancellationToken).ConfigureAwait(false);
@@ -85,7 +86,7 @@ sealed class TextRun(DecoderRuntime decoder, TextTokenizer tokenizer, TextReques
     /// <summary>Chooses the next token, and as many behind it as were guessed; returns how many guesses were right.</summary>
     int Check(float[] logits, List<int> guesses)
     {
-        int size = decoder.Shape.VocabSize;
+        int size = model.Decoder.Shape.VocabSize;
         for (int row = 0; ; row++)
         {
             int token = Choose(logits.AsSpan(row * size, size));
@@ -159,7 +160,7 @@ sealed class TextRun(DecoderRuntime decoder, TextTokenizer tokenizer, TextReques
     }
 
     int RoomForGuesses(Generation generation) => Math.Min(
-        _text.MaxTokens - _text.TokenCount - 1, decoder.Shape.MostPositions - request.Prompt.Length - _written.Count - 1);
+        _text.MaxTokens - _text.TokenCount - 1, model.Decoder.Shape.MostPositions - request.Prompt.Length - _written.Count - 1);
 
     float[] Keep(ReadOnlySpan<float> logits)
     {

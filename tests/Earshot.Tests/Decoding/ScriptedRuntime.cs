@@ -83,7 +83,8 @@ internal sealed class ScriptedRuntime : ModelRuntime
 
     sealed class ScriptedDecoder(ScriptedRuntime owner) : DecoderRuntime(owner.Parts.Decoder!)
     {
-        protected override ValueTask<Generation> StartAsync(EncodedAudio? memory, int rows, CancellationToken cancellationToken)
+        protected override ValueTask<Generation> StartAsync(
+            EncodedAudio? memory, int rows, LowRankAdapter? adapter, CancellationToken cancellationToken)
         {
             lock (owner.Prompts) owner.MostOpenDecoders = Math.Max(owner.MostOpenDecoders, ++owner._openDecoders);
             return new(new ScriptedGeneration(owner, (Window)memory!, rows));

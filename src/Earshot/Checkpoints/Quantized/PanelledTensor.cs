@@ -27,6 +27,8 @@ sealed class PanelledTensor : QuantizedMatrix, IInt8Panels
 
     public (SafeBuffer Memory, long Offset) Panels => ((IMappedTensor)_panels).Mapped;
 
+    public void ThrowIfChanged() => ((IMappedTensor)_panels).ThrowIfChanged();
+
     /// <exception cref="CheckpointException">Panels and scales do not fit each other, or do not lie where they can be mapped.</exception>
     public static PanelledTensor Open(string name, ITensorStore store, StoredTensor panels)
     {

@@ -46,6 +46,13 @@ public sealed record CausalLmConfig
     /// <summary>Whether each head's queries and keys are normalised before they are turned.</summary>
     public bool QueryNorm { get; init; }
 
+    /// <summary>
+    /// How many positions each layer's attention sees, the token's own among them; 0: all of them. Empty where all layers see all.
+    /// </summary>
+    public IReadOnlyList<int> Windows { get; init; } = [];
+
+    internal int WindowOf(int layer) => Windows.Count == 0 ? 0 : Windows[layer];
+
     /// <summary>The kinds that are known.</summary>
     internal static IReadOnlyList<string> Types { get; } = ["llama", "qwen2", "qwen3"];
 }

@@ -56,7 +56,10 @@ public sealed class CausalLmDecoder(CausalLmConfig config) : IDecoder
         var (gate, up) = h.Linear(
             new LinearLayer(mlp / "gate_proj", config.IntermediateSize, config.MlpBias),
             new LinearLayer(mlp / "up_proj", config.IntermediateSize, config.MlpBias)); // (n, inner)
-        return gate.GatedMultiply(up, Activation.Silu).Linear(mlp / "down_proj", config.HiddenSize, residual: x, bias: config.MlpBias);
+        (gate, up) = (state.Adapt(gate, h, mlp / "gate_proj"), state.Adapt(up, h, mlp / "up_proj"));
+        h = gate.GatedMultiply(up, Activation.Silu);
+        x = h.Linear(mlp / "down_proj", config.HiddenSize, residual: x, bias: config.MlpBias);
+        return state.Adapt(x, h, mlp / "down_proj");
     }
 
     Tensor Attend(Tensor x, Tensor h, Tensor table, DecoderState state, int layer, Scope w)
@@ -65,21 +68,28 @@ public sealed class CausalLmDecoder(CausalLmConfig config) : IDecoder
         var (query, key, value) = h.Linear(
             new LinearLayer(w / "q_proj", _heads.Query * size, config.QueryBias),
             new LinearLayer(w / "k_proj", keyWidth, config.QueryBias), new LinearLayer(w / "v_proj", keyWidth, config.QueryBias));
+        (query, key) = (state.Adapt(query, h, w / "q_proj"), state.Adapt(key, h, w / "k_proj"));
+        value = state.Adapt(value, h, w / "v_proj");
         if (config.QueryNorm)
         {
             query = NormHeads(query, w / "q_norm", _heads.Query);
             key = NormHeads(key, w / "k_norm", _heads.KeyValue);
         }
         h = x.Backend.AttentionWithCache(
-            query.Rotate(table, _heads.Query), key.Rotate(table, _heads.KeyValue), value, state.Past[layer], state.Layout, _heads);
-        return h.Linear(w / "o_proj", config.HiddenSize, residual: x, bias: config.OutputBias);
+            query.Rotate(table, _heads.Query), key.Rotate(table, _heads.KeyValue), value, state.Past[layer], state.Layout,
+            _heads with { Window = config.WindowOf(layer) });
+        x = h.Linear(w / "o_proj", config.HiddenSize, residual: x, bias: config.OutputBias);
+        return state.Adapt(x, h, w / "o_proj");
     }
 
     // Each head by itself.
     Tensor NormHeads(Tensor x, Scope w, int heads)
     {
-        var split = x.Reshape(x.Shape[0], heads, config.HeadDim);
-        return split.RmsNorm(w, config.RmsNormEps).Reshape(x.Shape[0], heads * config.HeadDim);
+        // Graphs have a dimension of sequences before that of tokens.
+        var split = x.Shape.Rank == 2
+            ? x.Reshape(x.Shape[0], heads, config.HeadDim)
+            : x.Reshape(x.Shape[0], x.Shape[1], heads, config.HeadDim);
+        return x.Backend.Reshape(split.RmsNorm(w, config.RmsNormEps), x.Shape);
     }
 
     Parameter TokenTable(Scope root) =>

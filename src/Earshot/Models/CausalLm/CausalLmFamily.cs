@@ -14,6 +14,8 @@ public sealed class CausalLmFamily : ModelFamily
 
     public override IReadOnlyList<string> ModelTypes { get; } = CausalLmConfig.Types;
 
+    public override IReadOnlyDictionary<string, Func<SpeechModel>> Shapes => CausalLmShapes.All;
+
     public override SpeechModel Open(ModelFolder folder)
     {
         ArgumentNullException.ThrowIfNull(folder);

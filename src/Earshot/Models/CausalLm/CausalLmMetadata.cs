@@ -34,6 +34,7 @@ static class CausalLmMetadata
         RefuseOthers(metadata, type);
         int Integer(string key, int most) => metadata.RequireInteger($"{type}.{key}", 1, most);
         int hidden = Integer("embedding_length", 1 << 16), heads = Integer("attention.head_count", 1024);
+        int layers = Integer("block_count", 1024);
         int keyHeads = metadata.Contains($"{type}.attention.head_count_kv") ? Integer("attention.head_count_kv", 1024) : heads;
         if (heads % keyHeads != 0) throw Wrong(metadata, $"{type}.attention.head_count_kv", $"a divisor of {heads}", $"{keyHeads}");
         int size = HeadSize(metadata, type, hidden, heads);
@@ -46,7 +47,7 @@ static class CausalLmMetadata
                 : metadata.RequireStrings("tokenizer.ggml.tokens").Count,
             HiddenSize = hidden,
             IntermediateSize = Integer("feed_forward_length", 1 << 20),
-            NumHiddenLayers = Integer("block_count", 1024),
+            NumHiddenLayers = layers,
             NumAttentionHeads = heads,
             NumKeyValueHeads = keyHeads,
             HeadDim = size,
@@ -60,6 +61,7 @@ static class CausalLmMetadata
             OutputBias = checkpoint.Find("blk.0.attn_output.bias") is not null,
             MlpBias = checkpoint.Find("blk.0.ffn_down.bias") is not null,
             QueryNorm = type == "qwen3",
+            Windows = ReadWindows(metadata, type, layers),
         };
     }
 
@@ -85,11 +87,18 @@ static class CausalLmMetadata
             throw Wrong(metadata, $"{type}.attention.causal", "true, the only value that is implemented", "false");
         if (metadata.FindString($"{type}.tensor_data_layout") is not (null or "Meta AI original pth") and var layout)
             throw Wrong(metadata, $"{type}.tensor_data_layout", "the usual one, 'Meta AI original pth'", layout!);
-        if (metadata.FindInteger($"{type}.attention.sliding_window") is > 0 and var window
-            && window < metadata.RequireInteger($"{type}.context_length", 1, MaxPositions))
-        {
-            throw Wrong(metadata, $"{type}.attention.sliding_window", "absent: windows are not implemented", $"{window}");
-        }
+    }
+
+    /// <summary>The window that the file names, in all layers; a pattern of layers is refused as every key that is not known.</summary>
+    static int[] ReadWindows(GgufMetadata metadata, string type, int layers)
+    {
+        string key = $"{type}.attention.sliding_window";
+        if (metadata.FindInteger(key) is null or 0) return [];
+        int window = metadata.RequireInteger(key, 1, MaxPositions);
+        if (window >= metadata.RequireInteger($"{type}.context_length", 1, MaxPositions)) return [];
+        var windows = new int[layers];
+        Array.Fill(windows, window);
+        return windows;
     }
 
     static int HeadSize(GgufMetadata metadata, string type, int hidden, int heads)

@@ -31,6 +31,7 @@ static class CausalLmSettings
         });
         RefuseOthers(settings);
         int hidden = settings.Integer("hidden_size", 1, 1 << 16), heads = settings.Integer("num_attention_heads", 1, 1024);
+        int layers = settings.Integer("num_hidden_layers", 1, 1024);
         int keyHeads = settings.OptionalInteger("num_key_value_heads", 1, 1024) ?? heads;
         settings.RequireDivisor("num_key_value_heads", keyHeads, ("num_attention_heads", heads));
         int size = HeadSize(settings, hidden, heads), positions = settings.Integer("max_position_embeddings", 1, MaxPositions);
@@ -42,7 +43,7 @@ static class CausalLmSettings
             VocabSize = settings.Integer("vocab_size", 1, 1 << 22),
             HiddenSize = hidden,
             IntermediateSize = settings.Integer("intermediate_size", 1, 1 << 20),
-            NumHiddenLayers = settings.Integer("num_hidden_layers", 1, 1024),
+            NumHiddenLayers = layers,
             NumAttentionHeads = heads,
             NumKeyValueHeads = keyHeads,
             HeadDim = size,
@@ -54,6 +55,7 @@ static class CausalLmSettings
             OutputBias = attentionBias,
             MlpBias = type == "llama" && settings.Flag("mlp_bias", absent: false),
             QueryNorm = type == "qwen3",
+            Windows = CausalLmWindows.Read(settings, type, layers),
         };
     }
 
@@ -66,21 +68,9 @@ static class CausalLmSettings
         }
         if (settings.Activation("hidden_act", Activation.Silu) != Activation.Silu)
             throw settings.Wrong("hidden_act", "silu, the only value that is implemented", settings.OptionalText("hidden_act")!);
-        settings.OnlyIfPresent("use_sliding_window", "false");
         settings.OnlyIfPresent("partial_rotary_factor", "1");
         settings.OnlyIfPresent("rope_interleaved", "false");
         settings.OnlyIfPresent("pretraining_tp", "1");
-        // Qwen's files name a window that the flag above switches off; without the flag nothing does.
-        if (settings.Has("sliding_window") && !settings.Has("use_sliding_window"))
-            throw settings.Wrong(
-                "sliding_window", "absent: windows are not implemented", settings.Root.GetProperty("sliding_window").GetRawText());
-        if (!settings.Has("layer_types")) return;
-        var types = settings.Root.GetProperty("layer_types");
-        if (settings.Array(types, "layer_types").Any(item => item.ValueKind != JsonValueKind.String
-            || item.GetString() != "full_attention"))
-        {
-            throw settings.Wrong("layer_types", "full_attention for all layers, the only kind that is implemented", types.GetRawText());
-        }
     }
 
     static int HeadSize(SettingsFile settings, int hidden, int heads)

@@ -43,7 +43,7 @@ public sealed class CausalLmGgufTests : IDisposable
         using var original = new CausalLmRun(TestData.Require("goldens/llama-tiny/smollm2"));
         GgufBytes Base() => GgufOf(original, "llama-tiny/smollm2");
         Check(Base().Number("llama.expert_count", 8), "llama.expert_count");
-        Check(Base().Number("llama.attention.sliding_window", 512), "llama.attention.sliding_window");
+        Check(Base().Number("llama.attention.sliding_window_pattern", 2), "llama.attention.sliding_window_pattern");
         Check(Base().Number("llama.attention.key_length", 6), "llama.rope.dimension_count");
         Check(Base().Text("llama.rope.scaling.type", "longrope"), "llama.rope.scaling.type");
         Check(Base().Add("llama.residual_scale", 6, writer => writer.Write(2f)), "llama.residual_scale");
@@ -56,6 +56,21 @@ public sealed class CausalLmGgufTests : IDisposable
         void Check(GgufBytes bytes, string key) => Assert.Contains(
             key, Assert.Throws<CheckpointException>(() => new CausalLmRun(Write(original, bytes)).Dispose()).Message,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_window_is_in_all_layers_and_one_as_long_as_the_context_is_none()
+    {
+        using var original = new CausalLmRun(TestData.Require("goldens/llama-tiny/smollm2"));
+        IReadOnlyList<int> WindowsWith(uint window)
+        {
+            using var run = new CausalLmRun(Write(
+                original, GgufOf(original, "llama-tiny/smollm2").Number("llama.attention.sliding_window", window)));
+            return run.Config.Windows;
+        }
+        Assert.Equal([512, 512], WindowsWith(512));
+        Assert.Empty(WindowsWith(0));
+        Assert.Empty(WindowsWith((uint)original.Config.MaxPositionEmbeddings));
     }
 
     [Fact]
