@@ -6,6 +6,7 @@ internal static class MatrixProduct
     public static void Run(WorkerPool pool, in LinearCall call)
     {
         if (call.Rows == 0) return;
+        call.ThrowIfChanged();
         var isa = call.Weights.Kernels.Isa;
         if (isa.Wide) Run<Lanes512>(pool, call);
         else if (isa.Set >= InstructionSet.Avx2) Run<Lanes256>(pool, call);
@@ -14,6 +15,11 @@ internal static class MatrixProduct
 
     static unsafe void Run<TLanes>(WorkerPool pool, in LinearCall call) where TLanes : struct, ILanes<TLanes>
     {
+        if (call.Weights.Blocks is not null && call.IsStep)
+        {
+            BlockProduct.Run<TLanes>(pool, call);
+            return;
+        }
         var plan = ProductPlan.Make(call, pool.Threads, pool.Caches);
         var work = new ProductWork<TLanes> { Call = call, Plan = plan };
         if (plan.RowBlocks == 1) work.PrepareOnce();
@@ -70,7 +76,8 @@ internal readonly record struct ProductPlan
         int strip = call.Kernel.MaxRows, allSteps = call.Kernel.StepsFor(weights.Inputs);
         // So few rows stay in cache whole.
         int stepBlocks = call.Rows <= FewRows ? 1 : Ceiling(allSteps, BlockSteps),
-            steps = RoundUp(Ceiling(allSteps, stepBlocks), 16); // whole tiles, and whole codes
+            // Whole tiles and whole codes, or pairs of groups of blocks.
+            steps = RoundUp(Ceiling(allSteps, stepBlocks), weights.Blocks is null ? 16 : 2 * BlockInputs.GroupSize);
         long rowBytes = (long)steps * call.Kernel.StepInputs * call.Kernel.RowInputBytes;
         int cachedRows = (int)Math.Clamp(caches.Second / RowsPart / rowBytes, LeastBlockRows, MostBlockRows);
         int blocks = Ceiling(call.Rows, Math.Max(strip, cachedRows / strip * strip));

@@ -71,7 +71,9 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         }
         int tiles = Plan.StepBlocks > 1 ? panels : 1;
         nint unpackedBytes =
-            Call.Weights.Groups is not null ? UnpackedInputs * PackedMatrix.StepBytes : Widens(rows) ? Plan.CachedInputs * TileRowBytes : 0;
+            Call.Weights.Groups is not null ? UnpackedInputs * PackedMatrix.StepBytes
+            : Call.Weights.Blocks is { } blocks ? BlockUnpacking.Bytes(blocks, UnpackedInputs)
+            : Widens(rows) ? Plan.CachedInputs * TileRowBytes : 0;
         byte* scratch = Scratch.ForPart(unpackedBytes + tiles * tileBytes + (shared ? 0 : BlockBytes(rows, stride)));
         var sums = (float*)(scratch + unpackedBytes);
         var rowBlock = shared ? _all : Place((byte*)sums + tiles * tileBytes, rows, stride);
@@ -97,10 +99,17 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
                     TileRows = arguments.TileRows,
                 };
                 var target = Call.Locate(firstPanel + p, out int panel);
-                arguments.Panel = target.Weights.Panel(panel);
-                if (Call.Weights.Groups is { } groups)
-                    MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
-                else Multiply(&arguments, rows, firstStep, (float*)scratch);
+                if (target.Weights.Blocks is { } rowsOfBlocks)
+                {
+                    MultiplyBlocks(new BlockUnpacking(rowsOfBlocks, panel, scratch, UnpackedInputs), &arguments, rows, firstStep);
+                }
+                else
+                {
+                    arguments.Panel = target.Weights.Panel(panel);
+                    if (Call.Weights.Groups is { } groups)
+                        MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
+                    else Multiply(&arguments, rows, firstStep, (float*)scratch);
+                }
                 if (stepBlock == Plan.StepBlocks - 1) Finish(target, panel, rowBlock, tile, firstRow, rows);
             }
         }
@@ -198,6 +207,27 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
             {
                 Rows = whole.Rows + (nint)(input - firstInput) * Kernel.RowInputBytes,
                 Panel = (byte*)unpacked,
+                Steps = count / Kernel.StepInputs,
+                Accumulate = input > 0 ? 1 : 0,
+                TileRows = arguments->TileRows,
+            };
+            Kernel.RunStrips(arguments, rows);
+        }
+    }
+
+    // As with codes in groups: some inputs of the panel are made at a time.
+    readonly void MultiplyBlocks(in BlockUnpacking unpacking, MicroArguments* arguments, int rows, int firstStep)
+    {
+        var whole = *arguments;
+        int first = firstStep * Kernel.StepInputs, end = Math.Min(Call.Weights.Inputs, first + (int)whole.Steps * Kernel.StepInputs);
+        for (int input = first; input < end; input += UnpackedInputs)
+        {
+            int count = Math.Min(UnpackedInputs, end - input);
+            byte* panel = unpacking.Unpack<TLanes>(Kernel.Type, input, count);
+            *arguments = whole with
+            {
+                Rows = whole.Rows + (nint)(input - first) * Kernel.RowInputBytes,
+                Panel = panel,
                 Steps = count / Kernel.StepInputs,
                 Accumulate = input > 0 ? 1 : 0,
                 TileRows = arguments->TileRows,
