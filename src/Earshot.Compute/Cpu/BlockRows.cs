@@ -18,7 +18,7 @@ internal sealed unsafe class BlockRows : IDisposable
     public BlockRows(IStoredBlocks source, int rows, int inputs, KernelSet kernels)
     {
         Kernel = BlockKernel.For(source.Format, kernels.Isa);
-        Inputs = new BlockInputs(inputs);
+        Inputs = new BlockInputs(inputs, Kernel.IsInterleaved);
         RowBytes = (nint)source.Format.BytesOf(inputs);
         _source = source;
         _count = rows;

@@ -19,66 +19,67 @@ internal static unsafe class BlockDots<TGroups, TDot>
     public static void Multiply(BlockArguments* arguments)
     {
         var shape = arguments->Inputs;
-        float* scales = arguments->Scratch, offsets = scales + shape.PaddedGroups, products = offsets + shape.PaddedGroups;
+        int padded = shape.PaddedGroups;
+        float* scales = arguments->Scratch, next = scales + 2 * padded, products = next + 2 * padded;
         // What is behind the last group is multiplied too.
-        new Span<float>(scales, 2 * shape.PaddedGroups).Clear();
+        new Span<float>(scales, 4 * padded).Clear();
+        TGroups.Scales(arguments->Weights[0], shape.Groups, scales, scales + padded);
         for (int output = 0; output < arguments->Outputs; output++)
         {
-            byte* row = arguments->Weights[output];
-            TGroups.Scales(row, shape.Groups, scales, offsets);
-            float* sums = arguments->Sums + output;
-            int rows = arguments->Rows;
-            byte* inputs = arguments->Start;
-            for (; rows >= MaxRows; rows -= MaxRows, inputs += MaxRows * shape.Bytes, sums += MaxRows * arguments->SumStride)
-                Multiply<Four>(arguments, row, inputs, products, sums);
-            for (; rows > 0; rows--, inputs += shape.Bytes, sums += arguments->SumStride)
-                Multiply<One>(arguments, row, inputs, products, sums);
+            // A row ahead: single scales that were just written are waited for where they are read by vectors.
+            if (output < arguments->Outputs - 1) TGroups.Scales(arguments->Weights[output + 1], shape.Groups, next, next + padded);
+            Multiply(arguments, output, scales, products);
+            float* free = scales;
+            scales = next;
+            next = free;
         }
     }
 
-    static void Multiply<TRows>(BlockArguments* arguments, byte* row, byte* inputs, float* products, float* sums)
+    static void Multiply(BlockArguments* arguments, int output, float* scales, float* products)
+    {
+        byte* row = arguments->Weights[output], inputs = arguments->Start;
+        float* sums = arguments->Sums + output;
+        nint stride = arguments->Inputs.Bytes;
+        int rows = arguments->Rows;
+        for (; rows >= MaxRows; rows -= MaxRows, inputs += MaxRows * stride, sums += MaxRows * arguments->SumStride)
+            Multiply<Four>(arguments, row, inputs, scales, products, sums);
+        for (; rows > 0; rows--, inputs += stride, sums += arguments->SumStride)
+            Multiply<One>(arguments, row, inputs, scales, products, sums);
+    }
+
+    static void Multiply<TRows>(BlockArguments* arguments, byte* row, byte* inputs, float* scales, float* products, float* sums)
         where TRows : struct, IRows
     {
         var shape = arguments->Inputs;
         int groups = shape.Groups, padded = shape.PaddedGroups;
         nint stride = shape.Bytes;
-        Vector256<float> even0 = Begin(shape, arguments->Scratch, inputs, products), even1 = default, even2 = default, even3 = default;
+        Vector256<float> even0 = Begin(shape, scales, inputs, products), even1 = default, even2 = default, even3 = default;
         if (TRows.Count > 1)
         {
-            even1 = Begin(shape, arguments->Scratch, inputs + stride, products + padded);
-            even2 = Begin(shape, arguments->Scratch, inputs + 2 * stride, products + 2 * padded);
-            even3 = Begin(shape, arguments->Scratch, inputs + 3 * stride, products + 3 * padded);
+            even1 = Begin(shape, scales, inputs + stride, products + padded);
+            even2 = Begin(shape, scales, inputs + 2 * stride, products + 2 * padded);
+            even3 = Begin(shape, scales, inputs + 3 * stride, products + 3 * padded);
         }
+        // Where pairs are interleaved, one sum holds both groups.
         Vector256<float> odd0 = default, odd1 = default, odd2 = default, odd3 = default;
         sbyte* x = (sbyte*)inputs, x2 = x + 2 * stride;
         float* p = products, p2 = p + 2 * padded;
-        int group = 0;
-        for (; group < groups - 1; group += 2, x += 2 * GroupSize, x2 += 2 * GroupSize, p += 2, p2 += 2)
+        for (int group = 0; group < groups; group += 2, x += 2 * GroupSize, x2 += 2 * GroupSize, p += 2, p2 += 2)
         {
-            TGroups.Pair(row, group, out var even, out var odd);
-            var evenHalves = TGroups.HasHalves ? TGroups.Halves(row, group) : default;
-            var oddHalves = TGroups.HasHalves ? TGroups.Halves(row, group + 1) : default;
-            even0 = Add(even0, even, x, evenHalves, p);
-            odd0 = Add(odd0, odd, x + GroupSize, oddHalves, p + 1);
-            if (TRows.Count > 1)
+            Codes codes = default;
+            if (group < groups - 1) TGroups.Pair(row, group, out codes.First, out codes.Second);
+            else TGroups.Last(row, group, out codes.First, out codes.Second);
+            if (TGroups.HasHalves)
             {
-                even1 = Add(even1, even, x + stride, evenHalves, p + padded);
-                odd1 = Add(odd1, odd, x + stride + GroupSize, oddHalves, p + padded + 1);
-                even2 = Add(even2, even, x2, evenHalves, p2);
-                odd2 = Add(odd2, odd, x2 + GroupSize, oddHalves, p2 + 1);
-                even3 = Add(even3, even, x2 + stride, evenHalves, p2 + padded);
-                odd3 = Add(odd3, odd, x2 + stride + GroupSize, oddHalves, p2 + padded + 1);
+                codes.FirstHalves = TGroups.Halves(row, group);
+                codes.SecondHalves = TGroups.Halves(row, group + 1);
             }
-        }
-        if (group < groups)
-        {
-            var last = TGroups.Last(row, group);
-            even0 = Add(even0, last, x, default, p);
+            Add(ref even0, ref odd0, codes, x, p);
             if (TRows.Count > 1)
             {
-                even1 = Add(even1, last, x + stride, default, p + padded);
-                even2 = Add(even2, last, x2, default, p2);
-                even3 = Add(even3, last, x2 + stride, default, p2 + padded);
+                Add(ref even1, ref odd1, codes, x + stride, p + padded);
+                Add(ref even2, ref odd2, codes, x2, p2);
+                Add(ref even3, ref odd3, codes, x2 + stride, p2 + padded);
             }
         }
         int sumStride = arguments->SumStride;
@@ -100,23 +101,44 @@ internal static unsafe class BlockDots<TGroups, TDot>
         for (int g = 0; g < shape.PaddedGroups; g += Lanes)
         {
             (Vector256.Load(scales + g) * Vector256.Load(own + g)).Store(products + g);
-            if (TGroups.HasOffsets)
+            if (TGroups.HasOffsets || TGroups.CodeOffset != 0)
             {
-                sum = Vector256.MultiplyAddEstimate(
-                    Vector256.Load(scales + shape.PaddedGroups + g), Vector256.Load(own + shape.PaddedGroups + g), sum);
+                float* offsets = TGroups.HasOffsets ? scales + shape.PaddedGroups : scales;
+                sum = Vector256.MultiplyAddEstimate(Vector256.Load(offsets + g), Vector256.Load(own + shape.PaddedGroups + g), sum);
             }
         }
-        return sum;
+        return TGroups.CodeOffset == 0 ? sum : sum * (float)TGroups.CodeOffset;
+    }
+
+    /// <summary>A pair of groups, and what the halves of each are multiplied by.</summary>
+    struct Codes
+    {
+        public Vector256<byte> First, Second;
+        public Vector256<short> FirstHalves, SecondHalves;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<float> Add(Vector256<float> sum, Vector256<byte> codes, sbyte* x, Vector256<short> halves, float* scale)
+    static void Add(ref Vector256<float> even, ref Vector256<float> odd, in Codes codes, sbyte* x, float* scales)
     {
-        var values = Vector256.Load(x);
-        var products = TGroups.HasHalves ? TDot.Halves(codes, values, halves)
-            : TGroups.IsSigned ? TDot.Signed(codes, values) : TDot.Unsigned(codes, values);
-        return Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(products), Vector256.Create(*scale), sum);
+        Vector256<sbyte> first = Vector256.Load(x), second = Vector256.Load(x + GroupSize);
+        if (TGroups.IsInterleaved)
+        {
+            var both = TDot.Interleaved(TGroups.IsSigned, (codes.First, codes.Second), (first, second));
+            even = MultiplyAdd(both, Vector256.Create(Vector128.Create(scales[0]), Vector128.Create(scales[1])), even);
+            return;
+        }
+        even = MultiplyAdd(Dot(codes.First, first, codes.FirstHalves), Vector256.Create(scales[0]), even);
+        odd = MultiplyAdd(Dot(codes.Second, second, codes.SecondHalves), Vector256.Create(scales[1]), odd);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<int> Dot(Vector256<byte> codes, Vector256<sbyte> values, Vector256<short> halves) =>
+        TGroups.HasHalves ? TDot.Halves(codes, values, halves)
+        : TGroups.IsSigned ? TDot.Signed(codes, values) : TDot.Unsigned(codes, values);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<float> MultiplyAdd(Vector256<int> sums, Vector256<float> scale, Vector256<float> addend) =>
+        Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(sums), scale, addend);
 }
 
 /// <summary>What a block kernel works on: rows of int8, some rows of weights, and the sums.</summary>
@@ -135,9 +157,9 @@ internal unsafe struct BlockArguments
     public float* Sums;
     public int SumStride;
 
-    /// <summary>Room for scales and offsets of a row, and their products with those of four rows of inputs.</summary>
+    /// <summary>Room for scales and offsets of two rows, and their products with those of four rows of inputs.</summary>
     public float* Scratch;
 
     /// <summary>Bytes of <see cref="Scratch"/>.</summary>
-    public static nint ScratchBytes(in BlockInputs inputs) => 6 * (nint)inputs.PaddedGroups * sizeof(float);
+    public static nint ScratchBytes(in BlockInputs inputs) => 8 * (nint)inputs.PaddedGroups * sizeof(float);
 }

@@ -25,6 +25,9 @@ internal sealed unsafe class BlockKernel
         BlockFormat.Q6_K, BlockFormat.IQ4_NL, BlockFormat.IQ4_XS,
     ];
 
+    /// <summary>Whether rows of inputs are interleaved: <see cref="BlockInputs"/>.</summary>
+    public bool IsInterleaved { get; private init; }
+
     /// <summary>Multiplies some rows of blocks by rows of int8.</summary>
     public void Multiply(BlockArguments* arguments) => _multiply(arguments);
 
@@ -59,5 +62,8 @@ internal sealed unsafe class BlockKernel
     static BlockKernel Of<TGroups, TDot>()
         where TGroups : struct, IBlockGroups
         where TDot : struct, IByteDot =>
-        new(&BlockDots<TGroups, TDot>.Multiply, &BlockPanels<TGroups, TDot>.Scales, &BlockPanels<TGroups, TDot>.Unpack);
+        new(&BlockDots<TGroups, TDot>.Multiply, &BlockPanels<TGroups, TDot>.Scales, &BlockPanels<TGroups, TDot>.Unpack)
+        {
+            IsInterleaved = TGroups.IsInterleaved,
+        };
 }

@@ -46,14 +46,17 @@ internal static unsafe class BlockPanels<TGroups, TDot>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Load(byte* row, int group, int groups, byte* codes)
     {
-        if (group == groups - 1)
+        Vector256<byte> first, second;
+        if (group == groups - 1) TGroups.Last(row, group, out first, out second);
+        else TGroups.Pair(row, group, out first, out second);
+        if (TGroups.IsInterleaved)
         {
-            TGroups.Last(row, group).Store(codes);
-            return;
+            var firstHalves = first;
+            first = Vector256.Create(first.GetLower(), second.GetLower());
+            second = Vector256.Create(firstHalves.GetUpper(), second.GetUpper());
         }
-        TGroups.Pair(row, group, out var even, out var odd);
-        even.Store(codes);
-        odd.Store(codes + GroupSize);
+        first.Store(codes);
+        second.Store(codes + GroupSize);
     }
 
     /// <summary>What a code of eight rows counts in, in either half of a group, and what is added.</summary>
@@ -65,7 +68,7 @@ internal static unsafe class BlockPanels<TGroups, TDot>
         for (int i = 0; i < Lanes; i++, scales += 2 * padded)
         {
             low[i] = high[i] = scales[group];
-            offsets[i] = TGroups.HasOffsets ? scales[padded + group] : 0;
+            offsets[i] = TGroups.HasOffsets ? scales[padded + group] : TGroups.CodeOffset * scales[group];
             if (!TGroups.HasHalves) continue;
             var halves = TGroups.Halves(rows[i], group);
             low[i] *= halves.GetElement(0);
@@ -122,6 +125,6 @@ internal static unsafe class BlockPanels<TGroups, TDot>
     static void Store(Vector256<int> codes, Vector256<float> scale, Vector256<float> offsets, float* destination)
     {
         var values = Vector256.ConvertToSingle(codes) * scale;
-        (TGroups.HasOffsets ? values + offsets : values).Store(destination);
+        (TGroups.HasOffsets || TGroups.CodeOffset != 0 ? values + offsets : values).Store(destination);
     }
 }

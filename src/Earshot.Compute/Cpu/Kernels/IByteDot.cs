@@ -17,7 +17,14 @@ internal interface IByteDot
 
     static abstract Vector256<int> Signed(Vector256<byte> codes, Vector256<sbyte> values);
 
-    /// <summary>The same, with the products of each half times a whole number of a byte, eight times each.</summary>
+    /// <summary>
+    /// The sum of two such products, of which the first four lanes hold the first halves' and the others the second halves'; codes have
+    /// no sign, or are int8.
+    /// </summary>
+    static abstract Vector256<int> Interleaved(
+        bool signed, (Vector256<byte> First, Vector256<byte> Second) codes, (Vector256<sbyte> First, Vector256<sbyte> Second) values);
+
+    /// <summary>The same as <see cref="Signed"/>, with the products of each half times a whole number of a byte, eight times each.</summary>
     static abstract Vector256<int> Halves(Vector256<byte> codes, Vector256<sbyte> values, Vector256<short> factors);
 }
 
@@ -33,6 +40,15 @@ internal readonly struct Avx2Dot : IByteDot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Signed(Vector256<byte> codes, Vector256<sbyte> values) =>
         Unsigned(Avx2.Abs(codes.AsSByte()), Avx2.Sign(values, codes.AsSByte()));
+
+    // int16 holds the sum of four products with codes of six bits.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Interleaved(
+        bool signed, (Vector256<byte> First, Vector256<byte> Second) codes, (Vector256<sbyte> First, Vector256<sbyte> Second) values) =>
+        signed ? Signed(codes.First, values.First) + Signed(codes.Second, values.Second)
+        : Avx2.MultiplyAddAdjacent(
+            Avx2.MultiplyAddAdjacent(codes.First, values.First) + Avx2.MultiplyAddAdjacent(codes.Second, values.Second),
+            Vector256.Create((short)1));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Halves(Vector256<byte> codes, Vector256<sbyte> values, Vector256<short> factors) =>
@@ -53,6 +69,12 @@ internal readonly struct VnniDot : IByteDot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Signed(Vector256<byte> codes, Vector256<sbyte> values) =>
         Unsigned(Avx2.Abs(codes.AsSByte()), Avx2.Sign(values, codes.AsSByte()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Interleaved(
+        bool signed, (Vector256<byte> First, Vector256<byte> Second) codes, (Vector256<sbyte> First, Vector256<sbyte> Second) values) =>
+        signed ? Signed(codes.First, values.First) + Signed(codes.Second, values.Second)
+        : AvxVnni.MultiplyWideningAndAdd(Unsigned(codes.First, values.First), codes.Second, values.Second);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Halves(Vector256<byte> codes, Vector256<sbyte> values, Vector256<short> factors) =>
@@ -76,6 +98,15 @@ internal readonly struct PlainDot : IByteDot
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Interleaved(
+        bool signed, (Vector256<byte> First, Vector256<byte> Second) codes, (Vector256<sbyte> First, Vector256<sbyte> Second) values)
+    {
+        var (low, high) = Products(codes.First, values.First);
+        var (otherLow, otherHigh) = Products(codes.Second, values.Second);
+        return Vector256.Create(Fold(Sum(low + otherLow)), Fold(Sum(high + otherHigh)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Halves(Vector256<byte> codes, Vector256<sbyte> values, Vector256<short> factors)
     {
         var (low, high) = Products(codes, values);
@@ -93,4 +124,7 @@ internal readonly struct PlainDot : IByteDot
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector256<int> Sum(Vector256<short> products) => Vector256.WidenLower(products) + Vector256.WidenUpper(products);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<int> Fold(Vector256<int> sums) => sums.GetLower() + sums.GetUpper();
 }

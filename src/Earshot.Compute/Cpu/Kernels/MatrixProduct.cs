@@ -39,6 +39,9 @@ internal readonly record struct ProductPlan
     const int LeastBlockRows = 24;
     const int MostBlockRows = 294;
 
+    /// <summary>The same where panels are made of ggml's blocks for each block of rows, which costs more than rows that leave the cache.</summary>
+    const int LeastUnpackedRows = 252;
+
     /// <summary>The part of the second-level cache that a block of rows fills; panels and sums pass through the rest.</summary>
     const int RowsPart = 2;
 
@@ -79,7 +82,8 @@ internal readonly record struct ProductPlan
             // Whole tiles and whole codes, or pairs of groups of blocks.
             steps = RoundUp(Ceiling(allSteps, stepBlocks), weights.Blocks is null ? 16 : 2 * BlockInputs.GroupSize);
         long rowBytes = (long)steps * call.Kernel.StepInputs * call.Kernel.RowInputBytes;
-        int cachedRows = (int)Math.Clamp(caches.Second / RowsPart / rowBytes, LeastBlockRows, MostBlockRows);
+        int leastRows = weights.Blocks is null ? LeastBlockRows : LeastUnpackedRows;
+        int cachedRows = (int)Math.Clamp(caches.Second / RowsPart / rowBytes, leastRows, MostBlockRows);
         int blocks = Ceiling(call.Rows, Math.Max(strip, cachedRows / strip * strip));
         int rows = RoundUp(Ceiling(call.Rows, blocks), strip);
         blocks = Ceiling(call.Rows, rows);

@@ -21,6 +21,7 @@ internal static unsafe class SixBitGroups
     }
 
     // Eight bytes of each, all at once.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static (ulong Factors, ulong Minimums) Unpack(byte* at)
     {
         const uint sixBits = 0x3F3F3F3F, fourBits = 0x0F0F0F0F, twoBits = 0x03030303;
@@ -37,19 +38,23 @@ internal readonly unsafe struct Q4_KGroups : IBlockGroups
 
     public static bool HasOffsets => true;
 
+    public static int CodeOffset => 0;
+
     public static bool HasHalves => false;
 
+    public static bool IsInterleaved => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Pair(byte* row, int group, out Vector256<byte> even, out Vector256<byte> odd)
+    public static void Pair(byte* row, int group, out Vector256<byte> first, out Vector256<byte> second)
     {
-        byte* block = row + (nint)(group / SixBitGroups.Count) * Q4_K.ByteCount;
-        var packed = Vector256.Load(block + Q4_K.Codes + 16 * (group % SixBitGroups.Count));
-        even = PackedCodes.LowHalves(packed);
-        odd = PackedCodes.HighHalves(packed);
+        byte* block = row + (nint)((uint)group / SixBitGroups.Count) * Q4_K.ByteCount;
+        var packed = Vector256.Load(block + Q4_K.Codes + 16 * ((uint)group % SixBitGroups.Count));
+        first = PackedCodes.LowHalves(packed);
+        second = PackedCodes.HighHalves(packed);
     }
 
     // Blocks have whole pairs.
-    public static Vector256<byte> Last(byte* row, int group) => default;
+    public static void Last(byte* row, int group, out Vector256<byte> first, out Vector256<byte> second) => first = second = default;
 
     public static void Scales(byte* row, int groups, float* scales, float* offsets) =>
         SixBitGroups.Scales(row, Q4_K.ByteCount, groups, scales, offsets);
@@ -64,21 +69,25 @@ internal readonly unsafe struct Q5_KGroups : IBlockGroups
 
     public static bool HasOffsets => true;
 
+    public static int CodeOffset => 0;
+
     public static bool HasHalves => false;
 
+    public static bool IsInterleaved => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Pair(byte* row, int group, out Vector256<byte> even, out Vector256<byte> odd)
+    public static void Pair(byte* row, int group, out Vector256<byte> first, out Vector256<byte> second)
     {
-        byte* block = row + (nint)(group / SixBitGroups.Count) * Q5_K.ByteCount;
-        int own = group % SixBitGroups.Count;
+        byte* block = row + (nint)((uint)group / SixBitGroups.Count) * Q5_K.ByteCount;
+        int own = (int)((uint)group % SixBitGroups.Count);
         var packed = Vector256.Load(block + Q5_K.Codes + 16 * own);
         var bits = Vector256.Load(block + Q5_K.FifthBits);
-        even = PackedCodes.LowHalves(packed) | PackedCodes.WhereSet(bits, Vector256.Create((byte)(1 << own)));
-        odd = PackedCodes.HighHalves(packed) | PackedCodes.WhereSet(bits, Vector256.Create((byte)(2 << own)));
+        first = PackedCodes.LowHalves(packed) | PackedCodes.WhereSet(bits, Vector256.Create((byte)(1 << own)));
+        second = PackedCodes.HighHalves(packed) | PackedCodes.WhereSet(bits, Vector256.Create((byte)(2 << own)));
     }
 
     // Blocks have whole pairs.
-    public static Vector256<byte> Last(byte* row, int group) => default;
+    public static void Last(byte* row, int group, out Vector256<byte> first, out Vector256<byte> second) => first = second = default;
 
     public static void Scales(byte* row, int groups, float* scales, float* offsets) =>
         SixBitGroups.Scales(row, Q5_K.ByteCount, groups, scales, offsets);
@@ -96,22 +105,26 @@ internal readonly unsafe struct Q6_KGroups : IBlockGroups
 
     public static bool HasOffsets => false;
 
+    public static int CodeOffset => 0;
+
     public static bool HasHalves => true;
 
+    public static bool IsInterleaved => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Pair(byte* row, int group, out Vector256<byte> even, out Vector256<byte> odd)
+    public static void Pair(byte* row, int group, out Vector256<byte> first, out Vector256<byte> second)
     {
-        byte* block = row + (nint)(group / GroupsOfBlock) * Q6_K.ByteCount;
-        int half = group % GroupsOfBlock / GroupsOfHalf, shift = 2 * (group % GroupsOfHalf);
+        byte* block = row + (nint)((uint)group / GroupsOfBlock) * Q6_K.ByteCount;
+        int half = (int)((uint)group % GroupsOfBlock / GroupsOfHalf), shift = 2 * (int)((uint)group % GroupsOfHalf);
         byte* low = block + Q6_K.LowBits + Q6_K.Half / 2 * half;
         // The second two groups lie in the upper halves of the bytes, and their bits four further up.
         var high = Vector256.Load(block + Q6_K.HighBits + Q6_K.Group * half).AsUInt16() >>> shift;
-        even = Code((Vector256.Load(low).AsUInt16() >>> shift).AsByte(), (high << 4).AsByte());
-        odd = Code((Vector256.Load(low + Q6_K.Group).AsUInt16() >>> shift).AsByte(), (high << 2).AsByte());
+        first = Code((Vector256.Load(low).AsUInt16() >>> shift).AsByte(), (high << 4).AsByte());
+        second = Code((Vector256.Load(low + Q6_K.Group).AsUInt16() >>> shift).AsByte(), (high << 2).AsByte());
     }
 
     // Blocks have whole pairs.
-    public static Vector256<byte> Last(byte* row, int group) => default;
+    public static void Last(byte* row, int group, out Vector256<byte> first, out Vector256<byte> second) => first = second = default;
 
     public static void Scales(byte* row, int groups, float* scales, float* offsets)
     {
@@ -122,7 +135,7 @@ internal readonly unsafe struct Q6_KGroups : IBlockGroups
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Halves(byte* row, int group)
     {
-        var scales = (sbyte*)row + (nint)(group / GroupsOfBlock) * Q6_K.ByteCount + Q6_K.Scales + 2 * (group % GroupsOfBlock);
+        var scales = (sbyte*)row + (nint)((uint)group / GroupsOfBlock) * Q6_K.ByteCount + Q6_K.Scales + 2 * ((uint)group % GroupsOfBlock);
         return Vector256.Create(Vector128.Create((short)scales[0]), Vector128.Create((short)scales[1]));
     }
 
@@ -143,18 +156,23 @@ internal readonly unsafe struct IQ4_XSGroups : IBlockGroups
 
     public static bool HasOffsets => false;
 
+    public static int CodeOffset => 0;
+
     public static bool HasHalves => false;
 
+    public static bool IsInterleaved => true;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Pair(byte* row, int group, out Vector256<byte> even, out Vector256<byte> odd)
+    public static void Pair(byte* row, int group, out Vector256<byte> first, out Vector256<byte> second)
     {
-        byte* codes = row + (nint)(group / GroupsOfBlock) * IQ4_XS.ByteCount + IQ4_XS.Codes + 16 * (group % GroupsOfBlock);
-        even = PackedCodes.NonLinear(codes);
-        odd = PackedCodes.NonLinear(codes + 16);
+        byte* codes = row + (nint)((uint)group / GroupsOfBlock) * IQ4_XS.ByteCount + IQ4_XS.Codes + 16 * ((uint)group % GroupsOfBlock);
+        var packed = Vector256.Load(codes);
+        first = PackedCodes.NonLinear(PackedCodes.LowHalves(packed));
+        second = PackedCodes.NonLinear(PackedCodes.HighHalves(packed));
     }
 
     // Blocks have whole pairs.
-    public static Vector256<byte> Last(byte* row, int group) => default;
+    public static void Last(byte* row, int group, out Vector256<byte> first, out Vector256<byte> second) => first = second = default;
 
     public static void Scales(byte* row, int groups, float* scales, float* offsets)
     {
