@@ -222,14 +222,14 @@ internal static unsafe class KernelBench
         NativeMemory.AlignedFree(bias);
     }
 
-    static PackedMatrix Make(WorkerPool pool, WeightFormat format, int outputs, int inputs)
+    internal static PackedMatrix Make(WorkerPool pool, WeightFormat format, int outputs, int inputs)
     {
         if (format.Blocks is null) return PackedMatrix.Pack(new RandomSource(outputs, inputs), format, pool);
         var blocks = new MemoryBlocks(format.Blocks, outputs, inputs, 1);
         return PackedMatrix.Borrow(blocks, blocks.Shape, pool.Kernels);
     }
 
-    static float* Allocate(int count)
+    internal static float* Allocate(int count)
     {
         float* start = (float*)LargePages.Allocate(count * (long)sizeof(float));
         var random = new Random(1);

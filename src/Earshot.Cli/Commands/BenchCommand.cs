@@ -21,8 +21,8 @@ internal sealed class BenchCommand : EarshotCommand
         "--random", "SHAPE", $"Random weights of a published shape instead of a model: {string.Join(", ", ModelFamilies.ShapeNames)}.");
     readonly Option<string[]> _weights = new("--weights")
     {
-        Description = "Weight formats to compare, such as f32,bf16,int8,int4,int4-g128,nf4, or saved (default: what this machine prefers; " +
-            "of GGUF files, saved). The first is what others are compared with.",
+        Description = "Weight formats to compare, such as f32,bf16,int8,int4,int4-g128,nf4, or saved (default: what this machine " +
+            "prefers; of GGUF files, saved). The first is what others are compared with.",
         HelpName = "FORMAT,...",
         AllowMultipleArgumentsPerToken = true,
     };

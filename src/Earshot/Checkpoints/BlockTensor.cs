@@ -21,8 +21,8 @@ sealed class BlockTensor(string name, Shape shape, BlockFormat format, FileRange
 
     public long StoredBytes => format.BytesOf(Shape.Count);
 
-    // Few rows wait for the weights, and read them as they are. Many wait for arithmetic, which is faster with int8's panels; those are finer
-    // than all of these but Q8_0, and as fine as that, so that they also serve the types that no kernel reads.
+    // Few rows wait for the weights, and read them as they are. Many wait for arithmetic, which is faster with int8's panels; those are
+    // no coarser than any of these, so that they also serve the types that no kernel reads.
     public WeightFormat? ComputedIn =>
         Shape.Rank != 2 ? null
         : MatrixUse.Of(Name) == WeightUse.FewRows && CpuDevice.BlockFormats.Contains(format) ? WeightFormat.Of(format)

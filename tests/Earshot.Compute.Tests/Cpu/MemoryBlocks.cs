@@ -3,7 +3,7 @@ using Earshot.Compute.Quantization.Blocks;
 
 namespace Earshot.Compute.Tests.Cpu;
 
-/// <summary>A matrix in ggml's blocks in memory, with every kind of code and scales of float16 that also are denormal or negative.</summary>
+/// <summary>A matrix in ggml's blocks in memory, with all kinds of codes, and scales that also are denormal or negative.</summary>
 internal sealed unsafe class MemoryBlocks : StoredTensor, IStoredBlocks, IDisposable
 {
     readonly NativeBytes _bytes;

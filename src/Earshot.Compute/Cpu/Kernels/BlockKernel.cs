@@ -41,7 +41,9 @@ internal sealed unsafe class BlockKernel
     /// <summary>The kernel of a format.</summary>
     /// <exception cref="ArgumentException">There is none: <see cref="Formats"/>.</exception>
     public static BlockKernel For(BlockFormat format, Isa isa) =>
-        isa.Set < InstructionSet.Avx2 ? For<PlainDot>(format) : isa.HasVnni && VnniDot.IsSupported ? For<VnniDot>(format) : For<Avx2Dot>(format);
+        isa.Set < InstructionSet.Avx2 ? For<PlainDot>(format)
+        : isa.HasVnni && VnniDot.IsSupported ? For<VnniDot>(format)
+        : For<Avx2Dot>(format);
 
     static BlockKernel For<TDot>(BlockFormat format) where TDot : struct, IByteDot => format.Name switch
     {

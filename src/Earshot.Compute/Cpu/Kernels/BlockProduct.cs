@@ -14,8 +14,9 @@ internal static unsafe class BlockProduct
     public static void Run<TLanes>(WorkerPool pool, in LinearCall call) where TLanes : struct, ILanes<TLanes>
     {
         int blocks = (call.Rows + BlockRows - 1) / BlockRows, all = call.Panels;
-        long wanted = Math.Min(all * call.Weights.PanelBytes * Math.Max(1, call.Rows / 4) / PartBytes, PartsPerThread * pool.Threads / blocks);
-        int panels = pool.Threads == 1 ? all : (int)((all + Math.Max(1, wanted) - 1) / Math.Max(1, wanted));
+        long most = all * call.Weights.PanelBytes * Math.Max(1, call.Rows / 4) / PartBytes;
+        int wanted = (int)Math.Clamp(most, 1, Math.Max(1, PartsPerThread * pool.Threads / blocks));
+        int panels = pool.Threads == 1 ? all : (all + wanted - 1) / wanted;
         var work = new BlockWork<TLanes>
         {
             Call = call,

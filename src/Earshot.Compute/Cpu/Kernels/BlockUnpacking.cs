@@ -29,7 +29,7 @@ internal readonly unsafe struct BlockUnpacking
     public static nint Bytes(BlockRows blocks, int inputs) =>
         inputs * PackedMatrix.StepBytes * 3 / 2 + Width * (sizeof(byte*) + 2 * (nint)blocks.Inputs.PaddedGroups * sizeof(float));
 
-    /// <summary>The values of some inputs as a kernel reads them; they begin and end with whole groups, of which the first is even.</summary>
+    /// <summary>The values of some inputs as a kernel reads them: whole groups, of which the first has an even number.</summary>
     public byte* Unpack<TLanes>(PanelType type, int firstInput, int count) where TLanes : struct, ILanes<TLanes>
     {
         const int group = BlockInputs.GroupSize;

@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>
-/// How kernels read a row of one of ggml's block types: groups of 32 codes, each worth scale · (code + code's offset) + offset. Implementations are empty
-/// structs, so that a loop over them is compiled for each.
+/// How kernels read a row of one of ggml's block types: groups of 32 codes, each worth scale · (code + code's offset) + offset.
+/// Implementations are empty structs, so that a loop over them is compiled for each.
 /// </summary>
 internal unsafe interface IBlockGroups
 {
@@ -31,7 +31,7 @@ internal unsafe interface IBlockGroups
     /// <summary>The codes of two groups, of which the first has an even number, in 64 bytes.</summary>
     static abstract void Pair(byte* row, int group, out Vector256<byte> first, out Vector256<byte> second);
 
-    /// <summary>The same of a row's last group, where their number is odd; what stands for the missing one is multiplied by zeros.</summary>
+    /// <summary>The same of a row's last group, where their number is odd; what stands for the other is multiplied by zeros.</summary>
     static abstract void Last(byte* row, int group, out Vector256<byte> first, out Vector256<byte> second);
 
     /// <summary>The scales of a row's groups, and the offsets where they are stored.</summary>

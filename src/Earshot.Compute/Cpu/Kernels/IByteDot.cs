@@ -24,7 +24,7 @@ internal interface IByteDot
     static abstract Vector256<int> Interleaved(
         bool signed, (Vector256<byte> First, Vector256<byte> Second) codes, (Vector256<sbyte> First, Vector256<sbyte> Second) values);
 
-    /// <summary>The same as <see cref="Signed"/>, with the products of each half times a whole number of a byte, eight times each.</summary>
+    /// <summary>As <see cref="Signed"/>, with the products of each half times a whole number of a byte, eight times each.</summary>
     static abstract Vector256<int> Halves(Vector256<byte> codes, Vector256<sbyte> values, Vector256<short> factors);
 }
 

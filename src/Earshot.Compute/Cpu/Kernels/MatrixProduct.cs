@@ -39,7 +39,7 @@ internal readonly record struct ProductPlan
     const int LeastBlockRows = 24;
     const int MostBlockRows = 294;
 
-    /// <summary>The same where panels are made of ggml's blocks for each block of rows, which costs more than rows that leave the cache.</summary>
+    /// <summary>The same where panels are made of ggml's blocks for each block of rows, which costs more than rows out of cache.</summary>
     const int LeastUnpackedRows = 252;
 
     /// <summary>The part of the second-level cache that a block of rows fills; panels and sums pass through the rest.</summary>

@@ -3,7 +3,7 @@ using Earshot.Compute.Cpu.Emit;
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>One part of a matrix product: a block of rows by a group of panels.</summary>
-internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct, ILanes<TLanes>
+internal unsafe partial struct ProductWork<TLanes> : IParallelWork where TLanes : struct, ILanes<TLanes>
 {
     const int Width = PackedMatrix.PanelWidth;
     const int TileRowBytes = Width * sizeof(float);
@@ -186,53 +186,6 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
                 arguments->Steps = count * Kernel.StepInputs / kernel.StepInputs;
             }
             kernel.RunStrips(arguments, rows * Parts);
-        }
-    }
-
-    readonly void MultiplyGrouped(in GroupLayout groups, MicroArguments* arguments, int rows, int firstInput, float* unpacked)
-    {
-        if (rows <= GroupedPanels<TLanes>.DirectRows && Plan.StepBlocks == 1 && Kernel == Call.Weights.Kernel)
-        {
-            GroupedPanels<TLanes>.Multiply(groups, arguments, rows);
-            return;
-        }
-        var whole = *arguments;
-        int end = firstInput + (int)whole.Steps * Kernel.StepInputs;
-        for (int input = firstInput; input < end; input += UnpackedInputs)
-        {
-            int count = Math.Min(UnpackedInputs, end - input);
-            if (Kernel.Type == PanelType.BF16) GroupedPanels<TLanes>.UnpackPairs(groups, whole.Panel, input, count, (byte*)unpacked);
-            else GroupedPanels<TLanes>.Unpack(groups, whole.Panel, input, count, unpacked);
-            *arguments = whole with
-            {
-                Rows = whole.Rows + (nint)(input - firstInput) * Kernel.RowInputBytes,
-                Panel = (byte*)unpacked,
-                Steps = count / Kernel.StepInputs,
-                Accumulate = input > 0 ? 1 : 0,
-                TileRows = arguments->TileRows,
-            };
-            Kernel.RunStrips(arguments, rows);
-        }
-    }
-
-    // As with codes in groups: some inputs of the panel are made at a time.
-    readonly void MultiplyBlocks(in BlockUnpacking unpacking, MicroArguments* arguments, int rows, int firstStep)
-    {
-        var whole = *arguments;
-        int first = firstStep * Kernel.StepInputs, end = Math.Min(Call.Weights.Inputs, first + (int)whole.Steps * Kernel.StepInputs);
-        for (int input = first; input < end; input += UnpackedInputs)
-        {
-            int count = Math.Min(UnpackedInputs, end - input);
-            byte* panel = unpacking.Unpack<TLanes>(Kernel.Type, input, count);
-            *arguments = whole with
-            {
-                Rows = whole.Rows + (nint)(input - first) * Kernel.RowInputBytes,
-                Panel = panel,
-                Steps = count / Kernel.StepInputs,
-                Accumulate = input > 0 ? 1 : 0,
-                TileRows = arguments->TileRows,
-            };
-            Kernel.RunStrips(arguments, rows);
         }
     }
 

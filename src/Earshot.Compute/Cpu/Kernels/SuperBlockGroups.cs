@@ -26,7 +26,8 @@ internal static unsafe class SixBitGroups
     {
         const uint sixBits = 0x3F3F3F3F, fourBits = 0x0F0F0F0F, twoBits = 0x03030303;
         uint first = Unsafe.ReadUnaligned<uint>(at), second = Unsafe.ReadUnaligned<uint>(at + 4), last = Unsafe.ReadUnaligned<uint>(at + 8);
-        uint factors = (last & fourBits) | ((first >> 6) & twoBits) << 4, minimums = ((last >> 4) & fourBits) | ((second >> 6) & twoBits) << 4;
+        uint factors = (last & fourBits) | ((first >> 6) & twoBits) << 4;
+        uint minimums = ((last >> 4) & fourBits) | ((second >> 6) & twoBits) << 4;
         return ((ulong)factors << 32 | (first & sixBits), (ulong)minimums << 32 | (second & sixBits));
     }
 }

@@ -17,7 +17,7 @@ public interface IStoredBlocks
     /// <summary>Which row of the file each row of the tensor is; null where they lie in the tensor's order.</summary>
     IReadOnlyList<int>? RowOrder => null;
 
-    /// <summary>Copies whole blocks out of the file, counted over all of its rows in its own order; safe on several threads at once.</summary>
+    /// <summary>Copies whole blocks out of the file, counted over its rows in its own order; safe on several threads at once.</summary>
     /// <exception cref="CheckpointException">The file became shorter.</exception>
     void ReadBlocks(long first, Span<byte> destination);
 
