@@ -4,6 +4,7 @@ using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Cpu.Kernels;
 using Earshot.Compute.Quantization;
+using Earshot.Compute.Tests.Cpu;
 
 namespace Earshot.Bench;
 
@@ -17,6 +18,9 @@ internal static unsafe class KernelBench
     [
         (384, 384), (384, 1536), (1536, 384), (512, 512), (512, 2048), (1280, 1280), (1280, 5120), (5120, 1280),
     ];
+
+    // Of language models, whose rows are whole blocks.
+    static readonly (int Inputs, int Outputs)[] BlockShapes = [(1536, 1536), (1536, 8960), (8960, 1536)];
 
     public static void Run(string filter, int threads)
     {
@@ -35,12 +39,12 @@ internal static unsafe class KernelBench
         var ofAvx2 = new Dictionary<PanelType, double> { [PanelType.F32] = avx2 };
         foreach (var set in Enum.GetValues<InstructionSet>().Where(set => set <= isa.Set))
         {
-            foreach (var format in CpuDevice.Formats)
+            foreach (var format in CpuDevice.Formats.Concat(CpuDevice.BlockFormats.Select(WeightFormat.Of)))
             {
                 if (!$"{set} {format}".Contains(filter, StringComparison.OrdinalIgnoreCase)) continue;
                 foreach (int rows in (int[])[1500, 8, 4, 1])
                 {
-                    foreach (var shape in Shapes)
+                    foreach (var shape in format.Blocks is null ? Shapes : BlockShapes)
                     {
                         Measure(
                             set, format, rows, shape, threads, set is InstructionSet.Avx2 or InstructionSet.Avx2Vnni ? ofAvx2 : peaks,
@@ -182,8 +186,8 @@ internal static unsafe class KernelBench
         var (inputs, outputs) = shape;
         // Decoding meets each layer's weights cold: as many copies as the caches cannot hold.
         int copies = rows > 100 ? 1 : Math.Max(2, (int)(200_000_000L / ((long)inputs * outputs * 4)));
-        var source = new RandomSource(outputs, inputs);
-        var matrices = Enumerable.Range(0, Math.Min(copies, 64)).Select(_ => PackedMatrix.Pack(source, format, pool)).ToArray();
+        var matrices = Enumerable.Range(0, Math.Min(copies, 64)).Select(_ => Make(pool, format, outputs, inputs)).ToArray();
+        var precision = rows > 100 ? RowPrecision.Sequence : RowPrecision.Step;
         float* x = Allocate(rows * inputs), y = Allocate(rows * outputs), bias = Allocate(outputs);
         double best = double.MaxValue;
         var watch = Stopwatch.StartNew();
@@ -193,7 +197,17 @@ internal static unsafe class KernelBench
             foreach (var matrix in matrices)
             {
                 MatrixProduct.Run(
-                    pool, new LinearCall { X = x, XStride = inputs, Rows = rows, Weights = matrix, Bias = bias, Y = y, YStride = outputs });
+                    pool, new LinearCall
+                    {
+                        X = x,
+                        XStride = inputs,
+                        Rows = rows,
+                        Precision = precision,
+                        Weights = matrix,
+                        Bias = bias,
+                        Y = y,
+                        YStride = outputs,
+                    });
             }
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds / matrices.Length);
         }
@@ -208,7 +222,14 @@ internal static unsafe class KernelBench
         NativeMemory.AlignedFree(bias);
     }
 
-    static float* Allocate(int count)
+    internal static PackedMatrix Make(WorkerPool pool, WeightFormat format, int outputs, int inputs)
+    {
+        if (format.Blocks is null) return PackedMatrix.Pack(new RandomSource(outputs, inputs), format, pool);
+        var blocks = new MemoryBlocks(format.Blocks, outputs, inputs, 1);
+        return PackedMatrix.Borrow(blocks, blocks.Shape, pool.Kernels);
+    }
+
+    internal static float* Allocate(int count)
     {
         float* start = (float*)LargePages.Allocate(count * (long)sizeof(float));
         var random = new Random(1);

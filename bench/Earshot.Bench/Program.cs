@@ -7,6 +7,9 @@ switch (args)
     case ["kernels", .. var rest]:
         KernelBench.Run(rest.ElementAtOrDefault(0) ?? "", Number(rest, 1, Environment.ProcessorCount));
         return 0;
+    case ["blocks"]:
+        BlockBench.Run();
+        return 0;
     case ["packing"]:
         KernelBench.RunPacking();
         return 0;
@@ -74,8 +77,8 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | packing " +
-            "| code SET TYPE ROWS | model " +
+            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | blocks " +
+            "| packing | code SET TYPE ROWS | model " +
             "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | " +
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
             "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +

@@ -101,12 +101,14 @@ internal static class BenchRun
     static BenchmarkSubject Subject(
         BenchModel model, BenchSetting setting, MachinePeaks machine, RuntimeLimits limits, Stack<IDisposable> owned)
     {
-        var device = new CpuDevice(setting.Options);
+        var formatOf = setting.AsSaved ? (model.Stored as ModelWeights)?.FormatOf : (Func<string, WeightFormat?>?)null;
+        var device = new CpuDevice(setting.Options with { WeightsFor = formatOf });
         owned.Push(device);
         var runtime = new CpuModelRuntime(model.Model.Parts, model.Weights, device, limits);
         owned.Push(runtime);
-        var costs = new ModelCosts(model.Model.Parts, model.Weights, parameter => PackedBytes(parameter, setting.Options.Weights),
-            device.KeyValues);
+        var costs = new ModelCosts(
+            model.Model.Parts, model.Weights,
+            parameter => PackedBytes(parameter, formatOf?.Invoke(parameter.Name) ?? setting.Options.Weights), device.KeyValues);
         var others = BenchStages.Of(model, device, costs);
         owned.Push(others);
         return new BenchmarkSubject
@@ -118,7 +120,7 @@ internal static class BenchRun
             Others = others.Stages,
             Computed = new TranscriberOptions
             {
-                Weights = setting.Options.Weights,
+                Weights = setting.AsSaved ? null : setting.Options.Weights,
                 InstructionSet = setting.Options.InstructionSet,
                 Threads = setting.Options.Threads,
             }.SettingsFor(model.Stored),

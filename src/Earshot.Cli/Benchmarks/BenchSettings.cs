@@ -5,8 +5,9 @@ using Earshot.Compute.Quantization;
 namespace Earshot.Cli.Benchmarks;
 
 /// <summary>A setting to measure.</summary>
+/// <param name="AsSaved">Whether matrices are computed in what they are saved in; the options' format is that of all others.</param>
 /// <param name="ScalesFrom">The name of the setting with the fewest threads beside it; null where threads are not compared.</param>
-internal sealed record BenchSetting(string Name, CpuOptions Options, string? ScalesFrom = null)
+internal sealed record BenchSetting(string Name, CpuOptions Options, bool AsSaved = false, string? ScalesFrom = null)
 {
     public int Threads => Options.Threads ?? ProcessorCores.Count;
 }
@@ -15,6 +16,9 @@ internal sealed record BenchSetting(string Name, CpuOptions Options, string? Sca
 internal static class BenchSettings
 {
     const int MostThreads = 1024;
+
+    /// <summary>The setting in which each matrix is computed in what it is saved in.</summary>
+    public const string Saved = "saved";
 
     static readonly Dictionary<string, WeightFormat> s_formats = CpuDevice.Formats.ToDictionary(
         format => format.Name, StringComparer.OrdinalIgnoreCase);
@@ -31,16 +35,17 @@ internal static class BenchSettings
         int? fewest = counts.Length > 1 ? counts.Min() : null;
         foreach (var set in Sets(sets))
         {
-            var formats = weights.Length == 0
-                ? [CpuDevice.PreferredWeights(set)]
-                : weights.Select(name => Known(s_formats, name, "--weights"));
-            foreach (var format in formats)
+            var preferred = CpuDevice.PreferredWeights(set);
+            foreach (var wish in weights.Length == 0 ? [preferred.Name] : weights)
             {
-                var name = set is { } named ? $"{format} {InstructionSets.NameOf(named)}" : format.Name;
+                bool saved = wish.Equals(Saved, StringComparison.OrdinalIgnoreCase);
+                var format = saved ? preferred : Known(s_formats, wish, "--weights");
+                var shown = saved ? Saved : format.Name;
+                var name = set is { } named ? $"{shown} {InstructionSets.NameOf(named)}" : shown;
                 foreach (int? count in counts)
                 {
                     var options = new CpuOptions { Weights = format, InstructionSet = set, Threads = count };
-                    settings.Add(new BenchSetting(Name(name, count), options, fewest is null ? null : Name(name, fewest)));
+                    settings.Add(new BenchSetting(Name(name, count), options, saved, fewest is null ? null : Name(name, fewest)));
                 }
             }
         }

@@ -21,8 +21,8 @@ internal sealed class BenchCommand : EarshotCommand
         "--random", "SHAPE", $"Random weights of a published shape instead of a model: {string.Join(", ", ModelFamilies.ShapeNames)}.");
     readonly Option<string[]> _weights = new("--weights")
     {
-        Description = "Weight formats to compare, such as f32,bf16,int8,int4,int4-g128,nf4 (default: what this machine prefers). " +
-            "The first is what others are compared with.",
+        Description = "Weight formats to compare, such as f32,bf16,int8,int4,int4-g128,nf4, or saved (default: what this machine " +
+            "prefers; of GGUF files, saved). The first is what others are compared with.",
         HelpName = "FORMAT,...",
         AllowMultipleArgumentsPerToken = true,
     };
@@ -95,6 +95,8 @@ internal sealed class BenchCommand : EarshotCommand
         Check(parsed, peers, tune);
         var weights = Split(parsed.GetValue(_weights));
         if (peers && weights.Length == 0) weights = BenchSettings.DefaultsBesidePeers;
+        bool gguf = parsed.GetValue(_model)?.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) == true;
+        if (gguf && !tune && weights.Length == 0) weights = [BenchSettings.Saved];
         var settings = BenchSettings.Parse(weights, Split(parsed.GetValue(_isa)), Split(parsed.GetValue(_threads)));
         var options = new BenchmarkOptions
         {

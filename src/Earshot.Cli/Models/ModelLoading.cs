@@ -57,9 +57,10 @@ internal static class ModelLoading
         foreach (var form in forms.Where(form => form.ComputedIn is not null))
         {
             var format = wished ?? form.ComputedIn!;
-            terminal.Say(
-                $"{Path.GetFileName(path)}: {form.Tensors} matrices of {form.StoredAs} ({Units.Bytes(form.Bytes)}) are computed in " +
-                $"{format} (about {Units.Bytes(format.BytesOf(1, form.Values))} of memory).");
+            var what = $"{Path.GetFileName(path)}: {form.Tensors} matrices of {form.StoredAs} ({Units.Bytes(form.Bytes)}) are computed";
+            // That nothing is converted is no news.
+            if (format.Name == form.StoredAs) terminal.Detail($"{what} as they are stored.");
+            else terminal.Say($"{what} in {format} (about {Units.Bytes(format.BytesOf(1, form.Values))} of memory).");
         }
     }
 

@@ -72,8 +72,8 @@ internal unsafe struct LinearCall
     public readonly bool IsStep => Precision == RowPrecision.Step || (Precision == RowPrecision.ByRows && Rows <= CpuDevice.MaxExactRows);
 
     /// <summary>
-    /// What multiplies: the weights' own kernel, or for sequences that of bfloat16, to which four-bit codes are then unpacked where
-    /// the processor multiplies it directly, and one of int16 for int8 where that is faster than float32.
+    /// What multiplies: the weights' own kernel, or for sequences that of bfloat16, to which codes in groups are then unpacked where the
+    /// processor multiplies it directly, and one of int16 for int8 where that is faster than float32.
     /// </summary>
     public readonly Kernels.MicroKernel Kernel
     {
@@ -81,13 +81,23 @@ internal unsafe struct LinearCall
         {
             if (IsStep) return Weights.Kernel;
             var kernels = Weights.Kernels;
-            if (Weights.Groups is not null) return kernels.BF16.RowType == Kernels.PanelType.BF16 ? kernels.BF16 : Weights.Kernel;
+            if (Weights.Groups is not null || Weights.Blocks is not null)
+                return kernels.BF16.RowType == Kernels.PanelType.BF16 ? kernels.BF16 : Weights.Kernel;
             return Weights.Kernel == kernels.Int8 ? kernels.SequenceInt8 ?? Weights.Kernel : Weights.Kernel;
         }
     }
 
     /// <summary>Panels of all matrices.</summary>
     public readonly int Panels => First.Weights.Panels + (Others > 0 ? Second.Weights.Panels : 0) + (Others > 1 ? Third.Weights.Panels : 0);
+
+    /// <summary>Notices files that were changed under matrices that are mapped.</summary>
+    /// <exception cref="CheckpointException">One was.</exception>
+    public readonly void ThrowIfChanged()
+    {
+        First.Weights.Blocks?.ThrowIfChanged();
+        if (Others > 0) Second.Weights.Blocks?.ThrowIfChanged();
+        if (Others > 1) Third.Weights.Blocks?.ThrowIfChanged();
+    }
 
     /// <summary>The matrix of a panel that is numbered over all matrices, and its number in there.</summary>
     public readonly LinearTarget Locate(int panel, out int own)

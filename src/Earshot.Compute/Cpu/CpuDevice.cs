@@ -1,5 +1,6 @@
 using Earshot.Compute.Cpu.Kernels;
 using Earshot.Compute.Quantization;
+using Earshot.Compute.Quantization.Blocks;
 
 namespace Earshot.Compute.Cpu;
 
@@ -45,6 +46,11 @@ public sealed class CpuDevice : IDisposable
         WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8, WeightFormat.Int8Outliers, WeightFormat.Int4Group32,
         WeightFormat.Int4Group128, WeightFormat.Nf4,
     ];
+
+    /// <summary>
+    /// ggml's block types that are computed with as they are stored, where a file has them; each is a <see cref="WeightFormat.Of"/>.
+    /// </summary>
+    public static IReadOnlyList<BlockFormat> BlockFormats => BlockKernel.Formats;
 
     public CpuOptions Options { get; }
 
@@ -181,6 +187,8 @@ public sealed class CpuDevice : IDisposable
     PackedMatrix PackLinear(Parameter parameter)
     {
         var format = FormatOf(parameter);
+        if (format.Blocks is not null && parameter.Stored is IStoredBlocks blocks && blocks.Format == format.Blocks)
+            return PackedMatrix.Borrow(blocks, parameter.Shape, Workers.Kernels);
         // Mapped panels serve both kinds of int8, unless columns that are kept beside them shall not be.
         return format is { Bits: 8 } && parameter.Stored is IInt8Panels panels && (format.KeepsOutliers || panels.Outliers is null)
             ? PackedMatrix.Borrow(panels, Workers.Kernels)

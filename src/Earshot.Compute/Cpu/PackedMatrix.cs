@@ -1,12 +1,14 @@
 using System.Runtime.InteropServices;
 using Earshot.Compute.Cpu.Kernels;
 using Earshot.Compute.Quantization;
+using Earshot.Compute.Quantization.Blocks;
 
 namespace Earshot.Compute.Cpu;
 
 /// <summary>
 /// A weight matrix in the layout that the kernels stream: panels of 32 outputs, inputs in order within each, a step's inputs
-/// (one float32, two bfloat16, four int8) of one output side by side: [panel][step][32][inputs of a step].
+/// (one float32, two bfloat16, four int8) of one output side by side: [panel][step][32][inputs of a step]. Or rows of ggml's blocks
+/// where they lie, of which 32 are a panel.
 /// </summary>
 internal sealed unsafe class PackedMatrix : IDisposable
 {
@@ -18,6 +20,20 @@ internal sealed unsafe class PackedMatrix : IDisposable
     IInt8Panels? _source;
     byte* _data;
     byte* _panels;
+
+    PackedMatrix(IStoredBlocks source, Shape shape, KernelSet kernels)
+    {
+        Outputs = shape[0];
+        Inputs = shape[1];
+        Kernels = kernels;
+        Format = WeightFormat.Of(source.Format);
+        Kernel = kernels.F32;
+        Panels = (Outputs + PanelWidth - 1) / PanelWidth;
+        Steps = Kernel.StepsFor(Inputs);
+        Blocks = new BlockRows(source, Outputs, Inputs, kernels);
+        PanelBytes = PanelWidth * Blocks.RowBytes;
+        Bytes = Outputs * Blocks.RowBytes;
+    }
 
     PackedMatrix(int outputs, int inputs, WeightFormat format, KernelSet kernels, SafeBuffer? mapped = null)
     {
@@ -54,6 +70,9 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
     /// <summary>How four-bit codes lie in a panel; null in other formats.</summary>
     public GroupLayout? Groups { get; }
+
+    /// <summary>The rows of ggml's blocks; null in other formats.</summary>
+    public BlockRows? Blocks { get; }
 
     /// <summary>All that the weights take in memory, mapped or not.</summary>
     public long Bytes { get; private set; }
@@ -105,6 +124,9 @@ internal sealed unsafe class PackedMatrix : IDisposable
         return packed;
     }
 
+    /// <summary>A matrix of ggml's blocks, which stay in the file that they are mapped from and are computed with there.</summary>
+    public static PackedMatrix Borrow(IStoredBlocks source, Shape shape, KernelSet kernels) => new(source, shape, kernels);
+
     /// <summary>Notices a file of borrowed panels that is no longer what it was.</summary>
     /// <exception cref="CheckpointException">It was shortened or written to.</exception>
     public void ThrowIfChanged() => _source?.ThrowIfChanged();
@@ -112,6 +134,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
     public void Dispose()
     {
         Free();
+        Blocks?.Dispose();
         GC.SuppressFinalize(this);
     }
 

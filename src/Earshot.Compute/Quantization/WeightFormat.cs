@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Earshot.Compute.Quantization.Blocks;
 
 namespace Earshot.Compute.Quantization;
 
@@ -16,6 +17,9 @@ public enum NumberScheme
 
     /// <summary>One of QLoRA's sixteen values times a scale, which is quantised itself.</summary>
     NormalFloat,
+
+    /// <summary>Codes of one of ggml's block types, in which a file holds them (<see cref="WeightFormat.Blocks"/>).</summary>
+    Blocks,
 }
 
 /// <summary>
@@ -62,12 +66,13 @@ public sealed record WeightFormat : IParsable<WeightFormat>
         ("float32", F32), ("float16", F16), ("bfloat16", BF16), ("int4-g32", Int4Group32),
     ];
 
-    WeightFormat(NumberScheme scheme, int bits, int group = 0, bool keepsOutliers = false)
+    WeightFormat(NumberScheme scheme, int bits, int group = 0, bool keepsOutliers = false, BlockFormat? blocks = null)
     {
         Scheme = scheme;
         Bits = bits;
         Group = group;
         KeepsOutliers = keepsOutliers;
+        Blocks = blocks;
     }
 
     public NumberScheme Scheme { get; }
@@ -81,14 +86,18 @@ public sealed record WeightFormat : IParsable<WeightFormat>
     /// <summary>Whether columns that stand out are kept beside the codes.</summary>
     public bool KeepsOutliers { get; }
 
+    /// <summary>The blocks that rows are cut into; null in formats that are not ggml's.</summary>
+    public BlockFormat? Blocks { get; }
+
     /// <summary>Whether numbers are codes that count in a scale.</summary>
-    public bool IsQuantized => Scheme is NumberScheme.SymmetricInteger or NumberScheme.NormalFloat;
+    public bool IsQuantized => Scheme is NumberScheme.SymmetricInteger or NumberScheme.NormalFloat or NumberScheme.Blocks;
 
     /// <summary>The name that commands, configurations and reports use.</summary>
     public string Name
     {
         get
         {
+            if (Blocks is not null) return Blocks.Name;
             foreach (var (name, format) in s_names)
             {
                 if (format == this) return name;
@@ -96,6 +105,15 @@ public sealed record WeightFormat : IParsable<WeightFormat>
             // Only whole numbers are made with any group.
             return $"int{Bits}-g{Group}";
         }
+    }
+
+    /// <summary>
+    /// One of ggml's block types as it is stored. No wish names it: a matrix is computed so only where a file holds it so.
+    /// </summary>
+    public static WeightFormat Of(BlockFormat blocks)
+    {
+        ArgumentNullException.ThrowIfNull(blocks);
+        return new(NumberScheme.Blocks, blocks.CodeBits, blocks.ScaleLength, blocks: blocks);
     }
 
     /// <summary>Symmetric whole numbers of 4 or 8 bits in groups of any size; a group of 0 is the row.</summary>
@@ -117,6 +135,7 @@ public sealed record WeightFormat : IParsable<WeightFormat>
         {
             NumberScheme.SymmetricInteger => numbers + (Group == 0 ? rows * sizeof(float) : count / Group * 2),
             NumberScheme.NormalFloat => numbers + count / Group,
+            NumberScheme.Blocks => Blocks!.BytesOf(count),
             _ => numbers,
         };
     }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Earshot.Compute;
+using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
 using Earshot.Compute.Quantization.Blocks;
 
@@ -20,8 +21,12 @@ sealed class BlockTensor(string name, Shape shape, BlockFormat format, FileRange
 
     public long StoredBytes => format.BytesOf(Shape.Count);
 
-    // The house's int8 is finer than all of these but Q8_0, and their equal in speed.
-    public WeightFormat? ComputedIn => Shape.Rank == 2 ? WeightFormat.Int8 : null;
+    // Few rows wait for the weights, and read them as they are. Many wait for arithmetic, which is faster with int8's panels; those are
+    // no coarser than any of these, so that they also serve the types that no kernel reads.
+    public WeightFormat? ComputedIn =>
+        Shape.Rank != 2 ? null
+        : MatrixUse.Of(Name) == WeightUse.FewRows && CpuDevice.BlockFormats.Contains(format) ? WeightFormat.Of(format)
+        : WeightFormat.Int8;
 
     public override string File => at.File.Path;
 

@@ -6,6 +6,7 @@ internal static class MatrixProduct
     public static void Run(WorkerPool pool, in LinearCall call)
     {
         if (call.Rows == 0) return;
+        call.ThrowIfChanged();
         var isa = call.Weights.Kernels.Isa;
         if (isa.Wide) Run<Lanes512>(pool, call);
         else if (isa.Set >= InstructionSet.Avx2) Run<Lanes256>(pool, call);
@@ -14,6 +15,11 @@ internal static class MatrixProduct
 
     static unsafe void Run<TLanes>(WorkerPool pool, in LinearCall call) where TLanes : struct, ILanes<TLanes>
     {
+        if (call.Weights.Blocks is not null && call.IsStep)
+        {
+            BlockProduct.Run<TLanes>(pool, call);
+            return;
+        }
         var plan = ProductPlan.Make(call, pool.Threads, pool.Caches);
         var work = new ProductWork<TLanes> { Call = call, Plan = plan };
         if (plan.RowBlocks == 1) work.PrepareOnce();
@@ -32,6 +38,9 @@ internal readonly record struct ProductPlan
     /// <summary>Rows in a block: the more, the less often weights are read; at least so many, and at most.</summary>
     const int LeastBlockRows = 24;
     const int MostBlockRows = 294;
+
+    /// <summary>The same where panels are made of ggml's blocks for each block of rows, which costs more than rows out of cache.</summary>
+    const int LeastUnpackedRows = 252;
 
     /// <summary>The part of the second-level cache that a block of rows fills; panels and sums pass through the rest.</summary>
     const int RowsPart = 2;
@@ -70,9 +79,11 @@ internal readonly record struct ProductPlan
         int strip = call.Kernel.MaxRows, allSteps = call.Kernel.StepsFor(weights.Inputs);
         // So few rows stay in cache whole.
         int stepBlocks = call.Rows <= FewRows ? 1 : Ceiling(allSteps, BlockSteps),
-            steps = RoundUp(Ceiling(allSteps, stepBlocks), 16); // whole tiles, and whole codes
+            // Whole tiles and whole codes, or pairs of groups of blocks.
+            steps = RoundUp(Ceiling(allSteps, stepBlocks), weights.Blocks is null ? 16 : 2 * BlockInputs.GroupSize);
         long rowBytes = (long)steps * call.Kernel.StepInputs * call.Kernel.RowInputBytes;
-        int cachedRows = (int)Math.Clamp(caches.Second / RowsPart / rowBytes, LeastBlockRows, MostBlockRows);
+        int leastRows = weights.Blocks is null ? LeastBlockRows : LeastUnpackedRows;
+        int cachedRows = (int)Math.Clamp(caches.Second / RowsPart / rowBytes, leastRows, MostBlockRows);
         int blocks = Ceiling(call.Rows, Math.Max(strip, cachedRows / strip * strip));
         int rows = RoundUp(Ceiling(call.Rows, blocks), strip);
         blocks = Ceiling(call.Rows, rows);

@@ -3,7 +3,7 @@ using Earshot.Compute.Cpu.Emit;
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>One part of a matrix product: a block of rows by a group of panels.</summary>
-internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct, ILanes<TLanes>
+internal unsafe partial struct ProductWork<TLanes> : IParallelWork where TLanes : struct, ILanes<TLanes>
 {
     const int Width = PackedMatrix.PanelWidth;
     const int TileRowBytes = Width * sizeof(float);
@@ -71,7 +71,9 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
         }
         int tiles = Plan.StepBlocks > 1 ? panels : 1;
         nint unpackedBytes =
-            Call.Weights.Groups is not null ? UnpackedInputs * PackedMatrix.StepBytes : Widens(rows) ? Plan.CachedInputs * TileRowBytes : 0;
+            Call.Weights.Groups is not null ? UnpackedInputs * PackedMatrix.StepBytes
+            : Call.Weights.Blocks is { } blocks ? BlockUnpacking.Bytes(blocks, UnpackedInputs)
+            : Widens(rows) ? Plan.CachedInputs * TileRowBytes : 0;
         byte* scratch = Scratch.ForPart(unpackedBytes + tiles * tileBytes + (shared ? 0 : BlockBytes(rows, stride)));
         var sums = (float*)(scratch + unpackedBytes);
         var rowBlock = shared ? _all : Place((byte*)sums + tiles * tileBytes, rows, stride);
@@ -97,10 +99,17 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
                     TileRows = arguments.TileRows,
                 };
                 var target = Call.Locate(firstPanel + p, out int panel);
-                arguments.Panel = target.Weights.Panel(panel);
-                if (Call.Weights.Groups is { } groups)
-                    MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
-                else Multiply(&arguments, rows, firstStep, (float*)scratch);
+                if (target.Weights.Blocks is { } rowsOfBlocks)
+                {
+                    MultiplyBlocks(new BlockUnpacking(rowsOfBlocks, panel, scratch, UnpackedInputs), &arguments, rows, firstStep);
+                }
+                else
+                {
+                    arguments.Panel = target.Weights.Panel(panel);
+                    if (Call.Weights.Groups is { } groups)
+                        MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
+                    else Multiply(&arguments, rows, firstStep, (float*)scratch);
+                }
                 if (stepBlock == Plan.StepBlocks - 1) Finish(target, panel, rowBlock, tile, firstRow, rows);
             }
         }
@@ -177,32 +186,6 @@ internal unsafe struct ProductWork<TLanes> : IParallelWork where TLanes : struct
                 arguments->Steps = count * Kernel.StepInputs / kernel.StepInputs;
             }
             kernel.RunStrips(arguments, rows * Parts);
-        }
-    }
-
-    readonly void MultiplyGrouped(in GroupLayout groups, MicroArguments* arguments, int rows, int firstInput, float* unpacked)
-    {
-        if (rows <= GroupedPanels<TLanes>.DirectRows && Plan.StepBlocks == 1 && Kernel == Call.Weights.Kernel)
-        {
-            GroupedPanels<TLanes>.Multiply(groups, arguments, rows);
-            return;
-        }
-        var whole = *arguments;
-        int end = firstInput + (int)whole.Steps * Kernel.StepInputs;
-        for (int input = firstInput; input < end; input += UnpackedInputs)
-        {
-            int count = Math.Min(UnpackedInputs, end - input);
-            if (Kernel.Type == PanelType.BF16) GroupedPanels<TLanes>.UnpackPairs(groups, whole.Panel, input, count, (byte*)unpacked);
-            else GroupedPanels<TLanes>.Unpack(groups, whole.Panel, input, count, unpacked);
-            *arguments = whole with
-            {
-                Rows = whole.Rows + (nint)(input - firstInput) * Kernel.RowInputBytes,
-                Panel = (byte*)unpacked,
-                Steps = count / Kernel.StepInputs,
-                Accumulate = input > 0 ? 1 : 0,
-                TileRows = arguments->TileRows,
-            };
-            Kernel.RunStrips(arguments, rows);
         }
     }
 

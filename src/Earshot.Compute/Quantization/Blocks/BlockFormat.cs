@@ -40,6 +40,12 @@ public sealed class BlockFormat
     /// <summary>Bytes of a block.</summary>
     public int Bytes { get; }
 
+    /// <summary>Bits of a code, which ggml's name tells.</summary>
+    internal int CodeBits => Name[Name.IndexOf('Q', StringComparison.Ordinal) + 1] - '0';
+
+    /// <summary>Values that share a scale of their own.</summary>
+    internal int ScaleLength => Name is nameof(Blocks.Q6_K) or nameof(Blocks.Q2_K) or nameof(Blocks.Q3_K) ? 16 : 32;
+
     /// <summary>Bits of a value, with its share of the scales.</summary>
     public double BitsPerValue => Bytes * 8.0 / Length;
 

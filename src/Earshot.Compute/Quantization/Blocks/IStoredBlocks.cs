@@ -14,7 +14,10 @@ public interface IStoredBlocks
     /// <summary>The mapped file, and where in it the first block begins, in bytes; mapped as long as the store is open.</summary>
     (SafeBuffer Memory, long Offset) Mapped { get; }
 
-    /// <summary>Copies whole blocks out of the file, counted over all rows; safe on several threads at once.</summary>
+    /// <summary>Which row of the file each row of the tensor is; null where they lie in the tensor's order.</summary>
+    IReadOnlyList<int>? RowOrder => null;
+
+    /// <summary>Copies whole blocks out of the file, counted over its rows in its own order; safe on several threads at once.</summary>
     /// <exception cref="CheckpointException">The file became shorter.</exception>
     void ReadBlocks(long first, Span<byte> destination);
 

@@ -1,5 +1,7 @@
+using System.Runtime.InteropServices;
 using Earshot.Compute;
 using Earshot.Compute.Quantization;
+using Earshot.Compute.Quantization.Blocks;
 
 namespace Earshot.Checkpoints.Gguf;
 
@@ -71,7 +73,11 @@ sealed class GgufLanguageTensors : ITensorStore
         if (tensor.Shape.Rank is not (1 or 2) || tensor.Shape[0] % (2 * heads) != 0)
             throw new CheckpointException(
                 $"{Location}: tensor '{stored}' has shape {tensor.Shape}; expected an even number of rows for each of {heads} heads.");
-        return tensor is IConvertedTensor ? new ConvertedHeads(tensor, heads) : new OrderedHeads(tensor, heads);
+        return tensor switch
+        {
+            IStoredBlocks => new BlockHeads(tensor, heads),
+            _ => new OrderedHeads(tensor, heads),
+        };
     }
 
     /// <summary>Hugging Face's name; one that is not known stays, so that it can be told of.</summary>
@@ -101,6 +107,13 @@ sealed class GgufLanguageTensors : ITensorStore
 
         protected StoredTensor Stored => stored;
 
+        /// <summary>Where a row is stored.</summary>
+        protected int StoredRow(int row)
+        {
+            int head = row / _headRows, within = row % _headRows, half = _headRows / 2;
+            return head * _headRows + (within < half ? 2 * within : 2 * (within - half) + 1);
+        }
+
         public override void Read(long offset, Span<byte> destination)
         {
             ArgumentOutOfRangeException.ThrowIfNegative(offset);
@@ -110,23 +123,34 @@ sealed class GgufLanguageTensors : ITensorStore
                 int row = (int)(offset / _rowBytes);
                 long skip = offset - row * _rowBytes;
                 int count = (int)Math.Min(destination.Length, _rowBytes - skip);
-                int head = row / _headRows, within = row % _headRows, half = _headRows / 2;
-                int from = head * _headRows + (within < half ? 2 * within : 2 * (within - half) + 1);
-                stored.Read(from * _rowBytes + skip, destination[..count]);
+                stored.Read(StoredRow(row) * _rowBytes + skip, destination[..count]);
                 destination = destination[count..];
                 offset += count;
             }
         }
     }
 
-    sealed class ConvertedHeads(StoredTensor stored, int heads) : OrderedHeads(stored, heads), IConvertedTensor
+    /// <summary>The same of rows in blocks, which are whole.</summary>
+    sealed class BlockHeads(StoredTensor stored, int heads) : OrderedHeads(stored, heads), IStoredBlocks, IConvertedTensor
     {
-        IConvertedTensor Converted => (IConvertedTensor)Stored;
+        public BlockFormat Format => Blocks.Format;
+
+        public (SafeBuffer Memory, long Offset) Mapped => Blocks.Mapped;
+
+        public IReadOnlyList<int>? RowOrder => [.. Enumerable.Range(0, Shape[0]).Select(StoredRow)];
 
         public string StoredAs => Converted.StoredAs;
 
         public long StoredBytes => Converted.StoredBytes;
 
         public WeightFormat? ComputedIn => Converted.ComputedIn;
+
+        IStoredBlocks Blocks => (IStoredBlocks)Stored;
+
+        IConvertedTensor Converted => (IConvertedTensor)Stored;
+
+        public void ReadBlocks(long first, Span<byte> destination) => Blocks.ReadBlocks(first, destination);
+
+        public void ThrowIfChanged() => Blocks.ThrowIfChanged();
     }
 }

@@ -50,7 +50,7 @@ public sealed class CausalLmFamily : ModelFamily
     /// <summary>Reads a GGUF file, and no weight but its rotary factors.</summary>
     /// <exception cref="CheckpointException">It is damaged, or asks for what is not implemented.</exception>
     /// <exception cref="ModelException">It holds no language model of a kind that is known.</exception>
-    internal static SpeechModel OpenGguf(string path)
+    public static SpeechModel OpenGguf(string path)
     {
         using var checkpoint = GgufCheckpoint.Open(path);
         var config = CausalLmMetadata.Read(checkpoint);

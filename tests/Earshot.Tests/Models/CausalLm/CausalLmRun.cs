@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Text.Json;
 using Earshot.Checkpoints;
 using Earshot.Compute;
@@ -8,20 +9,25 @@ using Earshot.Models;
 
 namespace Earshot.Tests.Models.CausalLm;
 
-/// <summary>A language model opened in float32, and the reference's numbers beside it.</summary>
+/// <summary>A language model opened in float32 or as it is stored, and the reference's numbers beside it.</summary>
 internal sealed class CausalLmRun : IDisposable
 {
     readonly ModelWeights _weights;
     readonly CpuDevice _device;
     readonly CpuModelRuntime _runtime;
 
-    public CausalLmRun(string path, InstructionSet? set = null)
+    public CausalLmRun(string path, InstructionSet? set = null, bool asStored = false)
     {
         var folder = new ModelFolder(path);
         Model = folder.Container == ModelContainer.Gguf ? CausalLmFamily.OpenGguf(path) : ModelFamilies.Open(folder);
         _weights = folder.OpenWeights();
         CausalLmFamily.RequireTensors(Model, Config, _weights);
-        _device = new CpuDevice(new CpuOptions { InstructionSet = set, Threads = 2 });
+        _device = new CpuDevice(new CpuOptions
+        {
+            InstructionSet = set,
+            Threads = 2,
+            WeightsFor = asStored ? _weights.FormatOf : null,
+        });
         _runtime = new CpuModelRuntime(Model.Parts, Model.Prepare(_weights), _device);
     }
 
@@ -57,6 +63,30 @@ internal sealed class CausalLmRun : IDisposable
         using var generation = await Decoder.BeginAsync(null, 1);
         await generation.PromptAsync(prompt, positions, logits);
         return logits;
+    }
+
+    /// <summary>The mean negative log-likelihood of each token but the first after those before it, all at once or step by step.</summary>
+    public async Task<double> LossAsync(int[] tokens, bool stepByStep)
+    {
+        int vocabulary = Decoder.Shape.VocabSize, count = tokens.Length - 1;
+        var logits = new float[count * vocabulary];
+        using var generation = await Decoder.BeginAsync(null, 1);
+        if (!stepByStep) await generation.PromptAsync(tokens[..count], Enumerable.Range(0, count).ToArray(), logits);
+        for (int i = 0; stepByStep && i < count; i++)
+        {
+            var own = logits.AsMemory(i * vocabulary, vocabulary);
+            if (i == 0) await generation.PromptAsync(tokens[..1], new[] { 0 }, own);
+            else await generation.StepAsync(tokens.AsMemory(i, 1), own);
+        }
+        double sum = 0;
+        for (int i = 0; i < count; i++)
+        {
+            var row = logits.AsSpan(i * vocabulary, vocabulary);
+            double largest = TensorPrimitives.Max(row), total = 0;
+            foreach (float value in row) total += Math.Exp(value - largest);
+            sum += largest + Math.Log(total) - row[tokens[i + 1]];
+        }
+        return sum / count;
     }
 
     public void Dispose()

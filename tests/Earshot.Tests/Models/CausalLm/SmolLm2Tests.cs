@@ -29,6 +29,20 @@ public sealed class SmolLm2Tests
         await CheckRepliesAsync(run);
     }
 
+    /// <summary>
+    /// Of the blocks as they are stored. Prompts meet the values that they are dequantised to, steps meet them with rows rounded to int8.
+    /// </summary>
+    [Theory, InlineData(false, 0.001), InlineData(true, 0.01)]
+    public async Task The_perplexity_is_the_reference_s(bool stepByStep, double tolerance)
+    {
+        using var run = new CausalLmRun(TestData.Require("models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf"), asStored: true);
+        using var golden = JsonDocument.Parse(File.ReadAllText(TestData.Require("goldens/smollm2/perplexity.json")));
+        double expected = golden.RootElement.GetProperty("perplexity").GetDouble();
+        double actual = Math.Exp(await run.LossAsync(CausalLmRun.Ids(golden.RootElement.GetProperty("ids")), stepByStep));
+        TestContext.Current.TestOutputHelper?.WriteLine($"{actual} beside {expected}");
+        Assert.InRange(actual / expected, 1 - tolerance, 1 + tolerance);
+    }
+
     /// <summary>All chats at once: whole replies of the three that are short, the beginnings of the others.</summary>
     static async Task CheckRepliesAsync(CausalLmRun run)
     {

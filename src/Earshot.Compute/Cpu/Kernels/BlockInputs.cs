@@ -1,0 +1,58 @@
+using System.Runtime.Intrinsics;
+
+namespace Earshot.Compute.Cpu.Kernels;
+
+/// <summary>
+/// A row of inputs for block kernels: int8 in groups of 32, then the groups' scales, then their sums in those scales, which weights'
+/// offsets are multiplied by. Groups are filled up with zeros to whole vectors. Pairs of groups lie as the weights' codes are read.
+/// </summary>
+internal readonly unsafe struct BlockInputs(int inputs, bool interleaved)
+{
+    /// <summary>Inputs that share a scale.</summary>
+    public const int GroupSize = 32;
+
+    const float Units = 127;
+
+    public int Groups { get; } = inputs / GroupSize;
+
+    /// <summary>Whether a pair of groups lies as the first halves of both, then the second halves.</summary>
+    public bool IsInterleaved { get; } = interleaved;
+
+    public int PaddedGroups => (Groups + 7) & ~7;
+
+    /// <summary>Bytes of a row.</summary>
+    public nint Bytes => ((nint)PaddedGroups * (GroupSize + 2 * sizeof(float)) + 63) & ~63;
+
+    /// <summary>The groups' scales in a row, before their sums.</summary>
+    public float* Scales(byte* row) => (float*)(row + (nint)PaddedGroups * GroupSize);
+
+    /// <summary>Brings a row of float32 into that form.</summary>
+    public void Quantize<TLanes>(float* source, byte* row) where TLanes : struct, ILanes<TLanes>
+    {
+        float* scales = Scales(row), sums = scales + PaddedGroups;
+        byte* codes = row;
+        for (int g = 0; g < Groups; g++, source += GroupSize, row += GroupSize)
+        {
+            float scale = Rows<TLanes>.Largest(source, GroupSize) / Units;
+            int sum = Rows<TLanes>.ToInt8(source, GroupSize, scale == 0 ? 0 : 1 / scale, (sbyte*)row, GroupSize);
+            scales[g] = scale;
+            sums[g] = sum * scale;
+        }
+        new Span<byte>(row, (PaddedGroups - Groups) * GroupSize).Clear();
+        if (IsInterleaved) Interleave(codes);
+        new Span<float>(scales + Groups, PaddedGroups - Groups).Clear();
+        new Span<float>(sums + Groups, PaddedGroups - Groups).Clear();
+    }
+
+    // The second half of each pair's first group and the first half of its second change places.
+    void Interleave(byte* codes)
+    {
+        const int half = GroupSize / 2;
+        for (int pair = 0; pair < (Groups + 1) / 2; pair++, codes += 2 * GroupSize)
+        {
+            var second = Vector128.Load(codes + half);
+            Vector128.Load(codes + 2 * half).Store(codes + half);
+            second.Store(codes + 2 * half);
+        }
+    }
+}
