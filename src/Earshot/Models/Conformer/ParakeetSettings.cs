@@ -12,6 +12,8 @@ static class ParakeetSettings
     const int MostSize = 1 << 16, MostTokens = 1 << 20;
     const string Ctc = "parakeet_ctc", Rnnt = "parakeet_rnnt", Tdt = "parakeet_tdt";
 
+    static readonly string[] s_tokenizers = ["tokenizer.json", "tokenizer.model"];
+
     public static IReadOnlyList<string> Types { get; } = [Ctc, Rnnt, Tdt];
 
     /// <exception cref="CheckpointException">A file is missing or damaged, files contradict each other, or a setting is not
@@ -27,8 +29,10 @@ static class ParakeetSettings
         // The blank is the last.
         settings.OnlyIfPresent(folder.ModelType == Ctc ? "pad_token_id" : "blank_token_id", $"{vocabulary - 1}");
         heads = heads with { PreEmphasis = ReadFeatures(folder, config.MelBins) };
-        var tokenizer = NemoTokenizer.Over(TextTokenizer.Load(folder.Path));
-        NemoModels.RequireFit(tokenizer, vocabulary, folder.Path);
+        var tokenizer = s_tokenizers.Any(name => File.Exists(Path.Combine(folder.Path, name)))
+            ? NemoTokenizer.Over(TextTokenizer.Load(folder.Path))
+            : null;
+        if (tokenizer is not null) NemoModels.RequireFit(tokenizer, vocabulary, folder.Path);
         return ConformerFamily.Describe(config, heads, folder.Name, folder.ModelType) with { Tokenizer = tokenizer };
     }
 

@@ -13,7 +13,7 @@ internal static class ConformerGoldens
 
     /// <summary>The archive of a model, or its folder in Hugging Face's format.</summary>
     public static string ModelPath(string name) => name.StartsWith("parakeet-tiny/", StringComparison.Ordinal)
-        ? TestData.Require($"goldens/{name}")
+        ? Path.GetDirectoryName(TestData.Require($"goldens/{name}/tokenizer.json"))!
         : TestData.Require($"goldens/nemo-tiny/{name}/{name}.nemo");
 
     public static float[] Audio(string utterance) => NpyFile.Read(TestData.Require($"goldens/nemo-tiny/audio_{utterance}.npy")).Values;

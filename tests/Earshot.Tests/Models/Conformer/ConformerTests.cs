@@ -75,7 +75,9 @@ public sealed class ConformerTests
         {
             var encoded = ConformerGoldens.Encode(name, audio, set, encoder => new ConformerEncoder(
                 encoder.Config with { GlobalPositions = globals }, new AttentionContext(window, window)));
-            Recordings.Near(expected, encoded, 1e-4 * expected.Max(Math.Abs), $"{file}, {set}");
+            // The last position is of padding.
+            Recordings.Near(expected.AsSpan(0, encoded.Length), encoded, 1e-4 * expected.Max(Math.Abs), $"{file}, {set}");
+            Assert.Equal(100 * 32, encoded.Length);
         }
     }
 
