@@ -71,7 +71,7 @@ public abstract partial class Backend
 
     /// <summary>Attention by distance of some queries and keys, with the embeddings of just their distances.</summary>
     /// <param name="globals">Keys and values that all see once more; null where there are none.</param>
-    protected Tensor AttendByDistance(
+    private protected Tensor AttendByDistance(
         RelativeInputs inputs, Tensor positions, RelativeBiases biases, Heads heads, AttentionSpan span, RelativeInputs? globals)
     {
         var (query, key, value) = inputs;
@@ -98,7 +98,7 @@ public abstract partial class Backend
     }
 
     /// <summary>The keys and values that all see; null where there are none.</summary>
-    protected RelativeInputs? Globals(RelativeInputs inputs, AttentionSpan span, int globals)
+    private protected RelativeInputs? Globals(RelativeInputs inputs, AttentionSpan span, int globals)
     {
         if (globals == 0) return null;
         if (span.Lengths is not null || span.Bias is not null || inputs.Query.Shape != inputs.Key.Shape)
@@ -108,13 +108,13 @@ public abstract partial class Backend
     }
 
     /// <summary>The first positions replaced by what they attend to everywhere.</summary>
-    protected Tensor WithGlobals(Tensor attended, RelativeInputs inputs, Heads heads, int globals) => globals == 0
+    private protected Tensor WithGlobals(Tensor attended, RelativeInputs inputs, Heads heads, int globals) => globals == 0
         ? attended
         : Concat(
             [Attention(Slice(inputs.Query, 1, ..globals), inputs.Key, inputs.Value, heads), Slice(attended, 1, globals..)], 1);
 
     /// <summary>What to tell where embeddings are of other distances.</summary>
-    protected static ModelException Unfit(RelativeInputs inputs, Tensor positions) => new(
+    private protected static ModelException Unfit(RelativeInputs inputs, Tensor positions) => new(
         $"Embeddings of distances of shape {positions.Shape} do not fit {inputs.Query.Shape[1]} queries and {inputs.Key.Shape[1]} " +
         $"keys of {inputs.Query.Shape[2]}.");
 

@@ -10,8 +10,8 @@ static class ForeignWeights
 {
     const int HeadLength = 64;
     const int MaxName = 48;
-    const string Torch = "a checkpoint of PyTorch's without a model around it. Name it pytorch_model.bin, and put the model's config.json " +
-        "and tokenizer beside it.";
+    const string Torch = "a checkpoint of PyTorch's without a model around it. Name it pytorch_model.bin, and put the model's " +
+        "config.json and tokenizer beside it.";
 
     const string Pickle = "a Python pickle, which can run any code and is never opened here. Convert it once, where you trust it: " +
         "in Python, `model.save_pretrained(folder, safe_serialization=True)` with transformers writes 'model.safetensors'.";
@@ -95,7 +95,8 @@ static class ForeignWeights
 
     static string Instead =>
         "Earshot opens models in Hugging Face format (config.json, model.safetensors, tokenizer), whisper.cpp's files (ggml-base.bin), " +
-        $"CTranslate2's folders and NeMo's archives: take the checkpoint that it was made from, or the model in the box, {ModelNames.Base}.";
+        $"CTranslate2's folders and NeMo's archives: take the checkpoint that it was made from, or the model in the box, " +
+        $"{ModelNames.Base}.";
 
     static ReadOnlySpan<byte> Head(string path)
     {

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace Earshot.Features;
 
 /// <summary>What log-mels are normalised by.</summary>
-public enum MelNormalization
+enum MelNormalization
 {
     None,
 
@@ -17,12 +17,13 @@ public enum MelNormalization
 }
 
 /// <summary>
-/// Log-mel features as NeMo's Conformers hear them (<c>AudioToMelSpectrogramPreprocessor</c>, and <c>ParakeetFeatureExtractor</c> of
-/// transformers): pre-emphasis, symmetric Hann window of 25 ms in a transform of 512 points, power, Slaney's mel filters, natural logarithm.
+/// Log-mel features as NeMo's Conformers hear them (<c>AudioToMelSpectrogramPreprocessor</c>, and transformers'
+/// <c>ParakeetFeatureExtractor</c>): pre-emphasis, symmetric Hann window of 25 ms in a transform of 512 points, power, Slaney's mel
+/// filters, natural logarithm.
 /// </summary>
 /// <param name="MelBins">Values of a frame.</param>
 /// <param name="Normalization">What becomes of loudness and of the microphone's colour.</param>
-public sealed record ConformerMelSettings(int MelBins, MelNormalization Normalization = MelNormalization.PerFeature) : FeatureSettings
+sealed record ConformerMelSettings(int MelBins, MelNormalization Normalization = MelNormalization.PerFeature) : FeatureSettings
 {
     /// <summary>How much of the sample before is taken off each; 0 for nothing.</summary>
     public float PreEmphasis { get; init; } = 0.97f;

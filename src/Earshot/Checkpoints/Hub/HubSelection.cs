@@ -17,8 +17,8 @@ static partial class HubSelection
     static readonly string[] s_wordLists = ["vocabulary.json", "vocabulary.txt"];
 
     /// <summary>
-    /// Settings, tokenizer and weights of a folder's model (safetensors, else PyTorch's, else CTranslate2's); NeMo's archive; or the one file that a tag names, or that is
-    /// the only one, with its parts. The second value is that file's name; null where the model is the folder.
+    /// Settings, tokenizer and weights of a folder's model (safetensors, else PyTorch's, else CTranslate2's); NeMo's archive; or the one
+    /// file that a tag names, or that is the only one, with its parts. The second value is that file's name; null where the model is the folder.
     /// </summary>
     /// <exception cref="CheckpointException">There is no model that is opened here, or several.</exception>
     public static (IReadOnlyList<string> Files, string? First) Of(IReadOnlyList<string> files, HubModelName model, string? tag)

@@ -141,7 +141,8 @@ public sealed class ModelHub : IDisposable
 
     static bool HoldsModel(string folder) =>
         Directory.EnumerateFiles(folder).Any(
-            file => Path.GetFileName(file) == ModelFolder.ConfigName || Path.GetExtension(file) is ".safetensors" or ".bin" or ".onnx" or ".nemo");
+            file => Path.GetFileName(file) == ModelFolder.ConfigName
+                || Path.GetExtension(file) is ".safetensors" or ".bin" or ".onnx" or ".nemo");
 
     static bool CanDownload(string name, [NotNullWhen(true)] out HubModelName? model)
     {

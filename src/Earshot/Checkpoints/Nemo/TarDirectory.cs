@@ -68,8 +68,7 @@ static class TarDirectory
     {
         var normal = name.StartsWith("./", StringComparison.Ordinal) ? name[2..] : name;
         normal = normal.TrimEnd('/');
-        bool leaves = normal.StartsWith('/') || normal.Contains('\\', StringComparison.Ordinal) || normal.Contains(':', StringComparison.Ordinal)
-            || normal.Split('/').Contains("..");
+        bool leaves = normal.StartsWith('/') || normal.AsSpan().ContainsAny('\\', ':') || normal.Split('/').Contains("..");
         return leaves
             ? throw cursor.Damaged($"the member '{name}' would lie outside of the archive", advice: "Do not trust this archive.")
             : normal;

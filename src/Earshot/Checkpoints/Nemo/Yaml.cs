@@ -9,7 +9,7 @@ static class Yaml
     const int MostReferences = 16;
 
     /// <summary>The JSON of a document whose outermost value is a mapping; <paramref name="first"/> is put before all else.</summary>
-    /// <exception cref="CheckpointException">It is not of the subset that settings are written in, or a reference leads nowhere.</exception>
+    /// <exception cref="CheckpointException">It is not of the subset that settings are written in.</exception>
     public static byte[] ToJson(byte[] content, string source, (string Key, string Value) first)
     {
         var root = new YamlReader(content, source).Read();
@@ -87,7 +87,7 @@ static class Yaml
         bool leadsWithZero = text.Length > 1 && text[0] == '0' && char.IsAsciiDigit(text[1]);
         if (!leadsWithZero && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number))
             json.WriteNumberValue(number);
-        else if (!leadsWithZero && (char.IsAsciiDigit(text[^1]) || text[^1] == '.') && char.IsAsciiDigit(text.TrimStart('-', '+', '.') is [var c, ..] ? c : ' ')
+        else if (!leadsWithZero && (text[^1] is '.' or (>= '0' and <= '9')) && text.TrimStart('-', '+', '.') is [>= '0' and <= '9', ..]
             && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value))
         {
             json.WriteNumberValue(value);

@@ -5,8 +5,8 @@ using System.Text.Unicode;
 namespace Earshot.Checkpoints.Nemo;
 
 /// <summary>
-/// Reads the part of YAML that settings are written in: mappings and lists in blocks or in brackets, plain, quoted and folded text, comments.
-/// Anchors, tags, complex keys and several documents are refused. Follows YAML 1.1, as PyYAML writes it.
+/// Reads the part of YAML that settings are written in: mappings and lists in blocks or in brackets, plain, quoted and folded text,
+/// comments. Anchors, tags, complex keys and several documents are refused. Follows YAML 1.1, as PyYAML writes it.
 /// </summary>
 sealed class YamlReader
 {

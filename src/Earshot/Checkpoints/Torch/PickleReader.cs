@@ -29,7 +29,10 @@ sealed class PickleReader(FileCursor cursor)
             byte opcode = cursor.ReadByte();
             if (opcode == '.') return _stack.Count == 1 ? Pop() : throw Damaged($"ends with {_stack.Count} values");
             if (!RunValue(opcode) && !RunCollection(opcode) && !RunName(opcode))
-                throw cursor.Damaged($"its pickle has the opcode {Describe(opcode)} at byte {at}, which tensors do not need", advice: Advice);
+            {
+                throw cursor.Damaged(
+                    $"its pickle has the opcode {Describe(opcode)} at byte {at}, which tensors do not need", advice: Advice);
+            }
         }
         throw Damaged($"has more than {MaxOpcodes} opcodes");
     }

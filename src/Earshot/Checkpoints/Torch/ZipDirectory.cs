@@ -57,7 +57,8 @@ sealed class ZipDirectory
         var locator = ReadBytes(place - Locator64Length, Locator64Length);
         if (DoubleWord(locator, 0) != Locator64Mark) throw Damaged(_zip, "its larger directory is missing");
         long at = BinaryPrimitives.ReadInt64LittleEndian(locator.AsSpan(8));
-        if (at < 0 || at > place - Locator64Length - End64Length) throw Damaged(_zip, $"its larger directory at byte {at} is not in the file");
+        if (at < 0 || at > place - Locator64Length - End64Length)
+            throw Damaged(_zip, $"its larger directory at byte {at} is not in the file");
         var end = ReadBytes(at, End64Length);
         if (DoubleWord(end, 0) != End64Mark) throw Damaged(_zip, "its larger directory is missing");
         long Number(int offset) => BinaryPrimitives.ReadInt64LittleEndian(end.AsSpan(offset));

@@ -13,6 +13,9 @@ class ConformerEncoder : IAudioEncoder
     // Attention to everything takes the square of the length; what sees a window only may go on.
     const int MostFrames = 24 * 60 * 100, MostFramesOfWindow = 2 * 60 * 60 * 100;
 
+    // Three convolutions of three taps with a stride of two look less than two positions back; wider windows are not cut.
+    const int HaloOfSubsampling = 2, MostWindow = 400;
+
     readonly ConformerSubsampling _subsampling;
     readonly ConformerLayer _layer;
     readonly float[] _frequencies;
@@ -39,6 +42,18 @@ class ConformerEncoder : IAudioEncoder
 
     internal AttentionContext Context { get; }
 
+    /// <summary>How a layer may be cut into blocks of time: not where it sees everything.</summary>
+    TimeBlocks? Blocks
+    {
+        get
+        {
+            if (Context.Left < 0 || Context.Right < 0 || Math.Max(Context.Left, Context.Right) > MostWindow || Config.GlobalPositions > 0)
+                return null;
+            int multiple = Context.IsChunked ? Context.Chunk : 1, halo = Math.Max(Context.Left, Context.Right) + Config.Kernel;
+            return new TimeBlocks(halo + (multiple - halo % multiple) % multiple, Multiple: multiple);
+        }
+    }
+
     public int PositionsOf(int frames)
     {
         for (int stage = 0; stage < Config.Stages; stage++) frames = Config.Halved(frames);
@@ -48,12 +63,17 @@ class ConformerEncoder : IAudioEncoder
     public Tensor Encode(Tensor features, Scope root)
     {
         var (backend, w) = (features.Backend, root / "encoder");
-        var x = _subsampling.Apply(features, w / Config.Names.Subsampling, tails: null, default); // (batch, positions, size)
+        var shape = new Shape(features.Shape[0], PositionsOf(features.Shape[1]), Config.Size);
+        var x = backend.InBlocks(
+            features, new TimeBlocks(HaloOfSubsampling, Config.SubsamplingFactor), shape,
+            frames => _subsampling.Apply(frames, w / Config.Names.Subsampling, tails: null, default)); // (batch, positions, size)
         var table = backend.DistanceTable(x, x, _frequencies, Context.Span);
         for (int i = 0; i < Config.Layers; i++)
         {
-            var mark = backend.Mark();
-            x = backend.KeepOnly(x, _layer.Apply(x, table, w / "layers" / i), mark);
+            var (mark, layer) = (backend.Mark(), w / "layers" / i);
+            x = backend.KeepOnly(x, Blocks is { } blocks
+                ? backend.InBlocks(x, blocks, x.Shape, positions => _layer.Apply(positions, table, layer))
+                : _layer.Apply(x, table, layer), mark);
         }
         return x;
     }

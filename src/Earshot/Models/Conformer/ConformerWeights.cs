@@ -11,7 +11,7 @@ static class ConformerWeights
 {
     const float Epsilon = 1e-5f;
 
-    /// <param name="heads">Matrices outside of the encoder that are stored as convolutions of one tap, by their names, with their rows.</param>
+    /// <param name="heads">Matrices outside of the encoder that are stored as convolutions of one tap: names and rows.</param>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape.</exception>
     public static ITensorStore Prepare(ITensorStore checkpoint, ConformerConfig config, params IEnumerable<(string Name, int Rows)> heads)
     {

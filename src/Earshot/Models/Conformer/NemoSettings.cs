@@ -163,11 +163,13 @@ static class NemoSettings
     {
         SettingsFile decoder = settings.Section("decoder"), prediction = decoder.Section("prednet"), joint = settings.Section("joint"),
             network = joint.Section("jointnet");
-        if (decoder.Has("normalization_mode")) throw decoder.Wrong("normalization_mode", "nothing, the only choice that is implemented", "one");
+        if (decoder.Has("normalization_mode"))
+            throw decoder.Wrong("normalization_mode", "nothing, the only choice that is implemented", "one");
         decoder.OnlyIfPresent("blank_as_pad", "true");
         int tokens = Classes(joint), extra = joint.OptionalInteger("num_extra_outputs", 0, 1024) ?? 0;
         int[] durations = extra == 0 ? [] : ReadDurations(settings);
-        if (durations.Length != extra) throw joint.Wrong("num_extra_outputs", $"{durations.Length}, as many as there are durations", $"{extra}");
+        if (durations.Length != extra)
+            throw joint.Wrong("num_extra_outputs", $"{durations.Length}, as many as there are durations", $"{extra}");
         int size = prediction.Integer("pred_hidden", 1, MostSize);
         return new LstmTransducer
         {

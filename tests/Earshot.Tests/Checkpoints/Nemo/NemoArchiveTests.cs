@@ -92,13 +92,19 @@ public sealed class NemoArchiveTests : IDisposable
 
     [Theory]
     [InlineData("a: 1\nb: text", """{"a":1,"b":"text"}""")]
-    [InlineData("a:\n  b: -1.5e-05\n  c: [1, 'two', \"th\\u0072ee\"]\nd: {x: 1, y: []}", """{"a":{"b":-1.5E-05,"c":[1,"two","three"]},"d":{"x":1,"y":[]}}""")]
+    [InlineData(
+        "a:\n  b: -1.5e-05\n  c: [1, 'two', \"th\\u0072ee\"]\nd: {x: 1, y: []}",
+        """{"a":{"b":-1.5E-05,"c":[1,"two","three"]},"d":{"x":1,"y":[]}}""")]
     [InlineData("a:\n- 1\n- - 2\n  - 3\n-\n  b: 4\n  c: 5\n- d: 6\n  e:\n  - 7", """{"a":[1,[2,3],{"b":4,"c":5},{"d":6,"e":[7]}]}""")]
-    [InlineData("l:\n- 'on'\n- ''''\n- 'y'\n- on\n- null\n- ~\n- '#'\n- x # why\n- a b\n  c", """{"l":["on","'","y",true,null,null,"#","x","a b c"]}""")]
+    [InlineData(
+        "l:\n- 'on'\n- ''''\n- 'y'\n- on\n- null\n- ~\n- '#'\n- x # why\n- a b\n  c",
+        """{"l":["on","'","y",true,null,null,"#","x","a b c"]}""")]
     [InlineData("# first\n---\na: 'it''s\n  two'\nb: \"x\\\n  y\"\nc: [1,\n  2]\n...", """{"a":"it's two","b":"xy","c":[1,2]}""")]
     [InlineData("a:\n  b: 3\nc: ${a.b}\nd: ${model.a.b}\ne: ${x.y}\nf: ${f}", """{"a":{"b":3},"c":3,"d":3,"e":"${x.y}","f":"${f}"}""")]
     [InlineData("a: |\n  one\n  two\nb: >-\n  one\n  two\nc:\nd: ''", """{"a":"one\ntwo\n","b":"one two","c":null,"d":""}""")]
-    [InlineData("a: 007\nb: 1.\nc: -\nd: 1e-5\ne: .5\nf: 12:30\ng: nan", """{"a":"007","b":1,"c":"-","d":1E-05,"e":0.5,"f":"12:30","g":"nan"}""")]
+    [InlineData(
+        "a: 007\nb: 1.\nc: -\nd: 1e-5\ne: .5\nf: 12:30\ng: nan",
+        """{"a":"007","b":1,"c":"-","d":1E-05,"e":0.5,"f":"12:30","g":"nan"}""")]
     public void Settings_are_read_as_they_are_written(string yaml, string json)
     {
         using var expected = System.Text.Json.JsonDocument.Parse(json.Replace("\n", "\\n", StringComparison.Ordinal));

@@ -6,7 +6,7 @@ namespace Earshot.Checkpoints.Torch;
 /// <summary>PyTorch's files, those to be read and those to be refused.</summary>
 public sealed class TorchCheckpointTests : IDisposable
 {
-    static readonly string s_goldens = TestData.Require("goldens/torch-checkpoints");
+    static string Goldens => TestData.Require("goldens/torch-checkpoints");
 
     readonly TemporaryFolder _folder = new();
 
@@ -202,5 +202,5 @@ public sealed class TorchCheckpointTests : IDisposable
         return bytes;
     }
 
-    static string Golden(string file) => Path.Combine(s_goldens, file);
+    static string Golden(string file) => Path.Combine(Goldens, file);
 }

@@ -35,7 +35,8 @@ internal static class ConformerGoldens
     }
 
     /// <summary>What an encoder makes of a recording, (positions, size).</summary>
-    public static float[] Encode(string name, ReadOnlySpan<float> audio, InstructionSet set, Func<ConformerEncoder, ConformerEncoder>? change = null)
+    public static float[] Encode(
+        string name, ReadOnlySpan<float> audio, InstructionSet set, Func<ConformerEncoder, ConformerEncoder>? change = null)
     {
         var folder = new ModelFolder(ModelPath(name));
         var model = ModelFamilies.Open(folder);

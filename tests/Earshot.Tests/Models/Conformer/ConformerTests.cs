@@ -82,6 +82,45 @@ public sealed class ConformerTests
     }
 
     [Theory]
+    [InlineData("windows")]
+    [InlineData("chunks")]
+    public void Blocks_of_time_give_what_the_whole_gives(string name)
+    {
+        var config = new ConformerConfig
+        {
+            MelBins = 20,
+            Size = 16,
+            Layers = 2,
+            Heads = 2,
+            InnerSize = 32,
+            SubsamplingChannels = 8,
+            IsSubsamplingCausal = name == "chunks",
+            IsConvolutionCausal = name == "chunks",
+            HasLayerNorm = name == "chunks",
+            Contexts = [name == "chunks" ? new AttentionContext(70, 6, IsChunked: true) : new AttentionContext(64, 32)],
+        };
+        var model = ConformerFamily.Describe(config, new ConformerHeads(), "small", "nemo");
+        const int frames = 8 * 2345 + 3;
+        var random = new Random(4);
+        float[] features = [.. Enumerable.Range(0, frames * 20).Select(_ => random.NextSingle() * 2 - 1)];
+        using var device = new CpuDevice(new CpuOptions { Threads = 2 });
+        var root = new Scope(model.Prepare(RandomTensors.For(model.Parts, model.PrepareWeights)));
+        float[] Encode(int block, out long bytes)
+        {
+            using var backend = new CpuBackend(device) { OutputsOfBlock = block };
+            float[] encoded = [.. CpuBackend.Read(
+                model.Parts.Encoder!.Encode(backend.Input(features, new Shape(1, frames, 20)), root))];
+            bytes = backend.TemporaryBytes;
+            return encoded;
+        }
+        var whole = Encode(int.MaxValue, out long atOnce);
+        Assert.Equal(model.Parts.Encoder!.PositionsOf(frames) * 16, whole.Length);
+        Recordings.Near(whole, Encode(1000, out long inBlocks), 1e-5 * whole.Max(Math.Abs), name);
+        Assert.True(inBlocks < atOnce, $"{inBlocks} bytes in blocks, {atOnce} at once");
+        device.Unload(root);
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(1)]
     public void Contexts_can_be_chosen(int right)
@@ -101,7 +140,8 @@ public sealed class ConformerTests
         var folder = new ModelFolder(ConformerGoldens.ModelPath("streaming"));
         var model = ModelFamilies.Open(folder);
         using var weights = folder.OpenWeights();
-        var encoder = ((StreamingConformerEncoder)model.Parts.Encoder!).Latencies.First(latency => latency.Stream.ChunkPositions == right + 1);
+        var encoder = ((StreamingConformerEncoder)model.Parts.Encoder!).Latencies
+            .First(latency => latency.Stream.ChunkPositions == right + 1);
         using var runtime = new CpuModelRuntime(new() { Encoder = encoder }, model.Prepare(weights));
         var (features, frames) = ConformerGoldens.Features(model, ConformerGoldens.Audio("a"));
         var (expected, _) = ConformerGoldens.Read("streaming", right == 3 ? "a.encoded" : $"offline_ctx8_{right}.encoded");
@@ -147,7 +187,8 @@ public sealed class ConformerTests
             var head = (ConformerCtcHead)model.Parts.Ctc!;
             using var runtime = new CpuModelRuntime(
                 model.Parts with { Transducer = null },
-                ConformerWeights.Prepare(weights, ((ConformerEncoder)model.Parts.Encoder!).Config, [($"{head.Name}.weight", head.VocabSize)]));
+                ConformerWeights.Prepare(
+                    weights, ((ConformerEncoder)model.Parts.Encoder!).Config, [($"{head.Name}.weight", head.VocabSize)]));
             var (features, frames) = ConformerGoldens.Features(model, ConformerGoldens.Audio("a"));
             using var audio = runtime.Encode(features, frames);
             var (expected, _) = ConformerGoldens.Read(name, "batch.ctc_logprobs");
@@ -174,7 +215,8 @@ public sealed class ConformerTests
             expected.GetProperty(isNemo ? "argmax" : "ids").EnumerateArray().Select(id => id.GetInt32()).Take(labels.Length), labels);
         var tokens = new CtcGreedyDecoder(head.VocabSize, head.Blank).Decode(audio.Values.Span);
         Assert.Equal(
-            expected.GetProperty("text").GetString()!.Trim(), model.RequireTokenizer().Decode([.. tokens.Select(token => token.Id)]).Trim());
+            expected.GetProperty("text").GetString()!.Trim(),
+            model.RequireTokenizer().Decode([.. tokens.Select(token => token.Id)]).Trim());
         Assert.NotEmpty(name);
     }
 
