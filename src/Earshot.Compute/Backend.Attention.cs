@@ -40,26 +40,83 @@ public abstract partial class Backend
 
     /// <summary>
     /// Attention with relative positions as in Transformer-XL: the score of query i and key j is ((q + u)·k + (q + v)·p) / √size, p the
-    /// projected embedding of the distance i − j. Those of all distances are <paramref name="positions"/>, (queries + keys − 1, heads ×
-    /// size), from the largest distance on; u and v are (heads, size) parameters. The span's bias must be empty.
+    /// projected embedding of the distance i − j. Those of all distances are <paramref name="positions"/>, (distances, heads × size), of a
+    /// <see cref="DistanceTable"/> for the same span; u and v are (heads, size) parameters. The first <paramref name="globals"/> positions
+    /// see everything, without u, v and distances, and everything sees them once more, so too.
     /// </summary>
-    public virtual Tensor RelativeAttention(RelativeInputs inputs, Tensor positions, RelativeBiases biases, Heads heads, AttentionSpan span)
+    public virtual Tensor RelativeAttention(
+        RelativeInputs inputs, Tensor positions, RelativeBiases biases, Heads heads, AttentionSpan span, int globals = 0)
+    {
+        if (positions.Shape != new Shape(inputs.Query.Shape[1] + inputs.Key.Shape[1] - 1, inputs.Query.Shape[2]))
+            throw Unfit(inputs, positions);
+        var attended = AttendByDistance(inputs, positions, biases, heads, span, Globals(inputs, span, globals));
+        return WithGlobals(attended, inputs, heads, globals);
+    }
+
+    /// <summary>
+    /// Sines and cosines of the distances from queries to keys, as Transformer-XL embeds them: (distances, 2 · frequencies), from the
+    /// largest on; sines are the even elements. A backend may leave out distances that the span hides.
+    /// </summary>
+    public virtual Tensor DistanceTable(Tensor query, Tensor key, ReadOnlySpan<float> frequencies, AttentionSpan span)
+    {
+        Tensor queries = Positions(query, 1), keys = Positions(key, 1);
+        // The last query's, from the first key on, then those of keys after the first query.
+        var distances = Concat([Scale(Subtract(keys, Reduce(keys, Reduction.Max, 0)), -1), Scale(Slice(queries, 0, 1..), -1)], 0);
+        int count = distances.Shape[0];
+        var angles = MatMul(Reshape(distances, new Shape(count, 1)), Constant(frequencies, new Shape(1, frequencies.Length)));
+        var pairs = new Shape(count, frequencies.Length, 1);
+        var table = Concat([Reshape(Apply(angles, Function.Sin), pairs), Reshape(Apply(angles, Function.Cos), pairs)], 2);
+        return Reshape(table, new Shape(count, 2 * frequencies.Length));
+    }
+
+    /// <summary>Attention by distance of some queries and keys, with the embeddings of just their distances.</summary>
+    /// <param name="globals">Keys and values that all see once more; null where there are none.</param>
+    private protected Tensor AttendByDistance(
+        RelativeInputs inputs, Tensor positions, RelativeBiases biases, Heads heads, AttentionSpan span, RelativeInputs? globals)
     {
         var (query, key, value) = inputs;
-        int size = AttentionSize(query, key, value, heads), distances = positions.Shape[^2];
-        if (span.Bias is not null) throw new ModelException("Attention with relative positions makes its own bias; one more was given.");
-        if (positions.Shape != new Shape(query.Shape[1] + key.Shape[1] - 1, query.Shape[2]))
-        {
-            throw new ModelException(
-                $"Embeddings of distances of shape {positions.Shape} do not fit {query.Shape[1]} queries and {key.Shape[1]} " +
-                $"keys of {query.Shape[2]}.");
-        }
+        int size = AttentionSize(query, key, value, heads);
+        float scale = 1 / MathF.Sqrt(size);
         var row = new Shape(query.Shape[2]);
-        var byDistance = SplitHeads(Reshape(positions, new Shape(1, distances, query.Shape[2])), heads.Query);
+        var byDistance = SplitHeads(Reshape(positions, new Shape(1, positions.Shape[0], query.Shape[2])), heads.Query);
         var content = Add(query, Reshape(Value(biases.Content), row));
         var scores = MatMul(SplitHeads(Add(query, Reshape(Value(biases.Position), row)), heads.Query), byDistance, transposed: true);
-        return Attention(content, key, value, heads, span with { Bias = Scale(ShiftByRow(scores), 1 / MathF.Sqrt(size)) });
+        var bias = Scale(ShiftByRow(scores), scale);
+        if (span.Bias is { } more) bias = Add(bias, more);
+        if (globals is not { } always) return Attention(content, key, value, heads, span with { Bias = bias });
+
+        // What the span hides is hidden by the bias, so that the keys before are not.
+        if (HiddenPositions(query, key, span) is { } hidden) bias = Add(bias, Scale(hidden, Nothing));
+        var first = Reshape(Value(biases.Content), new Shape(1, heads.Query, 1, size));
+        // (batch, heads, globals, 1): what u adds to their scores is taken off again.
+        var taken = Scale(MatMul(SplitHeads(always.Key, heads.KeyValue), first, transposed: true), -scale);
+        int count = always.Key.Shape[1];
+        taken = Reshape(taken, new Shape(query.Shape[0], heads.Query, 1, count));
+        bias = Concat([Add(Scale(Slice(bias, ^1, ..count), 0), taken), bias], ^1);
+        return Attention(
+            content, Concat([always.Key, key], 1), Concat([always.Value, value], 1), heads, new AttentionSpan { Bias = bias });
     }
+
+    /// <summary>The keys and values that all see; null where there are none.</summary>
+    private protected RelativeInputs? Globals(RelativeInputs inputs, AttentionSpan span, int globals)
+    {
+        if (globals == 0) return null;
+        if (span.Lengths is not null || span.Bias is not null || inputs.Query.Shape != inputs.Key.Shape)
+            throw new ModelException("Global positions were asked for in attention over padding or over a past; expected whole sequences.");
+        return new RelativeInputs(
+            Slice(inputs.Query, 1, ..globals), Slice(inputs.Key, 1, ..globals), Slice(inputs.Value, 1, ..globals));
+    }
+
+    /// <summary>The first positions replaced by what they attend to everywhere.</summary>
+    private protected Tensor WithGlobals(Tensor attended, RelativeInputs inputs, Heads heads, int globals) => globals == 0
+        ? attended
+        : Concat(
+            [Attention(Slice(inputs.Query, 1, ..globals), inputs.Key, inputs.Value, heads), Slice(attended, 1, globals..)], 1);
+
+    /// <summary>What to tell where embeddings are of other distances.</summary>
+    private protected static ModelException Unfit(RelativeInputs inputs, Tensor positions) => new(
+        $"Embeddings of distances of shape {positions.Shape} do not fit {inputs.Query.Shape[1]} queries and {inputs.Key.Shape[1]} " +
+        $"keys of {inputs.Query.Shape[2]}.");
 
     /// <summary>The size of a head.</summary>
     /// <exception cref="ModelException">The shapes, or the heads, do not fit.</exception>

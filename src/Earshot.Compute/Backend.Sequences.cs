@@ -3,6 +3,16 @@ namespace Earshot.Compute;
 // Operations over the frames of sequences, (batch, time, size) each, written in the abstract ones.
 public abstract partial class Backend
 {
+    /// <summary>
+    /// What a function of a sequence gives whose outputs look at a few frames around them only: (batch, frames, n) → (batch, outputs,
+    /// size). Of a long sequence a backend may compute some outputs at a time, so that no more than those has to be held at once.
+    /// </summary>
+    public virtual Tensor InBlocks(Tensor x, TimeBlocks blocks, Shape outputs, Func<Tensor, Tensor> function)
+    {
+        ArgumentNullException.ThrowIfNull(function);
+        return function(x);
+    }
+
     /// <summary>The mean over time: (batch, time, n) → (batch, 1, n).</summary>
     public virtual Tensor Mean(Tensor x) => Reduce(x, Reduction.Mean, 1);
 
@@ -95,3 +105,9 @@ public abstract partial class Backend
         return Reshape(Reduce(parted, reduction, 2), new Shape(x.Shape[0], runs, x.Shape[2]));
     }
 }
+
+/// <summary>How a sequence may be cut into blocks of time.</summary>
+/// <param name="Halo">Outputs on either side of a block that have to be computed with it, and are dropped.</param>
+/// <param name="Stride">Frames from one output to the next; the first output looks at the first frame.</param>
+/// <param name="Multiple">Outputs that a block begins with a multiple of; the halo is one too.</param>
+public readonly record struct TimeBlocks(int Halo, int Stride = 1, int Multiple = 1);

@@ -128,6 +128,7 @@ internal sealed class InspectCommand : EarshotCommand
         {
             ModelContainer.WhisperCpp => report with { Container = "whisper.cpp" },
             ModelContainer.CTranslate2 => report with { Container = "CTranslate2" },
+            ModelContainer.Nemo => report with { Container = "NeMo" },
             _ => report,
         };
     }

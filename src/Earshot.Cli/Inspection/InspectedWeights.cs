@@ -29,8 +29,6 @@ internal sealed class InspectedWeights : IDisposable
         }
     }
 
-    InspectedWeights(SafetensorsCheckpoint file) : this((ITensorStore)file) => _file = file;
-
     InspectedWeights(ModelWeights weights) : this((ITensorStore)weights)
     {
         _file = weights;
@@ -43,14 +41,11 @@ internal sealed class InspectedWeights : IDisposable
     /// <exception cref="CheckpointException">They are missing or damaged.</exception>
     public static InspectedWeights Open(string folder)
     {
-        if (new ModelFolder(folder) is { Container: not ModelContainer.HuggingFace } other)
-            return new InspectedWeights(other.OpenWeights());
+        if (new ModelFolder(folder) is { Quantization: null } plain) return new InspectedWeights(plain.OpenWeights());
         var file = SafetensorsCheckpoint.Open(folder);
         try
         {
-            return SavedFormat.Of(folder) is { } format
-                ? new InspectedWeights(file, new QuantizedTensors(file, format))
-                : new InspectedWeights(file);
+            return new InspectedWeights(file, new QuantizedTensors(file, SavedFormat.Of(folder)!));
         }
         catch
         {

@@ -28,6 +28,88 @@ public sealed unsafe partial class CpuBackend
         return y;
     }
 
+    /// <summary>
+    /// Block by block of queries, each with the keys that it sees: memory grows with the span, and with the length only where all is seen.
+    /// </summary>
+    public override Tensor RelativeAttention(
+        RelativeInputs inputs, Tensor positions, RelativeBiases biases, Heads heads, AttentionSpan span, int globals = 0)
+    {
+        var (query, key, _) = inputs;
+        int time = query.Shape[1], keys = key.Shape[1];
+        if (!IsCut(time, span)) return base.RelativeAttention(inputs, positions, biases, heads, span, globals);
+        var (most, least) = Distances(time, keys, span);
+        if (positions.Shape != new Shape(most - least + 1, query.Shape[2])) throw Unfit(inputs, positions);
+        var seen = new KeySpan(span, heads, keys);
+        var always = Globals(inputs, span, globals);
+        var y = New(query.Shape);
+        for (int first = 0, end; first < time; first = end)
+        {
+            end = EndOfBlock(first, keys - time, time, span);
+            var mark = Mark();
+            // Positions count as the keys do.
+            int from = keys - time + first, to = keys - time + end, firstKey = seen.From(from), endKey = Math.Max(seen.To(to - 1), to);
+            var block = new RelativeInputs(
+                Slice(query, 1, first..end), Slice(key, 1, firstKey..endKey), Slice(inputs.Value, 1, firstKey..endKey));
+            int row = most - (to - 1 - firstKey), rows = end - first + endKey - firstKey - 1, behind = endKey - to;
+            var attended = AttendByDistance(
+                block, Slice(positions, 0, row..(row + rows)), biases, heads,
+                span with { Left = span.Left + behind, Right = span.Right - behind }, always);
+            Place(attended, first, y);
+            Free(mark);
+            BetweenLayers?.Invoke();
+        }
+        return WithGlobals(y, inputs, heads, globals);
+    }
+
+    /// <summary>Where queries are cut into blocks, distances beyond the span are left out.</summary>
+    public override Tensor DistanceTable(Tensor query, Tensor key, ReadOnlySpan<float> frequencies, AttentionSpan span)
+    {
+        int time = query.Shape[1], keys = key.Shape[1];
+        var (most, least) = IsCut(time, span) ? Distances(time, keys, span) : (keys - 1, 1 - time);
+        var table = New(new Shape(most - least + 1, 2 * frequencies.Length));
+        for (int row = 0; row <= most - least; row++)
+        {
+            float* values = table.Floats + (nint)row * table.Size;
+            for (int i = 0; i < frequencies.Length; i++)
+                (values[2 * i], values[2 * i + 1]) = MathF.SinCos((most - row) * frequencies[i]);
+        }
+        return table;
+    }
+
+    // Of what a block is bounded to: scores of 256 queries with all keys are as large as the layer's other results.
+    const int QueriesOfBlock = 256;
+
+    static bool IsCut(int time, in AttentionSpan span) => time > QueriesOfBlock && span.Bias is null && span.Lengths is null;
+
+    // Blocks end where chunks do.
+    static int EndOfBlock(int first, int earlier, int time, in AttentionSpan span)
+    {
+        int end = first + QueriesOfBlock;
+        if (span.Chunk > 0) end = Math.Max(end - (earlier + end) % span.Chunk, first + span.Chunk - (earlier + first) % span.Chunk);
+        return Math.Min(end, time);
+    }
+
+    /// <summary>The largest distance of a block's queries and keys, and the least.</summary>
+    static (int Most, int Least) Distances(int time, int keys, in AttentionSpan span)
+    {
+        long left = span.Left ?? long.MaxValue, right = span.Right ?? long.MaxValue;
+        if (span.Chunk > 0)
+        {
+            left = Math.Min(left, span.LeftChunks is { } chunks ? (chunks + 1L) * span.Chunk : long.MaxValue);
+            right = Math.Min(right, span.Chunk);
+        }
+        long block = Math.Max(QueriesOfBlock, span.Chunk);
+        return ((int)Math.Min(keys - 1, left > keys ? keys : left + block), (int)-Math.Min(time - 1, right > time ? time : right + block));
+    }
+
+    /// <summary>The frames of a block in their places of the whole.</summary>
+    static void Place(Tensor block, int first, CpuTensor whole)
+    {
+        var (batch, rows, size, time) = (block.Shape[0], block.Shape[1], block.Shape[2], whole.Shape[1]);
+        for (int b = 0; b < batch; b++)
+            Cast(block).Values.Slice(b * rows * size, rows * size).CopyTo(whole.Values[((b * time + first) * size)..]);
+    }
+
     static int* LengthsOf(in AttentionSpan span, int batch)
     {
         if (span.Lengths is not { } lengths) return null;

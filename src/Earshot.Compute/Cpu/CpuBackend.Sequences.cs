@@ -6,6 +6,32 @@ namespace Earshot.Compute.Cpu;
 // Convolutional and recurrent networks over sequences.
 public sealed unsafe partial class CpuBackend
 {
+    /// <summary>Outputs that a long sequence is computed in at a time.</summary>
+    internal int OutputsOfBlock { get; set; } = 2048;
+
+    public override Tensor InBlocks(Tensor x, TimeBlocks blocks, Shape outputs, Func<Tensor, Tensor> function)
+    {
+        ArgumentNullException.ThrowIfNull(function);
+        int time = x.Shape[1], count = outputs[1], most = OutputsOfBlock;
+        if (x.Shape[0] != 1 || count <= 2L * most || blocks.Halo > most) return function(x);
+        // About even, so that the last is no remainder.
+        int each = (count - 1) / ((count - 1) / most + 1) + 1;
+        each += (blocks.Multiple - each % blocks.Multiple) % blocks.Multiple;
+        var y = New(outputs);
+        for (int first = 0, end; first < count; first = end)
+        {
+            end = Math.Min(count, first + each);
+            var mark = Mark();
+            int from = Math.Max(0, first - blocks.Halo), to = end + blocks.Halo;
+            int endFrame = to >= count ? time : to * blocks.Stride;
+            var block = Cast(function(Slice(x, 1, (from * blocks.Stride)..endFrame)));
+            block.Values.Slice((first - from) * y.Size, (end - first) * y.Size).CopyTo(y.Values[(first * y.Size)..]);
+            Free(mark);
+            BetweenLayers?.Invoke();
+        }
+        return y;
+    }
+
     const string RecurrentUse = "recurrent";
 
     public override Tensor Affine(Tensor x, Parameter scale, Parameter shift, Activation activation) =>

@@ -8,6 +8,11 @@ public interface IStreamingEncoder : IAudioEncoder
 {
     StreamShape Stream { get; }
 
+    /// <summary>
+    /// The same weights with each of the chunks that they were trained for, the usual one first: shorter ones come sooner, and hear less.
+    /// </summary>
+    IReadOnlyList<IStreamingEncoder> Latencies => [this];
+
     /// <summary>What some streams carry from chunk to chunk, all at their beginning.</summary>
     EncoderState CreateState(Backend backend, int streams);
 

@@ -5,14 +5,32 @@ using Earshot.Compute.Parts;
 namespace Earshot.Compute.Runtimes;
 
 /// <summary>
-/// A transducer on the CPU backend: one stretch of sound at a time, in order of arrival; between its steps others' decoding steps pass.
+/// A transducer on the CPU backend. Stretches of several recordings that wait when the device is free are written down together, a step of
+/// each at a time (Bataev et al. 2024, arXiv 2406.06220, call it label looping), so that weights are read once for all; each gets what it
+/// would get alone. Between steps others' decoding steps pass.
 /// </summary>
-internal sealed class CpuTransducerRuntime(ModelParts parts, Scope root, CpuDevice device) : TransducerRuntime(parts), IDisposable
+internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
 {
-    public Scope Root => root;
+    // More rows at once than a product takes for the price of one gain nothing.
+    const int MostRows = 64;
 
-    // However a recording is cut: a position's bits are its own.
-    public CpuBackend Backend { get; } = new(device) { RowPrecision = RowPrecision.Step };
+    readonly CpuDevice _device;
+    readonly Lock _gate = new();
+    readonly List<CpuTransducerRequest> _waiting = [];
+    readonly CpuTransducerBatch _batch;
+    bool _scheduled;
+
+    public CpuTransducerRuntime(ModelParts parts, Scope root, CpuDevice device) : base(parts)
+    {
+        (Root, _device) = (root, device);
+        // However a recording is cut, and in whatever company: a position's bits are its own.
+        Backend = new CpuBackend(device) { RowPrecision = RowPrecision.Step };
+        _batch = new CpuTransducerBatch(this);
+    }
+
+    public Scope Root { get; }
+
+    public CpuBackend Backend { get; }
 
     public StageTimer Time { get; } = new();
 
@@ -20,94 +38,98 @@ internal sealed class CpuTransducerRuntime(ModelParts parts, Scope root, CpuDevi
 
     public void Dispose() => Backend.Dispose();
 
-    /// <summary>Does something in its turn, with temporaries of its own.</summary>
-    public Task RunAsync(Action work, CancellationToken cancellationToken) => device.RunAsync(Backend, () =>
+    /// <summary>The predictor of a recording reads tokens, in its turn.</summary>
+    public Task SayAsync(CpuTransducerRow row, ReadOnlyMemory<int> tokens, CancellationToken cancellationToken) =>
+        _device.RunAsync(Backend, () =>
+        {
+            long started = Stopwatch.GetTimestamp();
+            _batch.Say(row, tokens.Span);
+            Time.Add(started);
+        }, cancellationToken);
+
+    /// <summary>Writes down a stretch of a recording, with those of others that wait.</summary>
+    public async Task DecodeAsync(CpuTransducerRequest request)
     {
+        bool schedules;
+        lock (_gate)
+        {
+            _waiting.Add(request);
+            schedules = !_scheduled;
+            _scheduled = true;
+        }
+        if (schedules) Schedule();
+        await request.Done.Task.ConfigureAwait(false);
+    }
+
+    // One job takes those that wait when its turn comes.
+    void Schedule() => _ = _device.RunAsync(Backend, DecodeWaiting, CancellationToken.None);
+
+    void DecodeWaiting()
+    {
+        CpuTransducerRequest[] requests;
+        bool isMore;
+        lock (_gate)
+        {
+            requests = [.. _waiting.Take(MostRows)];
+            _waiting.RemoveRange(0, requests.Length);
+            _scheduled = isMore = _waiting.Count > 0;
+        }
+        if (isMore) Schedule();
         long started = Stopwatch.GetTimestamp();
-        Backend.FreeTemporaries();
-        work();
+        try
+        {
+            _batch.Decode(requests);
+        }
+        catch (Exception exception)
+        {
+            foreach (var request in requests) request.Done.TrySetException(exception);
+        }
         Time.Add(started);
-    }, cancellationToken);
+    }
 }
 
 /// <summary>A recording that is written down in its turns.</summary>
 internal sealed class CpuTransducerStream(CpuTransducerRuntime runtime) : TransducerStream(runtime.Shape)
 {
-    readonly CpuTransducerSteps _steps = new(runtime);
+    readonly CpuTransducerRow _row = new(runtime);
 
     protected override async ValueTask RunSayAsync(ReadOnlyMemory<int> tokens, CancellationToken cancellationToken) =>
-        await runtime.RunAsync(() =>
-        {
-            _steps.Begin();
-            foreach (int token in tokens.Span) _steps.Say(token);
-        }, cancellationToken).ConfigureAwait(false);
+        await runtime.SayAsync(_row, tokens, cancellationToken).ConfigureAwait(false);
 
     protected override async ValueTask RunDecodeAsync(
-        ReadOnlyMemory<float> encoded, int positions, List<TransducerToken> tokens, CancellationToken cancellationToken) =>
-        await runtime.RunAsync(() =>
-        {
-            _steps.Begin(encoded.Span, positions);
-            Walk(positions, _steps, tokens);
-        }, cancellationToken).ConfigureAwait(false);
+        ReadOnlyMemory<float> encoded, int positions, List<TransducerToken> tokens, CancellationToken cancellationToken)
+    {
+        Greedy.Begin(positions, tokens);
+        await runtime.DecodeAsync(new CpuTransducerRequest(_row, Greedy, encoded, cancellationToken)).ConfigureAwait(false);
+        Greedy.End();
+    }
 
     protected override void Dispose(bool disposing)
     {
-        _steps.Dispose();
+        _row.Dispose();
         base.Dispose(disposing);
     }
 }
 
-/// <summary>The predictor's states of one recording, and what was computed last.</summary>
-internal sealed class CpuTransducerSteps(CpuTransducerRuntime runtime) : TransducerSteps(runtime.Shape), IDisposable
+/// <summary>What one recording's predictor remembers, and what the joiner takes of it.</summary>
+internal sealed class CpuTransducerRow(CpuTransducerRuntime runtime) : IDisposable
 {
-    readonly RecurrentState[] _states = runtime.Shape.CreateStates(runtime.Backend, rows: 1);
-    readonly float[] _predicted = new float[runtime.Shape.Width];
-    readonly CpuBackend _backend = runtime.Backend;
-    Tensor? _encoded;
-    Tensor? _logits;
-    ArenaMark _mark;
+    public CpuRecurrentState[] States { get; } = [.. runtime.Shape.CreateStates(runtime.Backend, rows: 1).Cast<CpuRecurrentState>()];
 
-    /// <summary>Before tokens are told.</summary>
-    public void Begin()
-    {
-        _mark = _backend.Mark();
-        Start(positions: 0);
-    }
+    public float[] Predicted { get; } = new float[runtime.Shape.Width];
 
-    /// <summary>Before a stretch of encoded sound, (positions, encoder's width).</summary>
-    public void Begin(ReadOnlySpan<float> encoded, int positions)
-    {
-        _encoded = runtime.Transducer.ProjectEncoded(
-            _backend.Input(encoded, new Shape(positions, Shape.EncodedWidth)), runtime.Root);
-        _mark = _backend.Mark();
-        Start(positions);
-    }
+    /// <summary>Whether the predictor has read the blank, which comes before all else.</summary>
+    public bool IsStarted { get; set; }
 
     public void Dispose()
     {
-        foreach (var state in _states) state.Dispose();
+        foreach (var state in States) state.Dispose();
     }
+}
 
-    protected override void Predict(int token)
-    {
-        Pass();
-        var predicted = runtime.Transducer.Predict(_backend.Indices([token], new Shape(1)), _states, runtime.Root);
-        CpuBackend.Read(predicted).CopyTo(_predicted);
-    }
-
-    protected override void Join(int first, int count)
-    {
-        Pass();
-        var predicted = _backend.Input(_predicted, new Shape(1, Shape.Width));
-        _logits = runtime.Transducer.Join(_encoded!.Slice(0, first..(first + count)), predicted, runtime.Root);
-    }
-
-    protected override ReadOnlySpan<float> Joined() => CpuBackend.Read(_logits!);
-
-    // What was computed for the last step is not needed any more; others' steps may pass, and whoever waits may have given up.
-    void Pass()
-    {
-        _backend.Free(_mark);
-        _backend.BetweenLayers?.Invoke();
-    }
+/// <summary>A stretch of a recording that is to be written down.</summary>
+internal sealed record CpuTransducerRequest(
+    CpuTransducerRow Row, TransducerGreedy Greedy, ReadOnlyMemory<float> Encoded, CancellationToken Cancellation)
+{
+    public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

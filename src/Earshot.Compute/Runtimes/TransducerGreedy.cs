@@ -21,31 +21,58 @@ internal sealed class TransducerGreedy(TransducerShape shape)
     // Positions of the next stretch that the last one's durations took already.
     int _ahead;
 
+    int _symbols; // of the position
+    int _count; // positions of the stretch
+    List<TransducerToken> _tokens = [];
+
     /// <summary>Positions decoded so far.</summary>
     public int Positions { get; private set; }
 
+    /// <summary>The position of the stretch that is looked at next.</summary>
+    public int Position { get; private set; }
+
+    /// <summary>Whether the stretch is at its end.</summary>
+    public bool IsDone => Position >= _count;
+
+    /// <summary>Begins a stretch, whose tokens are added to a list.</summary>
+    public void Begin(int positions, List<TransducerToken> tokens) =>
+        (Position, _symbols, _count, _tokens) = (_ahead, 0, positions, tokens);
+
+    /// <summary>Goes on by the logits of <see cref="Position"/>; returns the token that the predictor reads now, if any.</summary>
+    public int? Take(ReadOnlySpan<float> logits)
+    {
+        var scores = logits[..shape.VocabSize];
+        int token = ArgMax(scores), duration = shape.Durations.Count == 0 ? 0 : shape.Durations[ArgMax(logits[shape.VocabSize..])];
+        bool moves = token == shape.Blank || duration > 0;
+        if (token != shape.Blank)
+        {
+            _tokens.Add(
+                new TransducerToken(token, Positions + Position, shape.Durations.Count == 0 ? 1 : duration, Logprob(scores, token)));
+            moves |= ++_symbols >= shape.MostSymbols;
+        }
+        if (moves)
+        {
+            Position += Math.Max(1, duration);
+            _symbols = 0;
+        }
+        return token == shape.Blank ? null : token;
+    }
+
+    /// <summary>Ends a stretch: the next one goes on where its tokens ended.</summary>
+    public void End()
+    {
+        _ahead = Position - _count;
+        Positions += _count;
+    }
+
     public void Decode(int positions, ITransducerSteps steps, List<TransducerToken> tokens)
     {
-        int position = _ahead, symbols = 0;
-        while (position < positions)
+        Begin(positions, tokens);
+        while (!IsDone)
         {
-            var logits = steps.Logits(position);
-            var scores = logits[..shape.VocabSize];
-            int token = ArgMax(scores), duration = shape.Durations.Count == 0 ? 0 : shape.Durations[ArgMax(logits[shape.VocabSize..])];
-            bool moves = token == shape.Blank || duration > 0;
-            if (token != shape.Blank)
-            {
-                tokens.Add(
-                    new TransducerToken(token, Positions + position, shape.Durations.Count == 0 ? 1 : duration, Logprob(scores, token)));
-                steps.Say(token);
-                moves |= ++symbols >= shape.MostSymbols;
-            }
-            if (!moves) continue;
-            position += Math.Max(1, duration);
-            symbols = 0;
+            if (Take(steps.Logits(Position)) is { } token) steps.Say(token);
         }
-        _ahead = position - positions;
-        Positions += positions;
+        End();
     }
 
     static int ArgMax(ReadOnlySpan<float> logits)

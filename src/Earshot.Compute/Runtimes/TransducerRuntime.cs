@@ -34,20 +34,22 @@ public readonly record struct TransducerToken(int Id, int Position, int Duration
 /// </summary>
 public abstract class TransducerStream : IDisposable
 {
-    readonly TransducerGreedy _greedy;
     bool _isBetween = true;
 
     protected TransducerStream(TransducerShape shape)
     {
         ArgumentNullException.ThrowIfNull(shape);
         Shape = shape;
-        _greedy = new TransducerGreedy(shape);
+        Greedy = new TransducerGreedy(shape);
     }
 
     public TransducerShape Shape { get; }
 
+    /// <summary>How far it is, and what comes next.</summary>
+    private protected TransducerGreedy Greedy { get; }
+
     /// <summary>Positions decoded so far.</summary>
-    public int Positions => _greedy.Positions;
+    public int Positions => Greedy.Positions;
 
     /// <summary>
     /// Takes tokens as said before what is decoded next, such as those of a recording's part that was written down elsewhere.
@@ -111,7 +113,7 @@ public abstract class TransducerStream : IDisposable
 
     /// <summary>Walks through a stretch of sound.</summary>
     private protected void Walk(int positions, ITransducerSteps steps, List<TransducerToken> tokens) =>
-        _greedy.Decode(positions, steps, tokens);
+        Greedy.Decode(positions, steps, tokens);
 
     void Begin()
     {

@@ -25,6 +25,9 @@ internal sealed class ComputedTensors(ITensorStore source) : ITensorStore
     /// <summary>Adds a tensor of float32 by a function that computes a row of it, on any thread.</summary>
     public void Add(string name, Shape shape, ComputeRow compute) => _computed.Add(name, new ComputedTensor(name, shape, compute));
 
+    /// <summary>Adds a tensor that is one of the checkpoint's in another shape, element by element as it is stored.</summary>
+    public void AddReshaped(StoredTensor stored, Shape shape) => _computed.Add(stored.Name, new ReshapedTensor(stored, shape));
+
     /// <summary>A tensor of the checkpoint itself, all of it as float32.</summary>
     /// <exception cref="CheckpointException">It is missing, has another shape, or holds integers.</exception>
     public float[] Read(string name, Shape expected) => Require(name, expected).ToFloats();
@@ -44,6 +47,15 @@ internal sealed class ComputedTensors(ITensorStore source) : ITensorStore
         if (stored.Type is not (DType.F32 or DType.F16 or DType.BF16 or DType.F64))
             throw new CheckpointException($"{Location}: tensor '{name}' holds {stored.Type}; expected a floating-point type.");
         return stored;
+    }
+
+    sealed class ReshapedTensor(StoredTensor stored, Shape shape) : StoredTensor(stored.Name, stored.Type, shape)
+    {
+        public override string? File => stored.File;
+
+        public override long FileOffset => stored.FileOffset;
+
+        public override void Read(long offset, Span<byte> destination) => stored.Read(offset, destination);
     }
 
     sealed class ComputedTensor(string name, Shape shape, ComputeRow compute) : StoredTensor(name, DType.F32, shape)

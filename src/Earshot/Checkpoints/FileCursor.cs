@@ -7,19 +7,33 @@ namespace Earshot.Checkpoints;
 /// Reads numbers and strings out of a file one after the other, little-endian; what would reach beyond the end is refused, with its place,
 /// before anything is allocated for it.
 /// </summary>
-sealed class FileCursor(MappedFile file, string format)
+sealed class FileCursor
 {
     const int BufferLength = 1 << 16;
     static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    readonly byte[] _buffer = new byte[(int)Math.Min(BufferLength, file.Length)];
+    readonly MappedFile _file;
+    readonly string _format;
+    readonly long _end;
+    readonly byte[] _buffer;
     long _bufferStart;
     int _buffered;
+
+    public FileCursor(MappedFile file, string format) : this(new FileExtent(file, 0, file.Length), format) { }
+
+    /// <summary>Reads a part of a file as if nothing were behind it.</summary>
+    public FileCursor(FileExtent extent, string format)
+    {
+        (_file, _format) = (extent.File, format);
+        Position = _bufferStart = extent.Start;
+        _end = extent.Start + extent.Length;
+        _buffer = new byte[(int)Math.Min(BufferLength, extent.Length)];
+    }
 
     /// <summary>Where in the file the next value begins.</summary>
     public long Position { get; private set; }
 
-    public long Remaining => file.Length - Position;
+    public long Remaining => _end - Position;
 
     public byte ReadByte() => Take(1)[0];
 
@@ -62,7 +76,7 @@ sealed class FileCursor(MappedFile file, string format)
     {
         int held = Math.Min((int)(_bufferStart + _buffered - Position), destination.Length);
         _buffer.AsSpan((int)(Position - _bufferStart), held).CopyTo(destination);
-        if (held < destination.Length) file.Read(Position + held, destination[held..]);
+        if (held < destination.Length) _file.Read(Position + held, destination[held..]);
         Move(destination.Length);
     }
 
@@ -82,7 +96,7 @@ sealed class FileCursor(MappedFile file, string format)
 
     public CheckpointException Damaged(
         string what, Exception? inner = null, string advice = "The file is damaged or incomplete: download or convert it again.") =>
-        new($"Cannot read '{file.Path}' as {format}: {Printable(what)}. {advice}", inner);
+        new($"Cannot read '{_file.Path}' as {_format}: {Printable(what)}. {advice}", inner);
 
     /// <summary>A text that may quote the file, on one line and without what a terminal would obey.</summary>
     public static string Printable(string text) =>
@@ -93,10 +107,10 @@ sealed class FileCursor(MappedFile file, string format)
         if (Position < _bufferStart || Position + count > _bufferStart + _buffered)
         {
             if (Remaining < count)
-                throw Damaged($"it ends at byte {file.Length}, in the middle of a value of {count} bytes at byte {Position}");
+                throw Damaged($"it ends at byte {_end}, in the middle of a value of {count} bytes at byte {Position}");
             _bufferStart = Position;
             _buffered = (int)Math.Min(_buffer.Length, Remaining);
-            file.Read(Position, _buffer.AsSpan(0, _buffered));
+            _file.Read(Position, _buffer.AsSpan(0, _buffered));
         }
         var taken = _buffer.AsSpan((int)(Position - _bufferStart), count);
         Position += count;

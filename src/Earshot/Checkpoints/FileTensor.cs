@@ -10,6 +10,13 @@ readonly record struct FileRange(MappedFile File, long Offset)
     public (SafeBuffer Memory, long Offset) Mapped => (File.Memory, Offset);
 }
 
+/// <summary>Bytes of a file that lie one after the other.</summary>
+readonly record struct FileExtent(MappedFile File, long Start, long Length)
+{
+    /// <summary>Some of them; whoever asks has checked that they are there.</summary>
+    public FileExtent Slice(long start, long length) => new(File, Start + start, length);
+}
+
 /// <summary>A tensor of plain numbers that lie in a file one after the other.</summary>
 sealed class FileTensor(string name, DType type, Shape shape, FileRange at, IReadOnlyDictionary<string, string>? metadata = null)
     : StoredTensor(name, type, shape), IMappedTensor
@@ -22,7 +29,7 @@ sealed class FileTensor(string name, DType type, Shape shape, FileRange at, IRea
 
     public void ThrowIfChanged() => at.File.ThrowIfChanged();
 
-    public override string File => at.File.Path;
+    public override string? File => at.File.IsTemporary ? null : at.File.Path;
 
     public override long FileOffset => at.Offset;
 

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
+using Earshot.Checkpoints.Nemo;
+using Earshot.Checkpoints.Torch;
 
 namespace Earshot.Checkpoints;
 
@@ -8,6 +10,9 @@ static class ForeignWeights
 {
     const int HeadLength = 64;
     const int MaxName = 48;
+    const string Torch = "a checkpoint of PyTorch's without a model around it. Name it pytorch_model.bin, and put the model's " +
+        "config.json and tokenizer beside it.";
+
     const string Pickle = "a Python pickle, which can run any code and is never opened here. Convert it once, where you trust it: " +
         "in Python, `model.save_pretrained(folder, safe_serialization=True)` with transformers writes 'model.safetensors'.";
 
@@ -20,14 +25,22 @@ static class ForeignWeights
         {
             var head = Head(path);
             return head.StartsWith("lmgg"u8) ? ModelContainer.WhisperCpp
-                : head.StartsWith("GGUF"u8) ? ModelContainer.Gguf : ModelContainer.HuggingFace;
+                : head.StartsWith("GGUF"u8) ? ModelContainer.Gguf
+                : NemoArchive.Find(path) is not null ? ModelContainer.Nemo : ModelContainer.HuggingFace;
         }
+        if (NemoArchive.Find(path) is not null) return ModelContainer.Nemo;
         var weights = Path.Combine(path, CTranslate2File.FileName);
         return File.Exists(weights) && CTranslate2Name(Head(weights)) is not null
             && !Directory.EnumerateFiles(path, "*.safetensors*").Any() && !File.Exists(Path.Combine(path, ModelFolder.ExportName))
             ? ModelContainer.CTranslate2
             : ModelContainer.HuggingFace;
     }
+
+    /// <summary>Whether a file begins as PyTorch's do: as a zip, or with the older form's magic number.</summary>
+    public static bool IsTorch(string path) => IsTorch(Head(path));
+
+    static bool IsTorch(ReadOnlySpan<byte> head) =>
+        head.StartsWith("PK"u8) || head.StartsWith((ReadOnlySpan<byte>)[0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46]);
 
     /// <summary>What a folder holds in place of safetensors weights; null where nothing is known of it.</summary>
     public static CheckpointException? InFolder(string folder)
@@ -37,7 +50,7 @@ static class ForeignWeights
             .Where(file => s_extensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase))
             .Order(StringComparer.Ordinal)
             .Select(file => (File: file, What: Describe(file)))
-            .OrderBy(file => file.What == Pickle ? 1 : 0)
+            .OrderBy(file => file.What is Pickle or Torch ? 1 : 0)
             .FirstOrDefault();
         return found.File is null
             ? null
@@ -56,7 +69,9 @@ static class ForeignWeights
     {
         if (files.Contains(CTranslate2File.FileName)) return ", only weights for CTranslate2, without its vocabulary";
         if (files.Any(file => file.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))) return ", only GGUF files that hold no model";
-        return files.Contains("pytorch_model.bin") ? ", only Python pickles, which can run any code and are never opened here" : "";
+        return files.Any(file => file.EndsWith(".pt", StringComparison.OrdinalIgnoreCase))
+            ? $", only PyTorch's files under names of their own (expected '{TorchCheckpoint.FileName}')"
+            : "";
     }
 
     static string Describe(string path)
@@ -71,15 +86,17 @@ static class ForeignWeights
         if (head.StartsWith("<"u8)) return "a web page in place of the weights. Download it again, and look at the address.";
         if (head.Length > 8 && head[8] == '{' && BinaryPrimitives.ReadUInt64LittleEndian(head) < 100_000_000)
             return "safetensors weights. Give the folder that holds them, with config.json and the tokenizer beside.";
-        if (head.StartsWith("PK"u8) || head is [0x80, >= 2 and <= 5, ..]) return Pickle;
+        if (IsTorch(head)) return Torch;
+        if (head is [0x80, >= 2 and <= 5, ..]) return Pickle;
         if (Path.GetExtension(path).Equals(".onnx", StringComparison.OrdinalIgnoreCase))
             return "an ONNX graph. Give the folder of an exported model (earshot export).";
         return $"in no format that is known here. {Instead}";
     }
 
     static string Instead =>
-        "Earshot opens models in Hugging Face format (config.json, model.safetensors, tokenizer), whisper.cpp's files (ggml-base.bin) " +
-        $"and CTranslate2's folders: take the checkpoint that it was made from, or the model in the box, {ModelNames.Base}.";
+        "Earshot opens models in Hugging Face format (config.json, model.safetensors, tokenizer), whisper.cpp's files (ggml-base.bin), " +
+        $"CTranslate2's folders and NeMo's archives: take the checkpoint that it was made from, or the model in the box, " +
+        $"{ModelNames.Base}.";
 
     static ReadOnlySpan<byte> Head(string path)
     {

@@ -15,21 +15,26 @@ sealed class MappedFile : IDisposable
 
     readonly FileStream _stream;
     readonly string _format;
+    readonly string? _origin;
     readonly DateTime _written;
     readonly Lock _mapping = new();
     MemoryMappedFile? _map;
     MemoryMappedViewAccessor? _view;
     long _checked = long.MinValue;
 
-    MappedFile(FileStream stream, string format)
+    MappedFile(FileStream stream, string format, string? origin)
     {
         _stream = stream;
         _format = format;
+        _origin = origin;
         Length = stream.Length;
         _written = File.GetLastWriteTimeUtc(Handle);
     }
 
-    public string Path => _stream.Name;
+    public string Path => _origin ?? _stream.Name;
+
+    /// <summary>Whether it is what was unpacked of another file, and is gone when it is closed.</summary>
+    public bool IsTemporary => _origin is not null;
 
     /// <summary>The length when it was opened.</summary>
     public long Length { get; }
@@ -65,7 +70,7 @@ sealed class MappedFile : IDisposable
         try
         {
             stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
-            var file = new MappedFile(stream, format);
+            var file = new MappedFile(stream, format, origin: null);
             return file.Length >= leastLength ? file : throw new CheckpointException(
                 $"Cannot read '{path}' as {format}: it is {file.Length} bytes long, " +
                 $"and the format begins with {leastLength} bytes of header. Download or convert it again.");
@@ -81,6 +86,11 @@ sealed class MappedFile : IDisposable
             throw;
         }
     }
+
+    /// <summary>
+    /// Takes over what was unpacked into a file without a name; messages speak of the one that it came from.
+    /// </summary>
+    public static MappedFile OfUnpacked(FileStream unpacked, string format, string origin) => new(unpacked, format, origin);
 
     /// <summary>Copies bytes of the file; safe on several threads at once.</summary>
     /// <exception cref="CheckpointException">The file became shorter, or cannot be read.</exception>

@@ -1,4 +1,5 @@
 using Earshot.Checkpoints.Gguf;
+using Earshot.Checkpoints.Nemo;
 using Earshot.Compute;
 using Earshot.Compute.Quantization;
 
@@ -6,7 +7,7 @@ namespace Earshot.Checkpoints;
 
 /// <summary>
 /// A folder with a model: settings in <c>config.json</c>, weights, and whatever its family reads beside them; or what other programs have
-/// in its place: whisper.cpp's file (<c>ggml-*.bin</c>), or CTranslate2's folder (<c>model.bin</c>).
+/// in its place: whisper.cpp's file (<c>ggml-*.bin</c>), CTranslate2's folder (<c>model.bin</c>), or NeMo's archive (<c>.nemo</c>).
 /// </summary>
 public sealed class ModelFolder
 {
@@ -50,14 +51,16 @@ public sealed class ModelFolder
     public string ModelType => _modelType ??= ReadModelType();
 
     /// <summary>The format that matrices are saved in, or null where they are plain numbers.</summary>
-    public WeightFormat? Quantization => IsWhisperContainer || Container == ModelContainer.Gguf ? null : SavedFormat.Of(Path);
+    public WeightFormat? Quantization => Container == ModelContainer.HuggingFace ? SavedFormat.Of(Path) : null;
 
     /// <summary>Opens the weights, which stay on disk until they are read; quantised ones look like any others.</summary>
     /// <exception cref="CheckpointException">They are missing or damaged.</exception>
     public ModelWeights OpenWeights() => ModelWeights.Open(this);
 
-    /// <summary>The settings in <c>config.json</c>.</summary>
-    internal SettingsFile OpenConfig() => SettingsFile.Open(ConfigPath, ConfigPurpose);
+    /// <summary>The settings in <c>config.json</c>, or those of the archive in its place.</summary>
+    internal SettingsFile OpenConfig() => NemoArchive.Find(Path) is { } archive
+        ? NemoArchive.ReadConfig(archive)
+        : SettingsFile.Open(ConfigPath, ConfigPurpose);
 
     /// <summary>Another file of settings, or null where there is none.</summary>
     internal SettingsFile? OpenIfPresent(string name) => SettingsFile.OpenIfPresent(System.IO.Path.Combine(Path, name));
@@ -65,13 +68,14 @@ public sealed class ModelFolder
     string ReadModelType()
     {
         if (IsWhisperContainer) return "whisper";
+        if (Container == ModelContainer.Nemo) return NemoArchive.ModelType;
         if (Container == ModelContainer.Gguf) throw GgufModels.NotOpened(Path);
         if (File.Exists(Path)) throw ForeignWeights.OfFile(Path);
         if (!Directory.Exists(Path))
             throw new CheckpointException($"There is no folder '{Path}', which should hold a model. Check the path.");
         // Formats of other programs have no config.json, or another one: they are told by their weights.
         if (!Directory.EnumerateFiles(Path, "*.safetensors*").Any() && !File.Exists(System.IO.Path.Combine(Path, ExportName))
-            && ForeignWeights.InFolder(Path) is { } foreign)
+            && !WeightFiles.HasTorch(Path) && ForeignWeights.InFolder(Path) is { } foreign)
         {
             throw foreign;
         }
@@ -95,6 +99,9 @@ public enum ModelContainer
 
     /// <summary>A GGUF file, for llama.cpp and its like.</summary>
     Gguf,
+
+    /// <summary>An archive of NVIDIA's NeMo (<c>.nemo</c>), or a folder that holds one.</summary>
+    Nemo,
 }
 
 /// <summary>The weights of a model folder.</summary>
@@ -154,14 +161,14 @@ public sealed class ModelWeights : ITensorStore, IDisposable
         }
         if (folder.Container == ModelContainer.Gguf) return OpenGguf(folder.Path);
         var format = folder.Quantization;
-        var checkpoint = SafetensorsCheckpoint.Open(folder.Path);
+        var checkpoint = WeightFiles.Open(folder.Path);
         try
         {
-            return new ModelWeights(checkpoint, format is { } saved ? new QuantizedTensors(checkpoint, saved) : checkpoint);
+            return new ModelWeights((IDisposable)checkpoint, format is { } saved ? new QuantizedTensors(checkpoint, saved) : checkpoint);
         }
         catch
         {
-            checkpoint.Dispose();
+            ((IDisposable)checkpoint).Dispose();
             throw;
         }
     }

@@ -18,6 +18,11 @@ public abstract record FeatureSettings
     /// <summary>Samples after a stretch of sound that its last frames reach into.</summary>
     public virtual int SamplesAfter => 0;
 
+    /// <summary>
+    /// Frames that a recording of so many samples has; what is left of a last hop is filled up with silence, or left out.
+    /// </summary>
+    public virtual int FramesOf(int samples) => (int)(((long)samples + HopLength - 1) / HopLength);
+
     /// <summary>What computes them; one for each thread.</summary>
     public abstract FeatureExtractor CreateExtractor();
 }

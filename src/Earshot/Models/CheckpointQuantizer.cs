@@ -124,8 +124,8 @@ public static class CheckpointQuantizer
         IProgress<double>? progress, CancellationToken cancellationToken)
     {
         bool isContainer = new ModelFolder(source.Folder).IsWhisperContainer;
-        using var owner = isContainer ? (IDisposable)WhisperContainer.Open(source.Folder) : SafetensorsCheckpoint.Open(source.Folder);
-        var checkpoint = (ITensorStore)owner;
+        ITensorStore checkpoint = isContainer ? WhisperContainer.Open(source.Folder) : WeightFiles.Open(source.Folder);
+        using var owner = (IDisposable)checkpoint;
         var tensors = source.Format is { } saved ? new QuantizedTensors(checkpoint, saved) : checkpoint;
         var matrices = MatricesOf(model, tensors);
         long total = checkpoint.Names.Sum(name => checkpoint.Find(name)!.ByteLength), work = 0, done = 0;

@@ -12,6 +12,7 @@ public static class ModelFamilies
     [
         new WhisperFamily(),
         new Wav2Vec2Family(),
+        new ConformerFamily(),
         new CamPlusFamily(),
         new PyannoteSegmentationFamily(),
         new HifiGanFamily(),

@@ -113,17 +113,22 @@ static class TokenizerJson
         var added = settings.AddedTokens.ToDictionary(token => token.Id);
         var pieces = vocabulary.Texts().Select((text, id) => new Piece(text ?? "", 0, TypeOf(text, id))).ToList();
         var merges = vocabulary.MergesById();
+        // Merges stay within words by themselves where no piece has a space after its first character.
+        char space = SentencePieceModel.Space[0];
+        if (pipeline.SplitsWords && pieces.Any(piece => piece.Text.Trim(space).Contains(space)))
+            throw model.Wrong("vocab", "pieces of single words, since the pre-tokenizer cuts text at spaces", "one with a space within");
         return new SentencePieceTokenizer(
             new SentencePieceModel
             {
                 Source = model.Path,
                 Pieces = pieces,
                 Merges = merges,
-                ByteFallback = true,
+                // Without pieces for bytes, what is unknown stays so.
+                ByteFallback = vocabulary.Find("<0x00>") is not null,
                 UnknownToken = vocabulary.Find(unknown) ?? throw model.Wrong("unk_token", "a token of the vocabulary", unknown),
                 UnknownSurface = unknown,
                 DummyPrefix = pipeline.DummyPrefix,
-                RemovesExtraSpaces = false,
+                RemovesExtraSpaces = pipeline.RemovesExtraSpaces,
             },
             settings);
 

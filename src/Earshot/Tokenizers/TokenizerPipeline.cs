@@ -16,6 +16,12 @@ sealed record TokenizerPipeline
 
     public DummyPrefix DummyPrefix { get; private set; } = DummyPrefix.Never;
 
+    /// <summary>Whether spaces at the ends are dropped, and several are one.</summary>
+    public bool RemovesExtraSpaces { get; private set; }
+
+    /// <summary>Whether text is cut at spaces before it is merged.</summary>
+    public bool SplitsWords { get; private set; }
+
     bool ReplacesSpaces { get; set; }
 
     public static TokenizerPipeline Read(SettingsFile json)
@@ -43,12 +49,20 @@ sealed record TokenizerPipeline
                 step.Only("prepend", "\"▁\"");
                 DummyPrefix = DummyPrefix.Always;
                 break;
+            case "Strip":
+                step.Only("strip_right", "true");
+                RemovesExtraSpaces = true;
+                break;
+            case "Replace" when step.Section("pattern").OptionalText("Regex") == " {2,}":
+                step.Only("content", "\"▁\"");
+                RemovesExtraSpaces = true;
+                break;
             case "Replace":
                 step.Section("pattern").Only("String", "\" \"");
                 step.Only("content", "\"▁\"");
                 ReplacesSpaces = true;
                 break;
-            case var other: throw step.Wrong("type", "NFC, Prepend, Replace or a Sequence of them", other ?? "nothing");
+            case var other: throw step.Wrong("type", "NFC, Prepend, Replace, Strip or a Sequence of them", other ?? "nothing");
         }
     }
 
@@ -69,7 +83,7 @@ sealed record TokenizerPipeline
                 break;
             case "Metaspace":
                 step.OnlyIfPresent("replacement", "\"▁\"");
-                step.Only("split", "false");
+                SplitsWords = step.Flag("split", absent: true);
                 DummyPrefix = step.OptionalText("prepend_scheme") switch
                 {
                     "never" => DummyPrefix.Never,

@@ -42,7 +42,8 @@ public sealed class ForeignWeightsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("pytorch_model.bin", "PK\u0003\u0004pickled", "a Python pickle")]
+    [InlineData("weights.pt", "PK\u0003\u0004pickled", "a checkpoint of PyTorch's without a model around it. Name it pytorch_model.bin")]
+    [InlineData("pytorch_model.bin", "\u0080\u0002.", "a Python pickle")]
     [InlineData("model.gguf", "GGUF0000", "a GGUF file")]
     [InlineData("model.bin", "version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS")]
     [InlineData("model.bin", "<!DOCTYPE html>", "a web page")]
@@ -68,7 +69,7 @@ public sealed class ForeignWeightsTests : IDisposable
         using var hub = new ModelHub(new HubOptions { CacheFolder = _folder.File("cache"), Offline = true });
         var error = Assert.Throws<CheckpointException>(() => hub.Resolve(_folder.File("weights.bin")));
         Assert.Contains(
-            "is a file, expected a model's folder; the file is a Python pickle", error.Message, StringComparison.Ordinal);
+            "is a file, expected a model's folder; the file is a checkpoint of PyTorch's", error.Message, StringComparison.Ordinal);
         Write("model.safetensors", [.. BitConverter.GetBytes(16L), .. "{\"__metadata__\":{}"u8]);
         Assert.Contains(
             "Give the folder that holds them",

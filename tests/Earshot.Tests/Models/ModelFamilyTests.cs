@@ -55,6 +55,27 @@ public sealed class ModelFamilyTests
         Threshold = 0.5,
     };
 
+    static readonly ConformerConfig s_conformer = new()
+    {
+        MelBins = 20,
+        Size = 32,
+        Layers = 2,
+        Heads = 4,
+        InnerSize = 64,
+        SubsamplingChannels = 16,
+    };
+
+    static readonly ConformerConfig s_streamingConformer = s_conformer with
+    {
+        IsSubsamplingCausal = true,
+        IsConvolutionCausal = true,
+        HasLayerNorm = true,
+        ScalesInput = true,
+        Contexts = [new AttentionContext(8, 3, IsChunked: true), new AttentionContext(8, 0, IsChunked: true)],
+    };
+
+    static readonly ConformerHeads s_letters = new() { Ctc = new ConformerCtcHead("decoder.decoder_layers.0", 30) };
+
     static readonly Dictionary<string, Func<SpeechModel>> s_models = new()
     {
         ["whisper"] = () => WhisperFamily.OfShape(RandomWhisperTests.Small()),
@@ -62,6 +83,13 @@ public sealed class ModelFamilyTests
         ["wav2vec2, norms first"] = () => Wav2Vec2Family.Describe(
             s_wav2vec2 with { HasGroupNorm = false, ConvBias = true, DoStableLayerNorm = true, AdapterAttnDim = 8 }, "small"),
         ["hubert"] = () => Wav2Vec2Family.Describe(s_wav2vec2 with { ModelType = "hubert", FeatProjLayerNorm = false }, "small"),
+        ["conformer"] = () => ConformerFamily.Describe(
+            s_conformer with { Subsampling = SubsamplingKind.Striding, SubsamplingFactor = 4, Kernel = 31 }, s_letters, "small", "nemo"),
+        ["fastconformer"] = () => ConformerFamily.Describe(
+            s_conformer with { HasLinearBias = false, HasConvolutionBias = false }, s_letters, "small", "nemo"),
+        ["conformer with windows"] = () => ConformerFamily.Describe(
+            s_conformer with { Contexts = [new AttentionContext(4, 4)], GlobalPositions = 1 }, s_letters, "small", "nemo"),
+        ["streaming conformer"] = () => ConformerFamily.Describe(s_streamingConformer, s_letters, "small", "nemo"),
         ["CAM++"] = () => ModelFamilies.Named("campplus"),
         ["HiFi-GAN"] = () => HifiGanFamily.Describe(HifiGanTests.Small, "small"),
         ["Smart Turn"] = () => SmartTurnFamily.Describe(s_smartTurn, "small"),
@@ -197,7 +225,8 @@ public sealed class ModelFamilyTests
             using var stream = await streaming.BeginAsync();
             var streamed = new List<float>();
             for (int chunk = 0; chunk < chunks; chunk++) streamed.AddRange(await stream.PushAsync(features.AsMemory(chunk * each, each)));
-            Assert.Equal(whole.Values.Length, streamed.Count);
+            // The end may be heard with what a stream does not know yet to be its end: a position more.
+            Assert.InRange(whole.Values.Length - streamed.Count, 0, streaming.ValueWidth);
             for (int i = 0; i < streamed.Count; i++) Assert.Equal(whole.Values.Span[i], streamed[i], 1e-5f);
         }
         await Task.WhenAll(Enumerable.Range(0, 4).Select(seed => Task.Run(() => StreamAsync(seed))));
@@ -263,6 +292,18 @@ public sealed class ModelFamilyTests
     [InlineData("weight-norm")]
     public void No_stored_tensor_of_the_reference_s_small_voices_is_unused(string name) =>
         CheckUse(TestData.Require($"goldens/hifigan-tiny/{name}"));
+
+    [Theory]
+    [InlineData("nemo-tiny/conformer-ctc/conformer-ctc.nemo")]
+    [InlineData("nemo-tiny/fastconformer-ctc/fastconformer-ctc.nemo")]
+    [InlineData("nemo-tiny/hybrid/hybrid.nemo")]
+    [InlineData("nemo-tiny/tdt/tdt.nemo")]
+    [InlineData("nemo-tiny/streaming/streaming.nemo")]
+    [InlineData("parakeet-tiny/ctc")]
+    [InlineData("parakeet-tiny/rnnt")]
+    [InlineData("parakeet-tiny/tdt")]
+    public void No_stored_tensor_of_the_reference_s_small_conformers_is_unused(string name) =>
+        CheckUse(TestData.Require($"goldens/{name}"));
 
     [Theory]
     [InlineData("qwen2-tiny/untied")]

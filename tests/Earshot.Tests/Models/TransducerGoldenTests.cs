@@ -117,6 +117,48 @@ public sealed class TransducerGoldenTests
     }
 
     [Theory]
+    [MemberData(nameof(Models))]
+    public async Task Recordings_together_get_what_each_gets_alone(string name, InstructionSet set)
+    {
+        using var weights = new ModelFolder(Path.Combine(s_goldens, name)).OpenWeights();
+        using var device = new CpuDevice(new CpuOptions { InstructionSet = set, Threads = 2 });
+        using var runtime = new CpuModelRuntime(new ModelParts { Transducer = Transducer(name) }, weights, device);
+        var random = new Random(7);
+        // Some longer than others, some cut, one without a position.
+        float[][] sounds =
+        [
+            .. Enumerable.Range(0, 9).Select(i =>
+                Enumerable.Range(0, 32 * (i == 4 ? 0 : 5 + 9 * i)).Select(_ => 4 * random.NextSingle() - 2).ToArray()),
+        ];
+        var alone = new List<List<TransducerToken>>();
+        foreach (var sound in sounds) alone.Add(await DecodeAsync(runtime, sound, 1000));
+        Assert.Contains(alone, tokens => tokens.Count > 3);
+        for (int round = 0; round < 3; round++)
+        {
+            int piece = round switch { 0 => 1000, 1 => 3, _ => 7 };
+            var together = await Task.WhenAll(sounds.Select(sound => Task.Run(() => DecodeAsync(runtime, sound, piece))));
+            for (int i = 0; i < sounds.Length; i++) Assert.Equal(alone[i], together[i]);
+        }
+    }
+
+    [Theory]
+    [InlineData("rnnt")]
+    [InlineData("tdt")]
+    public async Task One_that_gives_up_or_is_damaged_leaves_the_others_alone(string name)
+    {
+        using var weights = new ModelFolder(Path.Combine(s_goldens, name)).OpenWeights();
+        using var runtime = new CpuModelRuntime(new ModelParts { Transducer = Transducer(name) }, weights);
+        var sound = NpyFile.Read(Path.Combine(s_goldens, name, "a.encoded.npy")).Values.AsMemory(0, 19 * 32);
+        var expected = await DecodeAsync(runtime, sound, 1000);
+        float[] damaged = [.. Enumerable.Repeat(float.NaN, 19 * 32)];
+        var broken = Task.Run(() => DecodeAsync(runtime, damaged, 1000));
+        var others = Enumerable.Range(0, 6).Select(_ => Task.Run(() => DecodeAsync(runtime, sound, 1000))).ToList();
+        var error = await Assert.ThrowsAsync<ModelException>(() => broken);
+        Assert.Contains("not a number", error.Message, StringComparison.Ordinal);
+        foreach (var other in others) Assert.Equal(expected, await other);
+    }
+
+    [Theory]
     [InlineData("rnnt")]
     [InlineData("tdt")]
     public void The_embedding_of_the_blank_is_zero(string name)

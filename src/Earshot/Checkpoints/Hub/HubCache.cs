@@ -1,3 +1,6 @@
+using Earshot.Checkpoints.Nemo;
+using Earshot.Checkpoints.Torch;
+
 namespace Earshot.Checkpoints;
 
 /// <summary>A model in the cache.</summary>
@@ -159,7 +162,7 @@ sealed class HubCache(string root)
     static bool IsComplete(string snapshot)
     {
         bool Has(string file) => File.Exists(Path.Combine(snapshot, file));
-        if (!Has(ModelFolder.ConfigName)) return false;
+        if (!Has(ModelFolder.ConfigName)) return NemoArchive.Find(snapshot) is not null;
         if (Has(CTranslate2File.FileName)
             && (Has("vocabulary.json") || Has("vocabulary.txt"))
             && ForeignWeights.ContainerOf(snapshot) == ModelContainer.CTranslate2)
@@ -167,10 +170,11 @@ sealed class HubCache(string root)
             return true;
         }
         if (!(Has("tokenizer.json") || Has("vocab.json"))) return false;
-        if (File.Exists(Path.Combine(snapshot, SafetensorsCheckpoint.FileName))) return true;
+        if (Has(SafetensorsCheckpoint.FileName) || Has(TorchCheckpoint.FileName)) return true;
         try
         {
-            using var index = SettingsFile.OpenIfPresent(Path.Combine(snapshot, SafetensorsCheckpoint.IndexName));
+            using var index = SettingsFile.OpenIfPresent(Path.Combine(snapshot, SafetensorsCheckpoint.IndexName))
+                ?? SettingsFile.OpenIfPresent(Path.Combine(snapshot, TorchCheckpoint.IndexName));
             return index is not null && index.Root.TryGetProperty("weight_map", out var map)
                 && map.EnumerateObject().Select(p => p.Value.GetString()).Distinct()
                     .All(shard => shard is not null && File.Exists(Path.Combine(snapshot, shard)));

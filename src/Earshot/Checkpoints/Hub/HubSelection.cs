@@ -1,4 +1,6 @@
 using System.Text.RegularExpressions;
+using Earshot.Checkpoints.Nemo;
+using Earshot.Checkpoints.Torch;
 
 namespace Earshot.Checkpoints;
 
@@ -15,13 +17,16 @@ static partial class HubSelection
     static readonly string[] s_wordLists = ["vocabulary.json", "vocabulary.txt"];
 
     /// <summary>
-    /// Settings, tokenizer and weights of a folder's model (safetensors, else CTranslate2's); or the one file that a tag names, or that is
-    /// the only one, with its parts. The second value is that file's name; null where the model is the folder.
+    /// Settings, tokenizer and weights of a folder's model (safetensors, else PyTorch's, else CTranslate2's); NeMo's archive; or the one
+    /// file that a tag names, or that is the only one, with its parts. The second value is that file's name; null where the model is the folder.
     /// </summary>
     /// <exception cref="CheckpointException">There is no model that is opened here, or several.</exception>
     public static (IReadOnlyList<string> Files, string? First) Of(IReadOnlyList<string> files, HubModelName model, string? tag)
     {
         if (tag is null && Folder(files) is { } folder) return (folder, null);
+        // An archive has its settings and tokenizer in it.
+        if (tag is null && files.Where(NemoArchive.IsArchive).ToList() is [var archive] && !archive.Contains('/', StringComparison.Ordinal))
+            return ([archive], null);
         var models = ModelFileChoice.ModelsAmong(files.Select(file => (file, (long?)null)));
         if (tag is null && models.Count == 0) throw NoModel(files, model);
         var chosen = ModelFileChoice.Pick(models, model.ToString(), tag);
@@ -35,6 +40,9 @@ static partial class HubSelection
         if (files.Contains(SafetensorsCheckpoint.FileName)) return [.. selected, SafetensorsCheckpoint.FileName];
         if (files.Contains(SafetensorsCheckpoint.IndexName))
             return [.. selected, SafetensorsCheckpoint.IndexName, .. files.Where(file => ShardName().IsMatch(file))];
+        if (files.Contains(TorchCheckpoint.FileName)) return [.. selected, TorchCheckpoint.FileName];
+        if (files.Contains(TorchCheckpoint.IndexName))
+            return [.. selected, TorchCheckpoint.IndexName, .. files.Where(file => TorchShardName().IsMatch(file))];
         var words = s_wordLists.Where(files.Contains).ToList();
         return words.Count > 0 && files.Contains(CTranslate2File.FileName) ? [.. selected, .. words, CTranslate2File.FileName] : null;
     }
@@ -49,4 +57,7 @@ static partial class HubSelection
 
     [GeneratedRegex(@"^model-\d{5}-of-\d{5}\.safetensors\z")]
     private static partial Regex ShardName();
+
+    [GeneratedRegex(@"^pytorch_model-\d{5}-of-\d{5}\.bin\z")]
+    private static partial Regex TorchShardName();
 }

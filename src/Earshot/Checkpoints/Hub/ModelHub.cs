@@ -125,7 +125,7 @@ public sealed class ModelHub : IDisposable
         return first is null ? snapshot : Path.Combine(snapshot, first);
     }
 
-    static bool IsWeights(string file) => Path.GetExtension(file).ToUpperInvariant() is ".SAFETENSORS" or ".BIN" or ".GGUF"
+    static bool IsWeights(string file) => Path.GetExtension(file).ToUpperInvariant() is ".SAFETENSORS" or ".BIN" or ".GGUF" or ".NEMO"
         && Path.GetFileName(file) != ModelFolder.VocabularyName;
 
     static bool IsModelFile(string path) => ForeignWeights.ContainerOf(path) != ModelContainer.HuggingFace;
@@ -141,7 +141,8 @@ public sealed class ModelHub : IDisposable
 
     static bool HoldsModel(string folder) =>
         Directory.EnumerateFiles(folder).Any(
-            file => Path.GetFileName(file) == ModelFolder.ConfigName || Path.GetExtension(file) is ".safetensors" or ".bin" or ".onnx");
+            file => Path.GetFileName(file) == ModelFolder.ConfigName
+                || Path.GetExtension(file) is ".safetensors" or ".bin" or ".onnx" or ".nemo");
 
     static bool CanDownload(string name, [NotNullWhen(true)] out HubModelName? model)
     {

@@ -45,6 +45,8 @@ public abstract class TimedRecognizer : Recognizer
 
     internal int SamplesPerFeature => _features.HopLength;
 
+    internal int FramesOf(int samples) => _features.FramesOf(samples);
+
     /// <summary>Whether segments end with sentences, of a model that writes where these end.</summary>
     internal virtual bool EndsSentences => false;
 

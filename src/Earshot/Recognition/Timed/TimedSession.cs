@@ -70,14 +70,17 @@ sealed class TimedSession : RecognitionSession
         int hop = _recognizer.SamplesPerFeature, most = shape.MostFrames / shape.FrameMultiple * shape.FrameMultiple;
         int after = Math.Clamp((most * hop) - before - window.Samples.Length, 0, Math.Min(window.After.Length, _recognizer.SamplesAfter));
         int count = before + window.Samples.Length + after;
-        int frames = Math.Max(shape.LeastFrames, (count + hop - 1) / hop);
+        int frames = Math.Max(shape.LeastFrames, _recognizer.FramesOf(count));
         frames = (frames + shape.FrameMultiple - 1) / shape.FrameMultiple * shape.FrameMultiple;
         if (_samples.Length < count) _samples = new float[count];
         if (_features.Length < frames * shape.InputSize) _features = new float[frames * shape.InputSize];
         window.Before[^before..].CopyTo(_samples);
         window.Samples.CopyTo(_samples.AsMemory(before));
         window.After[..after].CopyTo(_samples.AsMemory(before + window.Samples.Length));
-        _extractor.Compute(_samples.AsSpan(0, count), _features.AsSpan(0, frames * shape.InputSize), frames);
+        // What is left of a hop lies behind the frames.
+        int whole = Math.Min(count, frames * hop);
+        _extractor.Compute(
+            _samples.AsSpan(0, whole), _features.AsSpan(0, frames * shape.InputSize), frames, after: _samples.AsSpan(whole, count - whole));
         return frames;
     }
 

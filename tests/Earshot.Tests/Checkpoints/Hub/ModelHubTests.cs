@@ -233,11 +233,13 @@ public sealed class ModelHubTests : IDisposable
     }
 
     [Fact]
-    public async Task A_model_of_pickles_only_is_refused()
+    public async Task A_model_of_unknown_files_only_is_refused()
     {
         using var server = new FakeHub();
         server.Files.Remove("model.safetensors");
-        await FailsAsync(server, "only Python pickles");
+        server.Files.Remove("pytorch_model.bin");
+        server.Files["model.pt"] = "never fetched"u8.ToArray();
+        await FailsAsync(server, "only PyTorch's files under names of their own");
     }
 
     [Fact]

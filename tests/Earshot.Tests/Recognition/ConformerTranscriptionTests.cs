@@ -1,0 +1,71 @@
+using Earshot.Checkpoints;
+using Earshot.Compute.Quantization;
+using Earshot.Compute.Runtimes;
+using Earshot.Models;
+using Earshot.Recognition;
+using Earshot.Tests.Models;
+using Earshot.Transcription;
+
+namespace Earshot.Tests.Recognition;
+
+/// <summary>NeMo's tiny models from their archives to a transcript with words and times.</summary>
+public sealed class ConformerTranscriptionTests
+{
+    const double SecondsPerPosition = 0.08;
+
+    [Theory]
+    [InlineData("hybrid")]
+    [InlineData("tdt")]
+    public async Task Text_and_times_of_words_are_the_references(string name)
+    {
+        using var outputs = ConformerGoldens.Outputs(name);
+        var expected = outputs.RootElement.GetProperty("a.transducer")[0];
+        var transcript = await TranscribeAsync(name);
+        Assert.Equal(expected.GetProperty("text").GetString(), transcript.Text.Trim());
+        var words = transcript.Segments.SelectMany(segment => segment.Words!).ToList();
+        var golden = expected.GetProperty("word").EnumerateArray().ToList();
+        Assert.Equal(golden.Select(word => word.GetProperty("word").GetString()!.Trim()), words.Select(word => word.Text.Trim()));
+        for (int i = 0; i < words.Count; i++)
+        {
+            Assert.Equal(golden[i].GetProperty("start_offset").GetInt32() * SecondsPerPosition, words[i].Start.TotalSeconds, 0.0401);
+            Assert.Equal(golden[i].GetProperty("end_offset").GetInt32() * SecondsPerPosition, words[i].End.TotalSeconds, 0.0801);
+            Assert.InRange(words[i].Probability, 0, 1);
+        }
+    }
+
+    [Theory]
+    [InlineData("fastconformer-ctc")]
+    [InlineData("conformer-ctc")]
+    public async Task Text_of_a_head_is_the_reference_s(string name)
+    {
+        using var outputs = ConformerGoldens.Outputs(name);
+        var transcript = await TranscribeAsync(name);
+        Assert.Equal(outputs.RootElement.GetProperty("a.ctc")[0].GetProperty("text").GetString(), transcript.Text.Trim());
+    }
+
+    [Fact]
+    public async Task A_quantised_folder_of_an_archive_writes_like_it()
+    {
+        using var folder = new TemporaryFolder();
+        CheckpointQuantizer.Run(
+            ConformerGoldens.ModelPath("tdt"), folder.File("int8"), new QuantizationOptions { Format = WeightFormat.Int8 });
+        var model = ModelFamilies.Open(folder.File("int8"));
+        Assert.Equal(["config.json", "model.safetensors", "tokenizer.model"], Directory.EnumerateFiles(folder.File("int8"))
+            .Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal((257, 256), (model.Parts.Transducer!.Shape.VocabSize, model.RequireTokenizer().VocabSize));
+        Assert.NotEmpty((await TranscribeAsync(new ModelFolder(folder.File("int8")))).Text);
+    }
+
+    static Task<Transcript> TranscribeAsync(string name) => TranscribeAsync(new ModelFolder(ConformerGoldens.ModelPath(name)));
+
+    static async Task<Transcript> TranscribeAsync(ModelFolder folder)
+    {
+        var model = ModelFamilies.Open(folder);
+        using var weights = folder.OpenWeights();
+        using var recognizer = Recognizers.For(model, new CpuModelRuntime(model.Parts, model.Prepare(weights)));
+        var transcriber = new RecordingTranscriber(
+            recognizer, () => throw new InvalidOperationException("Nobody asked for a speech detector."));
+        return await transcriber.TranscribeToEndAsync(
+            new MemorySamples(ConformerGoldens.Audio("a")), new TranscriptionOptions { WordTimestamps = true });
+    }
+}
