@@ -17,8 +17,9 @@ static partial class HubSelection
     static readonly string[] s_wordLists = ["vocabulary.json", "vocabulary.txt"];
 
     /// <summary>
-    /// Settings, tokenizer and weights of a folder's model (safetensors, else PyTorch's, else CTranslate2's); NeMo's archive; or the one
-    /// file that a tag names, or that is the only one, with its parts. The second value is that file's name; null where the model is the folder.
+    /// Settings, tokenizer and weights of a folder's model (safetensors, else CTranslate2's, else PyTorch's); NeMo's archive; or the one
+    /// file that a tag names, or that is the only one, with its parts. The second value is that file's name; null where the model is the
+    /// folder.
     /// </summary>
     /// <exception cref="CheckpointException">There is no model that is opened here, or several.</exception>
     public static (IReadOnlyList<string> Files, string? First) Of(IReadOnlyList<string> files, HubModelName model, string? tag)
@@ -40,11 +41,12 @@ static partial class HubSelection
         if (files.Contains(SafetensorsCheckpoint.FileName)) return [.. selected, SafetensorsCheckpoint.FileName];
         if (files.Contains(SafetensorsCheckpoint.IndexName))
             return [.. selected, SafetensorsCheckpoint.IndexName, .. files.Where(file => ShardName().IsMatch(file))];
-        if (files.Contains(TorchCheckpoint.FileName)) return [.. selected, TorchCheckpoint.FileName];
-        if (files.Contains(TorchCheckpoint.IndexName))
-            return [.. selected, TorchCheckpoint.IndexName, .. files.Where(file => TorchShardName().IsMatch(file))];
         var words = s_wordLists.Where(files.Contains).ToList();
-        return words.Count > 0 && files.Contains(CTranslate2File.FileName) ? [.. selected, .. words, CTranslate2File.FileName] : null;
+        if (words.Count > 0 && files.Contains(CTranslate2File.FileName)) return [.. selected, .. words, CTranslate2File.FileName];
+        if (files.Contains(TorchCheckpoint.FileName)) return [.. selected, TorchCheckpoint.FileName];
+        return files.Contains(TorchCheckpoint.IndexName)
+            ? [.. selected, TorchCheckpoint.IndexName, .. files.Where(file => TorchShardName().IsMatch(file))]
+            : null;
     }
 
     static CheckpointException NoModel(IReadOnlyList<string> files, HubModelName model) => files.Contains(ModelFolder.ConfigName)

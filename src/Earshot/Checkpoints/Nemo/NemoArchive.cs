@@ -173,7 +173,7 @@ sealed class NemoArchive : IDisposable
     static void Copy(GZipStream gzip, FileStream unpacked, long most, string path)
     {
         var buffer = new byte[1 << 16];
-        for (int read; (read = gzip.Read(buffer)) > 0; )
+        for (int read; (read = gzip.Read(buffer)) > 0;)
         {
             unpacked.Write(buffer.AsSpan(0, read));
             if (unpacked.Position > most)

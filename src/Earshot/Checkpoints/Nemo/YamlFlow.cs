@@ -61,7 +61,7 @@ sealed class YamlFlow(string text, Func<string> nextLine, Func<string, Checkpoin
     YamlList List(int depth)
     {
         var items = new List<YamlValue>();
-        for (_at++; Peek() != ']'; )
+        for (_at++; Peek() != ']';)
         {
             items.Add(Value(depth + 1));
             Separate(']');
@@ -73,7 +73,7 @@ sealed class YamlFlow(string text, Func<string> nextLine, Func<string, Checkpoin
     YamlMapping Mapping(int depth)
     {
         var items = new List<(string, YamlValue)>();
-        for (_at++; Peek() != '}'; )
+        for (_at++; Peek() != '}';)
         {
             if (Value(depth + 1) is not YamlText key) throw wrong("a name in brackets is no text");
             YamlValue value = new YamlText("", IsQuoted: false);

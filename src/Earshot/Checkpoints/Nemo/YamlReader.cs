@@ -62,7 +62,7 @@ sealed class YamlReader
     YamlMapping Mapping(int indent)
     {
         var items = new List<(string, YamlValue)>();
-        for (; StandsAt(indent) && !IsItem(Current.Text); )
+        for (; StandsAt(indent) && !IsItem(Current.Text);)
         {
             if (!TryKey(Current.Text, out var key, out var rest)) throw Wrong("has no name with a colon behind it");
             items.Add((key, rest.Length > 0 ? Inline(rest, indent) : BelowKey(indent)));
