@@ -101,7 +101,7 @@ internal static class BenchRun
     static BenchmarkSubject Subject(
         BenchModel model, BenchSetting setting, MachinePeaks machine, RuntimeLimits limits, Stack<IDisposable> owned)
     {
-        var formatOf = setting.AsSaved ? (model.Stored as ModelWeights)?.FormatOf : (Func<string, WeightFormat?>?)null;
+        Func<string, WeightFormat?>? formatOf = setting.AsSaved && model.Stored is ModelWeights saved ? saved.FormatOf : null;
         var device = new CpuDevice(setting.Options with { WeightsFor = formatOf });
         owned.Push(device);
         var runtime = new CpuModelRuntime(model.Model.Parts, model.Weights, device, limits);
