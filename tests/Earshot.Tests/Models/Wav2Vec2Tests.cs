@@ -22,7 +22,7 @@ public sealed class Wav2Vec2Tests
         var data = new TheoryData<string, string, InstructionSet>();
         foreach (var set in Enum.GetValues<InstructionSet>())
         {
-            foreach (var model in (ReadOnlySpan<string>)["base", "large", "hubert"])
+            foreach (var model in (ReadOnlySpan<string>)["base", "large", "hubert", "conformer-relative", "conformer-rotary"])
             {
                 data.Add(model, "a", set);
                 data.Add(model, "b", set);
@@ -50,6 +50,10 @@ public sealed class Wav2Vec2Tests
     [InlineData("large", "b")]
     [InlineData("hubert", "a")]
     [InlineData("hubert", "b")]
+    [InlineData("conformer-relative", "a")]
+    [InlineData("conformer-relative", "b")]
+    [InlineData("conformer-rotary", "a")]
+    [InlineData("conformer-rotary", "b")]
     [InlineData("mms", "a")]
     public void Text_and_times_are_the_references(string name, string utterance)
     {
@@ -89,6 +93,8 @@ public sealed class Wav2Vec2Tests
     [InlineData("large")]
     [InlineData("hubert")]
     [InlineData("mms")]
+    [InlineData("conformer-relative")]
+    [InlineData("conformer-rotary")]
     public void No_stored_tensor_is_unused(string name)
     {
         var model = ModelFamilies.Open(Folder(name));
@@ -116,7 +122,7 @@ public sealed class Wav2Vec2Tests
     [InlineData("config.json", "architectures", "[\"Wav2Vec2ForPreTraining\"]", "Wav2Vec2ForCTC")]
     [InlineData("config.json", "pad_token_id", "3", "blank")]
     [InlineData("config.json", "vocab_size", "31", "32 tokens")]
-    [InlineData("config.json", "model_type", "\"wav2vec2-conformer\"", "wav2vec2, hubert")]
+    [InlineData("config.json", "model_type", "\"wav2vec2-bert\"", "wav2vec2, hubert")]
     [InlineData("preprocessor_config.json", "sampling_rate", "8000", "16000")]
     [InlineData("preprocessor_config.json", "feature_size", "2", "1")]
     [InlineData("preprocessor_config.json", "padding_value", "1.0", "0")]
