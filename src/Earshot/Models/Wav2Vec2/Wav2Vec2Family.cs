@@ -56,7 +56,14 @@ public sealed class Wav2Vec2Family : ModelFamily
                 $"The vocabulary in '{folder.Path}' has {vocabulary.VocabSize} tokens and its blank is {vocabulary.Blank}; " +
                 $"'{ModelFolder.ConfigName}' says {config.VocabSize} and {config.PadTokenId}. Download all files again.");
         }
-        return Describe(config, folder.Name) with { Tokenizer = vocabulary, Features = SamplePreprocessor.Load(folder) };
+        var model = Describe(config, folder.Name) with { Tokenizer = vocabulary, Features = SamplePreprocessor.Load(folder) };
+        if (config.AdapterAttnDim is null || CtcVocabulary.DefaultLanguage(folder.Path) is not { } language) return model;
+        var adapters = new Wav2Vec2Adapters(folder, config, language);
+        return model with
+        {
+            Adapters = adapters,
+            Info = model.Info with { Languages = [.. adapters.Languages.Select(LanguageCodes.ShortOf).Distinct()] },
+        };
     }
 
     /// <summary>A model of some sizes, without a folder: it has no tokenizer.</summary>
