@@ -73,7 +73,9 @@ public sealed class Scope
 
     /// <summary>Whether the checkpoint has a tensor of a name here.</summary>
     public bool Has(string name) =>
-        _present.TryGetValue(name, out bool present) ? present : _present.GetOrAdd(name, _store.Find(FullName(name)) is not null || _shared?.Has(name) == true);
+        _present.TryGetValue(name, out bool present)
+            ? present
+            : _present.GetOrAdd(name, _store.Find(FullName(name)) is not null || _shared?.Has(name) == true);
 
     public override string ToString() => Path;
 

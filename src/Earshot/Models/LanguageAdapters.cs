@@ -17,6 +17,19 @@ public abstract class LanguageAdapters
     /// <exception cref="ModelException">The model does not know it, or its weights are not here; the message says which there are.</exception>
     public abstract string Find(string language);
 
+    /// <summary>Whether a code or name means one language whose weights are here.</summary>
+    public bool Knows(string language)
+    {
+        try
+        {
+            return Find(language).Length > 0;
+        }
+        catch (ModelException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Opens a language's weights and letters.</summary>
     /// <param name="language">Its name in the files.</param>
     /// <exception cref="CheckpointException">A file is missing or damaged, or holds other tensors than it should.</exception>

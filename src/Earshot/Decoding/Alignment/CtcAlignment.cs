@@ -13,7 +13,7 @@ public readonly record struct AlignedToken(int Id, int Start, int End, float Pro
 /// </summary>
 public static class CtcAlignment
 {
-    /// <summary>The place of each token, in order. Memory grows with the square root of positions times tokens, time with their product.</summary>
+    /// <summary>The place of each token, in order. Time grows with positions times tokens, memory much less.</summary>
     /// <param name="logprobs">Log-probabilities (natural), (positions, vocabulary).</param>
     /// <param name="vocabSize">Tokens of the vocabulary.</param>
     /// <param name="blank">The token that stands for nothing.</param>

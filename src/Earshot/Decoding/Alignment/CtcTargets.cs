@@ -13,7 +13,8 @@ sealed class CtcTargets
 
     /// <param name="tokens">Ids, or <see cref="Star"/>.</param>
     /// <param name="isBoundary">
-    /// Whether something that the text does not have may be said before each token, and after the last: one more than tokens. Null: nowhere.
+    /// Whether something that the text does not have may be said before each token, and after the last: one more than tokens. Null for
+    /// nowhere.
     /// </param>
     /// <param name="otherLogprob">What a position of something else costs there, where the blank costs more.</param>
     public CtcTargets(IReadOnlyList<int> tokens, IReadOnlyList<bool>? isBoundary = null, float otherLogprob = float.NegativeInfinity)
