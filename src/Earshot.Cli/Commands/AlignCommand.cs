@@ -127,7 +127,7 @@ internal sealed class AlignCommand : EarshotCommand
         if (alignment.Verdict == AlignmentVerdict.Matches) return;
         Terminal.Warn(string.Create(CultureInfo.InvariantCulture,
             $"the text {(alignment.Verdict == AlignmentVerdict.DoesNotMatch ? "does not match" : "matches only parts of")} " +
-            "the recording: " +
+            $"the recording: " +
             $"{alignment.WordsWithoutSpeech.Count} of {scored} words are not heard, and {other:0.0} s of speech are not in the text" +
             $"{(alignment.SpeechWithoutText is [var first, ..] ? $", from {Units.Time(first.Start)} on" : "")}."));
     }

@@ -134,8 +134,8 @@ internal sealed class DecodingOptionSet
         Refuse(
             parsed, recognizer,
             [
-                _bestOf, _patience, _lengthPenalty, _repetitionPenalty, _noRepeatNgram, _temperatures, _compressionRatio, _logprob, _noSpeech,
-                _entropy, _maxNewTokens, _seed,
+                _bestOf, _patience, _lengthPenalty, _repetitionPenalty, _noRepeatNgram, _temperatures, _compressionRatio, _logprob,
+                _noSpeech, _entropy, _maxNewTokens, _seed,
             ],
             "it hears a letter at each position, and draws, repeats and tries nothing again");
         Refuse(parsed, recognizer, [_shortWindows], "it encodes no more than there is anyway");

@@ -2,7 +2,9 @@ using Earshot.Compute;
 
 namespace Earshot.Checkpoints;
 
-/// <summary>Batch normalisation (Ioffe and Szegedy 2015, arXiv 1502.03167) with the statistics of training, as a factor and an addend.</summary>
+/// <summary>
+/// Batch normalisation (Ioffe and Szegedy 2015, arXiv 1502.03167) with the statistics of training, as a factor and an addend.
+/// </summary>
 static class BatchNorm
 {
     /// <summary>(x − mean) / √(variance + ε) · weight + bias as x · scale + shift, of the tensors below a name.</summary>

@@ -21,7 +21,7 @@ public static class AlignmentWriter
         double end = alignment.Duration.TotalSeconds;
         grid.Append(CultureInfo.InvariantCulture,
             $"File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0\nxmax = {Number(end)}\n" +
-            "tiers? <exists>\nsize = 3\nitem []:\n");
+            $"tiers? <exists>\nsize = 3\nitem []:\n");
         Tier(grid, 1, "segments", end, alignment.Segments.Select(segment => (segment.Start, segment.End, segment.Text)));
         Tier(grid, 2, "words", end, alignment.Words.Select(word => (word.Start, word.End, word.Text)));
         Tier(grid, 3, "characters", end, alignment.Words.SelectMany(word => word.Characters)
@@ -29,7 +29,7 @@ public static class AlignmentWriter
         return grid.ToString();
     }
 
-    /// <summary>JSON: the verdict, and segments with their words and characters; times in seconds, a guessed word without a score.</summary>
+    /// <summary>JSON: the verdict, and segments with words and characters; times in seconds, a guessed word without a score.</summary>
     public static string ToJson(TextAlignment alignment)
     {
         ArgumentNullException.ThrowIfNull(alignment);

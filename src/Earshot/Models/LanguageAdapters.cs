@@ -14,7 +14,7 @@ public abstract class LanguageAdapters
     public abstract string Default { get; }
 
     /// <summary>A language's name in the files, of a code or name that people use.</summary>
-    /// <exception cref="ModelException">The model does not know it, or its weights are not here; the message says which there are.</exception>
+    /// <exception cref="ModelException">The model does not know it, or its weights are not here; the message says which are.</exception>
     public abstract string Find(string language);
 
     /// <summary>Whether a code or name means one language whose weights are here.</summary>

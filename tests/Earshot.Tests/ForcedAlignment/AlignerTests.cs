@@ -83,7 +83,8 @@ public sealed class AlignerTests
         var script = new ScriptedLetters().Say("ASK").Say("NOT").Pause(50).Say("WHAT");
         var text = $"...\nAsk not\n♪\n\n—\nwhat\n{new string('!', 300)}\n";
         var alignment = await AlignAsync(script, text);
-        Assert.Equal(["...", " Ask not", " ♪", " —", " what", " " + new string('!', 300)], alignment.Segments.Select(segment => segment.Text));
+        Assert.Equal(
+            ["...", " Ask not", " ♪", " —", " what", " " + new string('!', 300)], alignment.Segments.Select(segment => segment.Text));
         CheckOrder(alignment);
         var refused = await Assert.ThrowsAsync<ModelException>(() => AlignAsync(script, " ... \n —"));
         Assert.Contains("no words", refused.Message, StringComparison.Ordinal);

@@ -1,6 +1,8 @@
 namespace Earshot.Decoding.Ngrams;
 
-/// <summary>An n-gram's log₁₀ probability, and what a longer context that it is of gives where nothing is known of a word after it.</summary>
+/// <summary>
+/// An n-gram's log₁₀ probability, and what it takes off that of a word after it that is known after fewer words only.
+/// </summary>
 readonly record struct Ngram(float Logprob, float Backoff);
 
 /// <summary>

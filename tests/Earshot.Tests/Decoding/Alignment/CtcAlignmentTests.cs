@@ -88,6 +88,34 @@ public sealed class CtcAlignmentTests
         Assert.Equal(whole, new CtcTrellis(emission, 6, Blank, targets).FindPath());
     }
 
+    [Fact(Explicit = true)]
+    [Trait("Run", "Long")]
+    public void An_hour_is_aligned_exactly()
+    {
+        const int Hour = 180_000, Vocabulary = 32;
+        var random = new Random(4);
+        int[] tokens = [.. Enumerable.Range(0, 50_000).Select(_ => random.Next(1, Vocabulary))];
+        // Each token is heard somewhere in its 3.6 positions.
+        var emission = new float[Hour * Vocabulary];
+        Array.Fill(emission, -8);
+        for (int t = 0; t < Hour; t++) emission[t * Vocabulary] = -0.2f;
+        int[] places = [.. tokens.Select((_, i) => (int)(i * 3.6) + random.Next(2))];
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            emission[places[i] * Vocabulary] = -5;
+            emission[(places[i] * Vocabulary) + tokens[i]] = -0.1f;
+        }
+        long before = GC.GetTotalAllocatedBytes(precise: true);
+        using var process = System.Diagnostics.Process.GetCurrentProcess();
+        var started = process.TotalProcessorTime;
+        var aligned = CtcAlignment.Align(emission, Vocabulary, Blank, tokens);
+        process.Refresh();
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{(process.TotalProcessorTime - started).TotalSeconds:0.0} s of processor time, " +
+            $"{(GC.GetTotalAllocatedBytes(precise: true) - before) / 1e6:0} MB allocated");
+        Assert.Equal(places, aligned.Select(token => token.Start));
+    }
+
     static float[] Emission(Random random, int positions, int letters) =>
         [.. Enumerable.Range(0, positions * letters).Select(_ => (float)Math.Log(1 - random.NextDouble()))];
 
