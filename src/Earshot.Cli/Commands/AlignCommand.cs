@@ -47,7 +47,7 @@ internal sealed class AlignCommand : EarshotCommand
     public override IReadOnlyList<Example> Examples { get; } =
     [
         new("earshot align talk.wav talk.txt -m facebook/wav2vec2-base-960h -o talk.srt", "Subtitles of a script."),
-        new("earshot align talk.wav talk.txt -m facebook/mms-1b-all -l de -f json", "Words and letters with times and scores."),
+        new("earshot align talk.wav talk.txt -m ./mms-1b-all -l de -f json", "Words and letters with times and scores."),
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)

@@ -48,7 +48,7 @@ static class TextUnits
     // A line's end is a space where the script has some.
     static string SpaceBefore(List<TextUnit> units, string written, string content)
     {
-        if (written.Length > 0 || units.Count == 0) return units.Count == 0 ? "" : written;
+        if (written.Length > 0 || units.Count == 0) return written;
         bool unspaced = IsUnspaced(Last(units[^1].Text)) || IsUnspaced(Rune.GetRuneAt(content, 0));
         return unspaced ? "" : " ";
     }

@@ -51,7 +51,7 @@ public sealed class SegmentAlignerTests
         Segment At(double start, double end, string text) =>
             new() { Start = TimeSpan.FromSeconds(start), End = TimeSpan.FromSeconds(end), Text = text };
         var first = await segments.AlignAsync(At(0, 0.6, " ask not"));
-        var dots = await segments.AlignAsync(At(0.5, 1.2, " . ."));
+        var dots = await segments.AlignAsync(At(0.3, 1.2, " . ."));
         var foreign = await segments.AlignAsync(At(1.3, 2, " 日本"));
         var other = await segments.AlignAsync(At(2.2, 3, " zebra quagga"));
         Assert.Equal((first.End, TimeSpan.FromSeconds(1.2)), (dots.Start, dots.End));

@@ -21,7 +21,7 @@ public sealed class CtcPrecisionTests
     public void Int8_hears_nearly_the_same(string name)
     {
         double dot = 0, plainSquares = 0, quantizedSquares = 0;
-        int same = 0, positions = 0;
+        int same = 0, positions = 0, clear = 0, clearSame = 0;
         foreach (var clip in s_clips)
         {
             var samples = Samples(clip);
@@ -33,16 +33,35 @@ public sealed class CtcPrecisionTests
                 plainSquares += (double)plain[i] * plain[i];
                 quantizedSquares += (double)quantized[i] * quantized[i];
             }
+            float error = MathF.Sqrt(plain.Zip(quantized, (a, b) => (a - b) * (a - b)).Average());
             for (int at = 0; at < plain.Length; at += vocabulary, positions++)
             {
-                var (expected, actual) = (plain.AsSpan(at, vocabulary), quantized.AsSpan(at, vocabulary));
-                if (Best(expected) == Best(actual)) same++;
+                bool isSame = Best(plain.AsSpan(at, vocabulary)) == Best(quantized.AsSpan(at, vocabulary));
+                if (isSame) same++;
+                // Random weights decide by a hair as often as not; trained ones hardly ever do.
+                if (Margin(plain.AsSpan(at, vocabulary)) <= 4 * error) continue;
+                clear++;
+                if (isSame) clearSame++;
             }
         }
-        double cosine = dot / Math.Sqrt(plainSquares * quantizedSquares), share = (double)same / positions;
-        TestContext.Current.TestOutputHelper?.WriteLine($"{name}: cosine {cosine:0.000000}, same letters {share:0.0000} of {positions}");
+        double cosine = dot / Math.Sqrt(plainSquares * quantizedSquares), share = (double)clearSame / clear;
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{name}: cosine {cosine:0.000000}, same letters {(double)same / positions:0.0000} of {positions}, {share:0.0000} of {clear} clear");
         Assert.InRange(cosine, 0.999, 1.000001);
+        Assert.True(clear > positions / 3, $"{clear} of {positions}");
         Assert.InRange(share, 0.995, 1);
+    }
+
+    // How far the best is from the second.
+    static float Margin(ReadOnlySpan<float> row)
+    {
+        float best = float.NegativeInfinity, second = best;
+        foreach (float value in row)
+        {
+            if (value > best) (best, second) = (value, best);
+            else if (value > second) second = value;
+        }
+        return best - second;
     }
 
     static int Best(ReadOnlySpan<float> row) => System.Numerics.Tensors.TensorPrimitives.IndexOfMax(row);
