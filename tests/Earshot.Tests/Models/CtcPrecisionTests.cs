@@ -46,7 +46,8 @@ public sealed class CtcPrecisionTests
         }
         double cosine = dot / Math.Sqrt(plainSquares * quantizedSquares), share = (double)clearSame / clear;
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{name}: cosine {cosine:0.000000}, same letters {(double)same / positions:0.0000} of {positions}, {share:0.0000} of {clear} clear");
+            $"{name}: cosine {cosine:0.000000}, same letters {(double)same / positions:0.0000} of {positions}, " +
+            $"{share:0.0000} of {clear} clear");
         Assert.InRange(cosine, 0.999, 1.000001);
         Assert.True(clear > positions / 3, $"{clear} of {positions}");
         Assert.InRange(share, 0.995, 1);
