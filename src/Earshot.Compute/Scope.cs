@@ -14,21 +14,29 @@ public sealed class Scope
     readonly ConcurrentDictionary<string, bool> _present = new();
     readonly ConcurrentDictionary<string, Parameter> _all;
     readonly ITensorStore _store;
+    readonly Scope? _shared;
 
     /// <summary>The root of a checkpoint's names.</summary>
-    public Scope(ITensorStore store) : this(store, "", new ConcurrentDictionary<string, Parameter>()) { }
+    public Scope(ITensorStore store) : this(store, "", new ConcurrentDictionary<string, Parameter>(), null) { }
 
-    Scope(ITensorStore store, string path, ConcurrentDictionary<string, Parameter> all)
+    /// <summary>
+    /// The same names with some tensors of its own: what a store has is read from there, and all else is another root's, whose parameters
+    /// keep the forms that were made of them.
+    /// </summary>
+    public Scope(ITensorStore store, Scope shared) : this(store, "", new ConcurrentDictionary<string, Parameter>(), shared) { }
+
+    Scope(ITensorStore store, string path, ConcurrentDictionary<string, Parameter> all, Scope? shared)
     {
         _store = store;
         _all = all;
+        _shared = shared;
         Path = path;
     }
 
     /// <summary>The names from the root joined by dots; empty at the root.</summary>
     public string Path { get; }
 
-    /// <summary>Every parameter asked for so far, below any scope of the same root.</summary>
+    /// <summary>Every parameter of its own asked for so far, below any scope of the same root.</summary>
     public IEnumerable<Parameter> Parameters => _all.Values;
 
     /// <summary>The scope of a name below this one.</summary>
@@ -65,17 +73,20 @@ public sealed class Scope
 
     /// <summary>Whether the checkpoint has a tensor of a name here.</summary>
     public bool Has(string name) =>
-        _present.TryGetValue(name, out bool present) ? present : _present.GetOrAdd(name, _store.Find(FullName(name)) is not null);
+        _present.TryGetValue(name, out bool present)
+            ? present
+            : _present.GetOrAdd(name, _store.Find(FullName(name)) is not null || _shared?.Has(name) == true);
 
     public override string ToString() => Path;
 
-    Scope Child(string name) => new(_store, FullName(name), _all);
+    Scope Child(string name) => new(_store, FullName(name), _all, _shared is null ? null : _shared / name);
 
     string FullName(string name) => Path.Length == 0 ? name : $"{Path}.{name}";
 
     Parameter? Load(string name, Shape expected)
     {
         var stored = _store.Find(FullName(name), expected);
+        if (stored is null && _shared is not null) return _shared.Optional(name, expected);
         // A store may make what it is asked for: it is there from now on.
         if (stored is not null) _present[name] = true;
         // Two scopes of one path may meet here at once; both must get the same parameter, since backends keep packed weights on it.

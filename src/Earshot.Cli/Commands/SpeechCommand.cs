@@ -4,6 +4,8 @@ using Earshot.Cli.Files;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
 using Earshot.Cli.Transcripts;
+using Earshot.Decoding;
+using Earshot.ForcedAlignment;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Commands;
@@ -27,6 +29,8 @@ internal abstract class SpeechCommand : EarshotCommand
         "--route", "TABLE.json|auto",
         "Choose the model for each recording: its language is heard in the first seconds, and the table says which models there are; " +
         "auto is Whisper from large to small, those that are here. With -v the choice is told, and why.");
+    readonly Option<string?> _alignWith = OptionKinds.Text(
+        "--align-with", "MODEL", "A CTC model of the language that tells when each word is said, better than the other's attention.");
 
     protected SpeechCommand(string name, string description, Terminal terminal) : base(name, description, terminal)
     {
@@ -34,7 +38,8 @@ internal abstract class SpeechCommand : EarshotCommand
         AddGroups(_output.Groups);
         AddGroups([_model.Group]);
         AddGroup("Choice of model", _route);
-        AddGroups(_decoding.Groups);
+        AddGroups([.. _decoding.Groups.Select(group =>
+            group.Title == DecodingOptionSet.TimesTitle ? group with { Options = [.. group.Options, _alignWith] } : group)]);
         AddGroups([_parts.Group]);
     }
 
@@ -53,6 +58,13 @@ internal abstract class SpeechCommand : EarshotCommand
         }
         var output = _output.Of(parsed, files, Terminal);
         var options = Adjust(_parts.Apply(parsed, _decoding.Of(parsed)));
+        if (parsed.GetValue(_alignWith) is not null)
+        {
+            if (options.Task == SpeechTask.Translate)
+                throw new UsageException("--align-with finds the words that are said, and a translation's are not.");
+            if (files.Any(file => file.IsStandardInput))
+                throw new UsageException("--align-with hears a recording once more, and standard input is there but once; give a file.");
+        }
         var modelOptions = _decoding.WithDraft(parsed, _model.Of(parsed));
         if (modelOptions.Cpu.Draft is not null) Terminal.Detail("A draft model guesses ahead, so that decoding is greedy (--beam-size 1).");
         if (output.NeedsWords) options = options with { WordTimestamps = true };
@@ -72,6 +84,12 @@ internal abstract class SpeechCommand : EarshotCommand
         {
             using var transcriber = await ModelLoading.LoadAsync(_model.NameOf(parsed), modelOptions, Terminal, cancellationToken)
                 .ConfigureAwait(false);
+            _decoding.CheckFor(parsed, transcriber.Recognizer, Terminal);
+            var undrafted = modelOptions with { Cpu = modelOptions.Cpu with { Draft = null } };
+            using var aligning = parsed.GetValue(_alignWith) is { } name
+                ? await ModelLoading.LoadAsync(name, undrafted, Terminal, cancellationToken).ConfigureAwait(false)
+                : null;
+            run.Aligner = aligning is null ? null : new Aligner(aligning.Recognizer);
             if (options.Vad is not null || options.BatchSize > 1)
                 await ModelLoading.LoadSpeechDetectorAsync(transcriber, Terminal, cancellationToken).ConfigureAwait(false);
             if (!output.Plan.IsStandardOutput)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Earshot.ForcedAlignment;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Transcripts;
@@ -30,6 +31,9 @@ internal sealed class Track(int? channel, CheckedSamples samples, IProgress<Tran
     TrackState? _last = resumed;
     TrackState? _next;
 
+    /// <summary>Changes a segment's times as it comes; null to leave them.</summary>
+    public SegmentAligner? Aligner { get; init; }
+
     /// <summary>The segments that were finished before, and those that follow.</summary>
     public async IAsyncEnumerable<Segment> SegmentsAsync(
         Transcriber transcriber, TranscriptionOptions options, [EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -40,6 +44,7 @@ internal sealed class Track(int? channel, CheckedSamples samples, IProgress<Tran
             .ConfigureAwait(false))
         {
             var segment = heard with { Channel = channel };
+            if (Aligner is not null) segment = await Aligner.AlignAsync(segment, cancellationToken).ConfigureAwait(false);
             lock (_lock) _segments.Add(segment);
             yield return segment;
         }

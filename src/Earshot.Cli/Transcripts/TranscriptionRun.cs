@@ -1,6 +1,7 @@
 using System.Globalization;
 using Earshot.Audio;
 using Earshot.Cli.Files;
+using Earshot.ForcedAlignment;
 using Earshot.Transcription;
 
 namespace Earshot.Cli.Transcripts;
@@ -10,6 +11,9 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
 {
     /// <summary>What the transcripts depend on beside the recordings; needed to keep what is finished when a run is stopped.</summary>
     public IReadOnlyDictionary<string, string>? Settings { get; set; }
+
+    /// <summary>What finds out when words are said, where that is to be another model than the one that writes.</summary>
+    public Aligner? Aligner { get; set; }
 
     /// <summary>Recordings that failed so far.</summary>
     public int Failures { get; private set; }
@@ -63,10 +67,16 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
         var resumed = Resumed(file, files, recording);
         using var progress = new TranscriptProgress(status, file.Label, recording.Duration, resumed?.Processed ?? TimeSpan.Zero);
         var shared = new ChannelProgress(recording.Tracks.Count, progress);
+        // Heard once more, and what there is to tell of it was told.
+        using var again = Aligner is null ? null : await Task.Run(() => OpenedRecording.Open(file, terminal, options), cancellationToken);
+        var aligners = again?.Tracks.Select(track => new SegmentAligner(Aligner!, new RecordedSamples(track.Samples))).ToArray();
         Track[] tracks = [.. recording.Tracks.Select((track, i) =>
             new Track(
                 track.Channel, new CheckedSamples(new RecordedSamples(track.Samples), resumed?.Tracks[i].Samples), shared.Of(i),
-                resumed?.Tracks[i]))];
+                resumed?.Tracks[i])
+            {
+                Aligner = aligners?[i],
+            })];
         using var partial = Settings is { } settings && files.CanKeep
             ? new PartialTranscript(
                 files, tracks, () => progress.Info,
@@ -83,6 +93,11 @@ internal sealed class TranscriptionRun(Terminal terminal, OutputChoice output, T
             progress.Dispose();
             streamed?.Complete(progress.Info);
             WarnOfClips(file, progress.Info.Duration);
+            if (aligners?.Sum(aligner => aligner.Kept) is > 0 and var kept)
+            {
+                terminal.Warn(
+                    $"{file.Label}: {kept} of {segments.Count} segments kept their times, since the aligning model does not hear them.");
+            }
             var written = output.Plan.IsStandardOutput
                 ? []
                 : WriteFiles(files, new Transcript { Segments = segments, Info = progress.Info });

@@ -5,40 +5,60 @@ using Earshot.Compute.Parts;
 namespace Earshot.Compute.Runtimes;
 
 /// <summary>An encoder on the CPU backend: one window at a time, in order of arrival.</summary>
-internal sealed class CpuEncoderRuntime(ModelParts parts, Scope root, CpuDevice device, PlacePool windows, CpuDecoderRuntime? memory)
-    : EncoderRuntime(parts), IDisposable
+internal sealed class CpuEncoderRuntime : EncoderRuntime, IDisposable
 {
-    readonly ModelParts _parts = parts;
-    readonly CpuBackend _backend = new(device);
+    readonly ModelParts _parts;
+    readonly Scope _root;
+    readonly CpuDevice _device;
+    readonly PlacePool _windows;
+    readonly CpuDecoderRuntime? _memory;
+    readonly CpuBackend _backend;
+    readonly bool _ownsBackend;
 
-    public StageTimer Time { get; } = new();
+    public CpuEncoderRuntime(ModelParts parts, Scope root, CpuDevice device, PlacePool windows, CpuDecoderRuntime? memory) : base(parts)
+    {
+        (_parts, _root, _device, _windows, _memory) = (parts, root, device, windows, memory);
+        (_backend, _ownsBackend, Time) = (new CpuBackend(device), true, new StageTimer());
+    }
+
+    /// <summary>Another model's, on the same device with the same places, temporaries and clock.</summary>
+    public CpuEncoderRuntime(ModelParts parts, Scope root, CpuEncoderRuntime shared) : base(parts)
+    {
+        (_parts, _root, _device, _windows) = (parts, root, shared._device, shared._windows);
+        (_backend, Time) = (shared._backend, shared.Time);
+    }
+
+    public StageTimer Time { get; }
 
     /// <summary>Windows that wait for a place in memory.</summary>
-    public int Waiting => windows.Waiting;
+    public int Waiting => _windows.Waiting;
 
-    public void Dispose() => _backend.Dispose();
+    public void Dispose()
+    {
+        if (_ownsBackend) _backend.Dispose();
+    }
 
     protected override async ValueTask<EncodedAudio> RunAsync(
         ReadOnlyMemory<float> features, int frames, CancellationToken cancellationToken)
     {
-        var place = await windows.TakeAsync(1, cancellationToken).ConfigureAwait(false);
+        var place = await _windows.TakeAsync(1, cancellationToken).ConfigureAwait(false);
         bool kept = false;
         try
         {
-            if (memory is null)
+            if (_memory is null)
             {
                 var values = await EncodeAsync(
-                    features, frames, encoded => CpuBackend.Read(_parts.Finish(encoded, root)).ToArray(), cancellationToken)
+                    features, frames, encoded => CpuBackend.Read(_parts.Finish(encoded, _root)).ToArray(), cancellationToken)
                     .ConfigureAwait(false);
                 return new EncodedValues(values, PositionsOf(frames));
             }
             await EncodeAsync(features, frames, encoded => Store(encoded, place[0]), cancellationToken).ConfigureAwait(false);
             kept = true;
-            return new CpuEncodedAudio(windows, memory, place[0], PositionsOf(frames));
+            return new CpuEncodedAudio(_windows, _memory, place[0], PositionsOf(frames));
         }
         finally
         {
-            if (!kept) windows.Return(place);
+            if (!kept) _windows.Return(place);
         }
     }
 
@@ -52,11 +72,11 @@ internal sealed class CpuEncoderRuntime(ModelParts parts, Scope root, CpuDevice 
     {
         float[] values = [];
         var encoder = _parts.Encoder!;
-        await device.RunAsync(_backend, () =>
+        await _device.RunAsync(_backend, () =>
         {
             long started = Stopwatch.GetTimestamp();
             _backend.FreeTemporaries();
-            values = keep(encoder.Encode(_backend.Input(features.Span, new Shape(1, frames, encoder.Shape.InputSize)), root));
+            values = keep(encoder.Encode(_backend.Input(features.Span, new Shape(1, frames, encoder.Shape.InputSize)), _root));
             Time.Add(started);
         }, cancellationToken).ConfigureAwait(false);
         return values;
@@ -64,7 +84,7 @@ internal sealed class CpuEncoderRuntime(ModelParts parts, Scope root, CpuDevice 
 
     float[] Store(Tensor encoded, int slot)
     {
-        memory!.Store(encoded, slot);
+        _memory!.Store(encoded, slot);
         return [];
     }
 }

@@ -39,6 +39,15 @@ public sealed class CpuModelRuntime : ModelRuntime
         _voice = parts.Voice is null ? null : new CpuVoiceRuntime(parts, _root, _device);
     }
 
+    // What encodes shares its temporaries: a device encodes one window at a time.
+    CpuModelRuntime(ModelParts parts, ITensorStore tensors, CpuModelRuntime shared) : base(parts)
+    {
+        if (parts is { Decoder: not null } or { Transducer: not null } or { Voice: not null } || shared._encoder is not { } encoder)
+            throw new ModelException("Only a model of an encoder and what finishes its output can exchange some of its weights.");
+        (_device, _root) = (shared._device, new Scope(tensors, shared._root));
+        _encoder = new CpuEncoderRuntime(parts, _root, encoder);
+    }
+
     public override EncoderRuntime? Encoder => _encoder;
 
     public override StreamingEncoderRuntime? Streaming => _streaming?.Value;
@@ -56,6 +65,13 @@ public sealed class CpuModelRuntime : ModelRuntime
         Speaking = Elapsed(_voice?.Time),
         Pieces = _voice?.Time.Count ?? 0,
     };
+
+    public override ModelRuntime With(ModelParts parts, ITensorStore tensors)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        ArgumentNullException.ThrowIfNull(tensors);
+        return new CpuModelRuntime(parts, tensors, this);
+    }
 
     /// <summary>The device that computes.</summary>
     public CpuDevice Device => _device;

@@ -47,6 +47,17 @@ public abstract class ModelRuntime(ModelParts parts) : IDisposable
         ? "This model has no voice, so it makes no sound."
         : $"This model's voice does not run in {GetType().Name}. Run the model on the processor, with device cpu.");
 
+    /// <summary>
+    /// The same model with some weights of others, such as a language's adapter: what the store has is read from there, and all else is
+    /// shared, in memory too. To be disposed of before this.
+    /// </summary>
+    /// <param name="parts">What it is made of: an encoder, and what finishes its output.</param>
+    /// <param name="tensors">The weights that are others; they stay their owner's.</param>
+    /// <exception cref="ModelException">This runtime cannot, or there are parts that write.</exception>
+    public virtual ModelRuntime With(ModelParts parts, ITensorStore tensors) => throw new ModelException(
+        $"{GetType().Name} runs a model as it was exported, and cannot exchange some of its weights. " +
+        "Run the model on the processor, with device cpu.");
+
     public void Dispose()
     {
         Dispose(true);

@@ -204,6 +204,8 @@ public static class CheckpointQuantizer
             var name = Path.GetFileName(path);
             bool isLicence = name.StartsWith("LICENSE", StringComparison.Ordinal) || name.StartsWith("NOTICE", StringComparison.Ordinal);
             bool isCompanion = isLicence || s_companions.Contains(Path.GetExtension(name)) || name == VocabularyFile.FileName;
+            // A language's adapter is small, and stays as it is.
+            isCompanion |= name.StartsWith("adapter.", StringComparison.Ordinal) && name.EndsWith(".safetensors", StringComparison.Ordinal);
             // The configuration and the compact tokenizer are written anew; indices and manifests are of other weights.
             bool isOther = name is ModelFolder.ConfigName or ModelFolder.ExportName
                 || name.EndsWith(".index.json", StringComparison.Ordinal);

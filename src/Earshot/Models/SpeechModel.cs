@@ -22,6 +22,9 @@ public sealed record SpeechModel
     /// <summary>What a prompt looks like and what decoding has to know beside the parts; null where parts say it all.</summary>
     public PromptFormat? Prompt { get; init; }
 
+    /// <summary>The languages that it changes between as it runs; null where its weights are for all that it knows.</summary>
+    public LanguageAdapters? Adapters { get; init; }
+
     /// <summary>
     /// A checkpoint's tensors as the parts read them: norms folded into weights, filters computed from their parameters; null where they
     /// are read as they are.

@@ -15,6 +15,12 @@ public record RecognitionOptions
     /// </summary>
     public DecodingOptions Decoding { get; init; } = new();
 
+    /// <summary>
+    /// How a CTC model's text is searched among several hypotheses; null for the likeliest token of each position, unless
+    /// <see cref="DecodingOptions.Hotwords"/> are given. Other models do not look at it.
+    /// </summary>
+    public CtcSearchOptions? CtcSearch { get; init; }
+
     /// <summary>When a result is not good enough, and what is tried then.</summary>
     public TemperatureFallback Fallback { get; init; } = new();
 
@@ -37,6 +43,7 @@ public record RecognitionOptions
     internal virtual void Validate()
     {
         Decoding.Validate();
+        CtcSearch?.Validate();
         Fallback.Validate();
     }
 }

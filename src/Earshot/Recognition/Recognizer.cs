@@ -48,6 +48,13 @@ public abstract class Recognizer : IDisposable
     /// <exception cref="ModelException">It cannot; the message says why, and what to use.</exception>
     public abstract string? RequireLanguage(SpeechTask task, string? language);
 
+    /// <summary>
+    /// What recognises a language, of a model that has weights and letters of its own for each; this where it has not. It stays this one's.
+    /// </summary>
+    /// <param name="language">As <see cref="RequireLanguage"/> gives it; null for the model's default.</param>
+    /// <exception cref="CheckpointException">The language's weights are damaged.</exception>
+    public virtual Recognizer For(string? language) => this;
+
     /// <summary>Begins a recording, or a window that stands alone.</summary>
     public abstract RecognitionSession Begin(RecognitionOptions options);
 

@@ -11,6 +11,7 @@ namespace Earshot.Tokenizers;
 public sealed class CtcVocabulary : Tokenizer
 {
     const int MaxTokens = 1 << 20;
+    const string TokenizerName = "tokenizer_config.json";
 
     readonly Dictionary<string, int> _ids;
     readonly string?[] _texts;
@@ -51,20 +52,46 @@ public sealed class CtcVocabulary : Tokenizer
     /// <summary>The token that stands for no letter.</summary>
     public int Blank { get; }
 
+    /// <summary>The token between words; null where there is none.</summary>
+    internal int? Delimiter => _delimiter;
+
     /// <summary>Reads a model folder's vocabulary: of several languages', that of <c>target_lang</c>.</summary>
     /// <exception cref="CheckpointException">A file is missing or damaged, or a setting is not implemented.</exception>
-    public static CtcVocabulary Load(string folder)
+    public static CtcVocabulary Load(string folder) => Load(folder, null);
+
+    /// <summary>Reads a model folder's vocabulary: of several languages', that of <paramref name="language"/>.</summary>
+    /// <inheritdoc cref="Load(string)"/>
+    internal static CtcVocabulary Load(string folder, string? language)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        using var vocabulary = SettingsFile.Open(Path.Combine(folder, "vocab.json"), "lists the letters");
-        using var config = SettingsFile.OpenIfPresent(Path.Combine(folder, "tokenizer_config.json"));
+        using var vocabulary = Open(folder);
+        using var config = SettingsFile.OpenIfPresent(Path.Combine(folder, TokenizerName));
         var tokens = config is null ? new CtcTokens() : ReadTokens(config);
-        var letters = vocabulary.Root.EnumerateObject().Any(property => property.Value.ValueKind == JsonValueKind.Object)
-            ? OfLanguage(vocabulary, config)
+        var letters = AreOfLanguages(vocabulary)
+            ? vocabulary.Section(language is not null && vocabulary.Has(language) ? language : DefaultOf(vocabulary, config))
             : vocabulary;
         int Id(JsonProperty letter) => letters.AsInteger(letter.Value, letter.Name, 0, MaxTokens - 1);
         return new CtcVocabulary(letters.Root.EnumerateObject().ToDictionary(letter => letter.Name, Id), tokens);
     }
+
+    /// <summary>The languages that a folder's vocabulary has letters of, each its own; none where it has one vocabulary.</summary>
+    internal static IReadOnlyList<string> Languages(string folder)
+    {
+        using var vocabulary = Open(folder);
+        return AreOfLanguages(vocabulary) ? [.. vocabulary.Root.EnumerateObject().Select(property => property.Name)] : [];
+    }
+
+    /// <summary>The language that a folder of several is in; null where it has one vocabulary.</summary>
+    internal static string? DefaultLanguage(string folder)
+    {
+        using var vocabulary = Open(folder);
+        if (!AreOfLanguages(vocabulary)) return null;
+        using var config = SettingsFile.OpenIfPresent(Path.Combine(folder, TokenizerName));
+        return DefaultOf(vocabulary, config);
+    }
+
+    /// <summary>The token of a letter as it is written; null where the vocabulary has none.</summary>
+    internal int? Find(string letter) => _ids.TryGetValue(letter, out int id) ? id : null;
 
     /// <summary>Letter by letter, as far as there are some; what has none is the unknown token, where there is one.</summary>
     public override int[] Encode(string text)
@@ -110,14 +137,19 @@ public sealed class CtcVocabulary : Tokenizer
         return (_unknown, char.IsHighSurrogate(text[0]) && text.Length > 1 ? 2 : 1);
     }
 
-    static SettingsFile OfLanguage(SettingsFile vocabulary, SettingsFile? config)
+    static SettingsFile Open(string folder) => SettingsFile.Open(Path.Combine(folder, "vocab.json"), "lists the letters");
+
+    static bool AreOfLanguages(SettingsFile vocabulary) =>
+        vocabulary.Root.EnumerateObject().Any(property => property.Value.ValueKind == JsonValueKind.Object);
+
+    static string DefaultOf(SettingsFile vocabulary, SettingsFile? config)
     {
         var languages = string.Join(", ", vocabulary.Root.EnumerateObject().Select(property => property.Name));
         var language = config?.OptionalText("target_lang") ?? throw new CheckpointException(
-            $"'{vocabulary.Path}' has vocabularies of several languages ({languages}), and 'tokenizer_config.json' beside it has no " +
+            $"'{vocabulary.Path}' has vocabularies of several languages ({languages}), and '{TokenizerName}' beside it has no " +
             "'target_lang' that says which. Add it, or download the model again.");
         return vocabulary.Has(language)
-            ? vocabulary.Section(language)
+            ? language
             : throw config.Wrong("target_lang", $"a language of 'vocab.json': {languages}", language);
     }
 

@@ -23,8 +23,9 @@ sealed class BatchedTranscription : IDisposable
     int _index;
     int _written;
 
-    public BatchedTranscription(Recognizer recognizer, SpeechReader speech, SequentialInput input)
+    public BatchedTranscription(SpeechReader speech, SequentialInput input)
     {
+        var recognizer = input.Recognizer;
         (_recognizer, _language) = (recognizer, input.Language);
         _options = input.Options with { Decoding = input.Options.Decoding with { WithoutTimestamps = input.Options.DecodesTextAlone } };
         _chunks = new SpeechChunker(speech, recognizer.WindowSamples);

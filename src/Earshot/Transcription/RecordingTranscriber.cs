@@ -47,7 +47,7 @@ public sealed class RecordingTranscriber
                 $"The transcription option {nameof(options.EachChannel)} is set, and a source of samples has one channel. " +
                 "Give a file or a stream.", nameof(options));
         var language = _recognizer.RequireLanguage(options.Task, options.Language);
-        var input = new SequentialInput(source, options, language);
+        var input = new SequentialInput(source, options, language, _recognizer.For(language));
         var segments = options.BatchSize > 1 ? Batched(input, progress, cancellationToken) : Sequential(input, progress, cancellationToken);
         return options.TextRules is { } rules
             ? segments.Rewritten(rules, continues: options.Resume is { Segments: > 0 }, cancellationToken)
@@ -82,7 +82,7 @@ public sealed class RecordingTranscriber
             var timeline = new SpeechTimeline();
             input = input with { Source = new SpeechOnlySource(speech, timeline), Timeline = timeline };
         }
-        using var transcription = new SequentialTranscription(_recognizer, input);
+        using var transcription = new SequentialTranscription(input);
         var segments = new List<Segment>();
         while (await Task.Run(() => transcription.NextAsync(segments, cancellationToken).AsTask(), cancellationToken).ConfigureAwait(false))
         {
@@ -99,7 +99,7 @@ public sealed class RecordingTranscriber
         using var detector = _createDetector!();
         var total = input.Source.TotalSamples;
         var speech = new SpeechReader(input.Source, detector, BatchedVad(input.Options.Vad));
-        using var transcription = new BatchedTranscription(_recognizer, speech, input);
+        using var transcription = new BatchedTranscription(speech, input);
         var waiting = new Queue<Task<TranscribedChunk>>();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try

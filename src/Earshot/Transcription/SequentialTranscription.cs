@@ -27,8 +27,9 @@ sealed class SequentialTranscription : IDisposable
     string? _language;
     int _windows;
 
-    public SequentialTranscription(Recognizer recognizer, SequentialInput input)
+    public SequentialTranscription(SequentialInput input)
     {
+        var recognizer = input.Recognizer;
         (_recognizer, _options, _timeline, _language) = (recognizer, input.Options, input.Timeline, input.Language);
         _windowFrames = recognizer.WindowSamples / SamplesPerFrame;
         _samples = new SampleWindow(input.Source, _windowFrames * SamplesPerFrame, recognizer.SamplesBefore, recognizer.SamplesAfter);
@@ -190,5 +191,7 @@ sealed class SequentialTranscription : IDisposable
 
 /// <summary>What to transcribe, and how.</summary>
 /// <param name="Language">A language's code; null to detect it.</param>
+/// <param name="Recognizer">What recognises that language.</param>
 /// <param name="Timeline">Brings times back to the recording's, where silence was left out of the source.</param>
-sealed record SequentialInput(ISampleSource Source, TranscriptionOptions Options, string? Language, SpeechTimeline? Timeline = null);
+sealed record SequentialInput(
+    ISampleSource Source, TranscriptionOptions Options, string? Language, Recognizer Recognizer, SpeechTimeline? Timeline = null);

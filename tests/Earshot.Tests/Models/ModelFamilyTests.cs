@@ -26,6 +26,15 @@ public sealed class ModelFamilyTests
         NumConvPosEmbeddingGroups = 4,
     };
 
+    static readonly Wav2Vec2Config s_conformer = s_wav2vec2 with
+    {
+        ModelType = "wav2vec2-conformer",
+        HasGroupNorm = false,
+        ConvBias = true,
+        HiddenAct = Activation.Silu,
+        ConvDepthwiseKernelSize = 7,
+    };
+
     static readonly CausalLmConfig s_qwen3 = new()
     {
         ModelType = "qwen3",
@@ -82,6 +91,9 @@ public sealed class ModelFamilyTests
         ["wav2vec2"] = () => Wav2Vec2Family.Describe(s_wav2vec2, "small"),
         ["wav2vec2, norms first"] = () => Wav2Vec2Family.Describe(
             s_wav2vec2 with { HasGroupNorm = false, ConvBias = true, DoStableLayerNorm = true, AdapterAttnDim = 8 }, "small"),
+        ["wav2vec2-conformer"] = () => Wav2Vec2Family.Describe(s_conformer, "small"),
+        ["wav2vec2-conformer, rotary"] = () => Wav2Vec2Family.Describe(
+            s_conformer with { PositionEmbeddingsType = ConformerPositions.Rotary }, "small"),
         ["hubert"] = () => Wav2Vec2Family.Describe(s_wav2vec2 with { ModelType = "hubert", FeatProjLayerNorm = false }, "small"),
         ["conformer"] = () => ConformerFamily.Describe(
             s_conformer with { Subsampling = SubsamplingKind.Striding, SubsamplingFactor = 4, Kernel = 31 }, s_letters, "small", "nemo"),

@@ -132,26 +132,8 @@ internal sealed class CamPlusWeights
 
     void AddVector(string name, float[] values) => Tensors.Add(name, new Shape(values.Length), (_, row) => values.CopyTo(row));
 
-    // (x − mean) / √(variance + ε) · weight + bias as x · scale + shift.
-    (float[] Scale, float[] Shift) Norm(string name, int size, bool affine = true)
-    {
-        var shape = new Shape(size);
-        float[] mean = Tensors.Read($"{name}.running_mean", shape), variance = Tensors.Read($"{name}.running_var", shape);
-        float[] weight = affine ? Tensors.Read($"{name}.weight", shape) : Ones(size),
-            bias = affine ? Tensors.Read($"{name}.bias", shape) : new float[size];
-        var (scale, shift) = (new float[size], new float[size]);
-        for (int i = 0; i < size; i++)
-        {
-            if (!(variance[i] >= 0))
-            {
-                throw new CheckpointException(
-                    $"{Tensors.Location}: tensor '{name}.running_var' holds {variance[i]} at {i}; a variance is not negative.");
-            }
-            double factor = weight[i] / Math.Sqrt(variance[i] + _config.BatchNormEps);
-            (scale[i], shift[i]) = ((float)factor, (float)(bias[i] - mean[i] * factor));
-        }
-        return (scale, shift);
-    }
+    (float[] Scale, float[] Shift) Norm(string name, int size, bool affine = true) =>
+        BatchNorm.Read(Tensors, name, size, _config.BatchNormEps, affine);
 
     static float[] Ones(int size)
     {

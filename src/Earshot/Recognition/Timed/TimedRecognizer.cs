@@ -66,12 +66,18 @@ public abstract class TimedRecognizer : Recognizer
         return new TimedSession(this, options, _features.CreateExtractor());
     }
 
+    /// <inheritdoc cref="WriteAsync(HeardWindow, RecognitionContext, CancellationToken)"/>
+    internal virtual ValueTask<IReadOnlyList<TimedToken>> WriteAsync(
+        HeardWindow heard, RecognitionContext context, RecognitionOptions options, CancellationToken cancellationToken) =>
+        WriteAsync(heard, context, cancellationToken);
+
     /// <summary>The tokens of some positions of a window, which are counted from the first of them.</summary>
     internal abstract ValueTask<IReadOnlyList<TimedToken>> WriteAsync(
         HeardWindow heard, RecognitionContext context, CancellationToken cancellationToken);
 }
 
 /// <summary>
-/// A window and what lies around it, encoded: it begins at position <paramref name="First"/>, and has <paramref name="Positions"/>.
+/// A window and what lies around it, encoded: it begins at position <paramref name="First"/>, and has <paramref name="Positions"/>, of
+/// which the next window hears none again if it is an end.
 /// </summary>
-readonly record struct HeardWindow(EncodedAudio Audio, int First, int Positions);
+readonly record struct HeardWindow(EncodedAudio Audio, int First, int Positions, bool IsEnd = true);

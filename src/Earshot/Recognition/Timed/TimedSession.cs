@@ -15,15 +15,13 @@ sealed class TimedSession : RecognitionSession
 
     readonly TimedRecognizer _recognizer;
     readonly RecognitionOptions _options;
-    readonly FeatureExtractor _extractor;
+    readonly TimedHearing _hearing;
     readonly TimedWords _words;
     readonly double _secondsPerPosition;
-    float[] _samples = [];
-    float[] _features = [];
 
     public TimedSession(TimedRecognizer recognizer, RecognitionOptions options, FeatureExtractor extractor)
     {
-        (_recognizer, _options, _extractor) = (recognizer, options, extractor);
+        (_recognizer, _options, _hearing) = (recognizer, options, new TimedHearing(recognizer, extractor));
         _secondsPerPosition = (double)recognizer.SamplesPerPosition / SampleStream.SampleRate;
         _words = new TimedWords(recognizer.Tokenizer, Math.Max(1, (int)(Pause / _secondsPerPosition)));
     }
@@ -34,20 +32,12 @@ sealed class TimedSession : RecognitionSession
         ArgumentNullException.ThrowIfNull(window);
         ArgumentNullException.ThrowIfNull(context);
         int samplesPerPosition = _recognizer.SamplesPerPosition;
-        // Positions of the window and of what is heard before it are the same.
-        int before = window.Before.Length / samplesPerPosition;
-        int frames = Extract(window, before * samplesPerPosition);
-        using var audio = await _recognizer.Encoder
-            .EncodeAsync(_features.AsMemory(0, frames * _recognizer.Encoder.Shape.InputSize), frames, cancellationToken)
-            .ConfigureAwait(false);
-        // Only a window that could be longer may leave something to the next one.
-        bool isEnd = window.StandsAlone || window.IsLast || window.Samples.Length < _recognizer.WindowSamples;
-        int positions = Math.Clamp(
-            (window.Samples.Length + (isEnd ? samplesPerPosition - 1 : 0)) / samplesPerPosition, 0, Math.Max(0, audio.Positions - before));
-        var tokens = await _recognizer.WriteAsync(new HeardWindow(audio, before, positions), context, cancellationToken)
-            .ConfigureAwait(false);
+        var heard = await _hearing.HearAsync(window, cancellationToken).ConfigureAwait(false);
+        using var audio = heard.Audio;
+        int positions = heard.Positions;
+        var tokens = await _recognizer.WriteAsync(heard, context, _options, cancellationToken).ConfigureAwait(false);
         var words = _words.Split(tokens, positions);
-        int advance = isEnd ? window.Frames : Cut(words, positions) * samplesPerPosition / AudioWindow.SamplesPerFrame;
+        int advance = heard.IsEnd ? window.Frames : Cut(words, positions) * samplesPerPosition / AudioWindow.SamplesPerFrame;
         var segments = Segments(words, window.StartTime);
         return new RecognizedWindow
         {
@@ -62,27 +52,6 @@ sealed class TimedSession : RecognitionSession
         throw new ModelException(
             $"'{_recognizer.Model.Info.Name}' writes the letters of one vocabulary and cannot tell languages apart. " +
             "Use a multilingual model, such as openai/whisper-large-v3-turbo.");
-
-    /// <summary>The window with what lies around it as one stretch of sound; returns its frames.</summary>
-    int Extract(AudioWindow window, int before)
-    {
-        var shape = _recognizer.Encoder.Shape;
-        int hop = _recognizer.SamplesPerFeature, most = shape.MostFrames / shape.FrameMultiple * shape.FrameMultiple;
-        int after = Math.Clamp((most * hop) - before - window.Samples.Length, 0, Math.Min(window.After.Length, _recognizer.SamplesAfter));
-        int count = before + window.Samples.Length + after;
-        int frames = Math.Max(shape.LeastFrames, _recognizer.FramesOf(count));
-        frames = (frames + shape.FrameMultiple - 1) / shape.FrameMultiple * shape.FrameMultiple;
-        if (_samples.Length < count) _samples = new float[count];
-        if (_features.Length < frames * shape.InputSize) _features = new float[frames * shape.InputSize];
-        window.Before[^before..].CopyTo(_samples);
-        window.Samples.CopyTo(_samples.AsMemory(before));
-        window.After[..after].CopyTo(_samples.AsMemory(before + window.Samples.Length));
-        // What is left of a hop lies behind the frames.
-        int whole = Math.Min(count, frames * hop);
-        _extractor.Compute(
-            _samples.AsSpan(0, whole), _features.AsSpan(0, frames * shape.InputSize), frames, after: _samples.AsSpan(whole, count - whole));
-        return frames;
-    }
 
     /// <summary>
     /// Leaves a word that may go on after the window to the next one, and returns the position where that begins: between words. A word

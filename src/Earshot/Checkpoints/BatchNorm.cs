@@ -1,0 +1,31 @@
+using Earshot.Compute;
+
+namespace Earshot.Checkpoints;
+
+/// <summary>
+/// Batch normalisation (Ioffe and Szegedy 2015, arXiv 1502.03167) with the statistics of training, as a factor and an addend.
+/// </summary>
+static class BatchNorm
+{
+    /// <summary>(x − mean) / √(variance + ε) · weight + bias as x · scale + shift, of the tensors below a name.</summary>
+    /// <param name="affine">Whether there are <c>weight</c> and <c>bias</c>; else they are one and zero.</param>
+    /// <exception cref="CheckpointException">A tensor is missing, has another shape, or holds a negative variance.</exception>
+    public static (float[] Scale, float[] Shift) Read(ComputedTensors tensors, string name, int size, double epsilon, bool affine = true)
+    {
+        var shape = new Shape(size);
+        float[] mean = tensors.Read($"{name}.running_mean", shape), variance = tensors.Read($"{name}.running_var", shape);
+        float[]? weight = affine ? tensors.Read($"{name}.weight", shape) : null, bias = affine ? tensors.Read($"{name}.bias", shape) : null;
+        var (scale, shift) = (new float[size], new float[size]);
+        for (int i = 0; i < size; i++)
+        {
+            if (!(variance[i] >= 0))
+            {
+                throw new CheckpointException(
+                    $"{tensors.Location}: tensor '{name}.running_var' holds {variance[i]} at {i}; a variance is not negative.");
+            }
+            double factor = (weight?[i] ?? 1) / Math.Sqrt(variance[i] + epsilon);
+            (scale[i], shift[i]) = ((float)factor, (float)((bias?[i] ?? 0) - (mean[i] * factor)));
+        }
+        return (scale, shift);
+    }
+}
