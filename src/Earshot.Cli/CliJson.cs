@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Earshot.Cli.Benchmarks;
 using Earshot.Cli.Benchmarks.Peers;
 using Earshot.Cli.Commands;
+using Earshot.Cli.Evaluation;
 using Earshot.Cli.Inspection;
 using Earshot.Cli.Models;
 
@@ -22,6 +23,7 @@ namespace Earshot.Cli;
 [JsonSerializable(typeof(GenerationReport))]
 [JsonSerializable(typeof(IReadOnlyList<ModelLine>))]
 [JsonSerializable(typeof(TextScores))]
+[JsonSerializable(typeof(IReadOnlyList<LiveReport>))]
 [JsonSerializable(typeof(IReadOnlyList<SpeakerRate>))]
 internal sealed partial class CliJson : JsonSerializerContext
 {

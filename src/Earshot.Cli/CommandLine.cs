@@ -16,6 +16,7 @@ internal static class CommandLine
         {
             new TranscribeCommand(terminal),
             new TranslateCommand(terminal),
+            new ListenCommand(terminal),
             new DetectLanguageCommand(terminal),
             new GenerateCommand(terminal),
             new ChatCommand(terminal),

@@ -103,6 +103,12 @@ public sealed record SpeechTurns : LivePolicy
     /// <summary>Beams of the hearing; 1 is greedy.</summary>
     public int BeamSize { get; init; } = 5;
 
+    /// <summary>
+    /// Whether the turn is heard at each pause in it already, so that its words are there the moment it has ended; it is heard that much more
+    /// often.
+    /// </summary>
+    public bool LooksEarly { get; init; }
+
     internal override ILiveDecider CreateDecider() => new TurnDecider(this);
 
     internal override void Validate() => Require(BeamSize is >= 1 and <= 64, nameof(BeamSize), "1 to 64", BeamSize);

@@ -147,15 +147,17 @@ sealed class LiveStream : IDisposable
     async ValueTask LookEarlyAsync(CancellationToken cancellationToken)
     {
         await LookAtPaceAsync(cancellationToken).ConfigureAwait(false);
-        var decision = await HearAsync(Position, false, cancellationToken).ConfigureAwait(false);
-        await _output
-            .SettleAsync(decision, _pace.ShowsPartials && _decider.Step is not null, _hearing.Language, cancellationToken).ConfigureAwait(false);
-        _leftOpen = decision.Partial;
+        if (_decider.LooksEarly)
+        {
+            var decision = await HearAsync(Position, false, cancellationToken).ConfigureAwait(false);
+            await _output.SettleAsync(decision, _pace.ShowsPartials, _hearing.Language, cancellationToken).ConfigureAwait(false);
+            _leftOpen = decision.Partial;
+        }
         if (_options.EndOfTurn is not { } endOfTurn) return;
         var turn = new TurnSoFar
         {
             Samples = _sound.Slice(Math.Max(_bufferStart, Position - (8 * SampleStream.SampleRate)), Position),
-            Text = _hearing.SettledText + string.Concat(decision.Partial.Select(word => word.Text)),
+            Text = _hearing.SettledText + string.Concat((_leftOpen ?? []).Select(word => word.Text)),
             Language = _hearing.Language,
             Silence = Time(Position - _turns.SpeechEnd),
         };

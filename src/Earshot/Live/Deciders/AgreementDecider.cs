@@ -12,6 +12,8 @@ sealed class AgreementDecider(LocalAgreement policy) : ILiveDecider
 
     public long? Step { get; } = TurnDetector.Samples(policy.Step);
 
+    public bool LooksEarly => true;
+
     public int BeamSize => policy.BeamSize;
 
     public bool GoesOn => true;

@@ -7,6 +7,8 @@ sealed class AttentionDecider(AlignAtt policy) : ILiveDecider
 {
     public long? Step { get; } = TurnDetector.Samples(policy.Step);
 
+    public bool LooksEarly => true;
+
     public int BeamSize => 1;
 
     public bool GoesOn => true;

@@ -8,6 +8,9 @@ interface ILiveDecider
     /// <summary>Samples between two hearings of a turn; null where it is heard when it has ended.</summary>
     long? Step { get; }
 
+    /// <summary>Whether a pause is heard early, in case that the turn is over.</summary>
+    bool LooksEarly { get; }
+
     int BeamSize { get; }
 
     /// <summary>Whether a hearing goes on behind the words that are settled; else each stands alone.</summary>

@@ -17,6 +17,8 @@ sealed class SlidingDecider(SlidingWindow policy) : ILiveDecider
 
     public long? Step { get; } = TurnDetector.Samples(policy.Step ?? (policy.Chunk / 2));
 
+    public bool LooksEarly => true;
+
     public int BeamSize => 1;
 
     public bool GoesOn => false;

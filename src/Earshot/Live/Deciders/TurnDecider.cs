@@ -7,6 +7,8 @@ sealed class TurnDecider(SpeechTurns policy) : ILiveDecider
 {
     public long? Step => null;
 
+    public bool LooksEarly => policy.LooksEarly;
+
     public int BeamSize => policy.BeamSize;
 
     public bool GoesOn => false;
