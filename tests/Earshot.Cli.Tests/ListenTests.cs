@@ -72,7 +72,7 @@ public class ListenTests
 
     [Theory]
     [InlineData("one two", " three", 20, "one two", " three")]
-    [InlineData("one two", " three", 10, "…wo", " three")]
+    [InlineData("one two", " three", 10, "…two", " three")]
     [InlineData("one two", " three", 4, "", "…ree")]
     [InlineData("東京都", "", 5, "…京都", "")]
     public void Captions_are_cut_to_one_row(string settled, string open, int width, string expectedSettled, string expectedOpen) =>

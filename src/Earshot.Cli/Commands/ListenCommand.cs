@@ -119,7 +119,10 @@ internal sealed class ListenCommand : EarshotCommand
             return new RawSource(Terminal.OpenInput(), format, file.Label);
         }
         if (file.IsStandardInput && Terminal.InputIsTerminal)
-            throw new UsageException("- is standard input, and that is this terminal; pipe sound into it, or leave it out for the microphone.");
+        {
+            throw new UsageException(
+                "- is standard input, and that is this terminal; pipe sound into it, or leave it out for the microphone.");
+        }
         var stream = file.Open(Terminal, new Earshot.Audio.AudioReadOptions());
         return new RecordingSource(stream, file.Label, file.IsStandardInput, pace ? TimeProvider.System : null);
     }

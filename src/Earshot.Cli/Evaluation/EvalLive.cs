@@ -48,10 +48,12 @@ internal sealed class EvalLive(Terminal terminal, ScoringOptions scoring)
     public async Task<IReadOnlyList<LiveReport>> RunAsync(
         EvaluationManifest manifest, IReadOnlyList<LivePolicy> policies, EvalChoice choice, CancellationToken cancellationToken)
     {
-        using var transcriber = await ModelLoading.LoadAsync(choice.Model, choice.Loading, terminal, cancellationToken).ConfigureAwait(false);
+        using var transcriber = await ModelLoading.LoadAsync(choice.Model, choice.Loading, terminal, cancellationToken)
+            .ConfigureAwait(false);
         await ModelLoading.LoadSpeechDetectorAsync(transcriber, terminal, cancellationToken).ConfigureAwait(false);
         var clips = manifest.Clips.Where(clip => clip.Reference is not null).ToList();
-        if (clips.Count == 0) throw new ManifestException($"'{manifest.Source}': no clip tells what is said, so that nothing can be scored.");
+        if (clips.Count == 0)
+            throw new ManifestException($"'{manifest.Source}': no clip tells what is said, so that nothing can be scored.");
         var offline = new List<string>();
         var reports = new List<LiveReport>();
         foreach (var clip in clips)

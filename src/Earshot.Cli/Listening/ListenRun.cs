@@ -35,7 +35,10 @@ internal sealed class ListenRun(Terminal terminal, LiveSource source, LiveOutput
         await live.CompleteAsync(CancellationToken.None).ConfigureAwait(false);
         await reading.ConfigureAwait(false);
         outputs.Display.Complete();
-        outputs.Files.Complete(new TranscriptionInfo { Language = _language, LanguageProbability = _language is null ? 0 : 1, Duration = _heard });
+        outputs.Files.Complete(new TranscriptionInfo
+        {
+            Language = _language, LanguageProbability = _language is null ? 0 : 1, Duration = _heard,
+        });
     }
 
     async Task FeedAsync(LiveTranscriber live, CancellationToken cancellationToken)

@@ -62,7 +62,10 @@ internal sealed class LiveFiles : IDisposable
             var file = new StreamWriter(
                 new FileStream(full, FileMode.Create, FileAccess.Write, FileShare.Read),
                 new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
-            var options = new TranscriptWriterOptions { JsonSegments = true, Recording = Path.GetFileNameWithoutExtension(path).Replace(' ', '_') };
+            var options = new TranscriptWriterOptions
+            {
+                JsonSegments = true, Recording = Path.GetFileNameWithoutExtension(path).Replace(' ', '_'),
+            };
             return (file, TranscriptWriter.Create(FormatOf(path), file, options));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -71,6 +74,8 @@ internal sealed class LiveFiles : IDisposable
         }
     }
 
-    static TranscriptFormat FormatOf(string path) => Enum.GetValues<TranscriptFormat>().FirstOrDefault(
+    // The longest ending first: one is another's end (aud.txt, txt).
+    static TranscriptFormat FormatOf(string path) => Enum.GetValues<TranscriptFormat>().OrderByDescending(
+        format => format.Extension().Length).FirstOrDefault(
         format => path.EndsWith($".{format.Extension()}", StringComparison.OrdinalIgnoreCase), TranscriptFormat.Text);
 }

@@ -16,13 +16,12 @@ internal sealed record RawFormat(string Encoding, int SampleRate, int Channels)
     public static RawFormat Parse(string text)
     {
         var parts = text.ToLowerInvariant().Split(',', StringSplitOptions.TrimEntries);
-        int channels = 1;
+        int rate = 0, channels = 1;
         bool good = parts is [("s16le" or "s16be" or "f32le"), _] or [("s16le" or "s16be" or "f32le"), _, _]
-            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out _)
+            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out rate) && rate is >= 1000 and <= 768_000
             && (parts.Length == 2 || (int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out channels)
                 && channels is >= 1 and <= 32));
-        if (!good || int.Parse(parts[1], CultureInfo.InvariantCulture) is not (>= 1000 and <= 768_000) and var rate)
-            throw new UsageException($"--raw is '{text}'; expected {Expected}.");
+        if (!good) throw new UsageException($"--raw is '{text}'; expected {Expected}.");
         return new RawFormat(parts[0], rate, channels);
     }
 

@@ -71,6 +71,10 @@ internal sealed record RecorderProgram(string Name, Func<RecordedSound, string?,
             : ["-f", "alsa", "-i", device ?? "default"];
         return input is null
             ? null
-            : ["-hide_banner", "-loglevel", "error", "-nostdin", .. input, "-ar", Rate, "-ac", "1", "-f", "s16le", "-flush_packets", "1", "-"];
+            :
+            [
+                "-hide_banner", "-loglevel", "error", "-nostdin", .. input, "-ar", Rate, "-ac", "1", "-f", "s16le",
+                "-flush_packets", "1", "-",
+            ];
     }
 }

@@ -102,7 +102,8 @@ internal static class LivePolicies
     {
         int colon = text.IndexOf(':', StringComparison.Ordinal);
         var policy = s_all.FirstOrDefault(policy => policy.Name == (colon < 0 ? text : text[..colon]))
-            ?? throw new UsageException($"--live is '{text}'; expected one of {string.Join(", ", Names)}, such as align-att or align-att:0.5.");
+            ?? throw new UsageException(
+                $"--live is '{text}'; expected one of {string.Join(", ", Names)}, such as align-att or align-att:0.5.");
         if (colon < 0) return policy;
         return WithStep(policy, Times.Parse(text[(colon + 1)..])
             ?? throw new UsageException($"--live is '{text}'; expected seconds behind the colon, such as {policy.Name}:0.5."));

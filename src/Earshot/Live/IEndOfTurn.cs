@@ -6,7 +6,9 @@ namespace Earshot.Live;
 /// </summary>
 public interface IEndOfTurn
 {
-    /// <summary>The silence after which the turn is over, counted from its beginning; null for <see cref="TurnOptions.Hangover"/>.</summary>
+    /// <summary>
+    /// The silence after which the turn is over, counted from its beginning; null for <see cref="TurnOptions.Hangover"/>.
+    /// </summary>
     ValueTask<TimeSpan?> WaitAsync(TurnSoFar turn, CancellationToken cancellationToken = default);
 }
 

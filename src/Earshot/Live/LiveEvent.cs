@@ -80,7 +80,9 @@ public enum LiveStopReason
     EndOfInput,
 }
 
-/// <summary>How a stream is heard where the machine does not keep up, in the order in which it is degraded. Sound is never left out.</summary>
+/// <summary>
+/// How a stream is heard where the machine does not keep up, in the order in which it is degraded. Sound is never left out.
+/// </summary>
 public enum LivePace
 {
     /// <summary>As the policy says.</summary>

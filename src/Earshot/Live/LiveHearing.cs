@@ -86,8 +86,8 @@ sealed class LiveHearing(LiveParts parts, LiveOptions options, LiveOutput output
     public void EndTurn() => MoveToContext(_settled.Count);
 
     /// <summary>
-    /// Finds the place to cut off settled sound, between two words of it, at a pause or a sentence's end if there is one, so that about half
-    /// of the buffer is left; where no place is, the start.
+    /// Finds the place to cut off settled sound, between two words of it, at a pause or a sentence's end if there is one, so that about
+    /// half of the buffer is left; where no place is, the start.
     /// </summary>
     public long CutSettled(long start, long mostBuffer)
     {

@@ -95,7 +95,9 @@ public sealed record AlignAtt : LivePolicy
     }
 }
 
-/// <summary>Whole turns of speech, each heard once when it has ended: the fewest errors and the least work, and no word before the end.</summary>
+/// <summary>
+/// Whole turns of speech, each heard once when it has ended: the fewest errors and the least work, and no word before the end.
+/// </summary>
 public sealed record SpeechTurns : LivePolicy
 {
     public override string Name => "turns";
@@ -104,8 +106,8 @@ public sealed record SpeechTurns : LivePolicy
     public int BeamSize { get; init; } = 5;
 
     /// <summary>
-    /// Whether the turn is heard at each pause in it already, so that its words are there the moment it has ended; it is heard that much more
-    /// often.
+    /// Whether the turn is heard at each pause in it already, so that its words are there the moment it has ended; it is heard that much
+    /// more often.
     /// </summary>
     public bool LooksEarly { get; init; }
 

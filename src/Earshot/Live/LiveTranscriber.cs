@@ -109,7 +109,9 @@ public sealed class LiveTranscriber : IAsyncDisposable
     public IAsyncEnumerable<LiveEvent> ReadAllAsync(CancellationToken cancellationToken = default) =>
         _events.Reader.ReadAllAsync(cancellationToken);
 
-    /// <summary>Ends the stream at once; what is not final is lost. After <see cref="CompleteAsync"/> and the last event nothing is.</summary>
+    /// <summary>
+    /// Ends the stream at once; what is not final is lost. After <see cref="CompleteAsync"/> and the last event nothing is.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         if (_disposed) return;

@@ -8,7 +8,8 @@ public class LiveTranscriberTests
 
     public static TheoryData<LivePolicy> Policies =>
     [
-        new LocalAgreement { Step = TimeSpan.FromSeconds(0.5) }, new LocalAgreement(), new AlignAtt(), new SpeechTurns(), new SlidingWindow(),
+        new LocalAgreement { Step = TimeSpan.FromSeconds(0.5) }, new LocalAgreement(), new AlignAtt(), new SpeechTurns(),
+        new SpeechTurns { LooksEarly = true }, new SlidingWindow(),
     ];
 
     // Sound comes faster than it was said, which is no lag.
@@ -79,7 +80,9 @@ public class LiveTranscriberTests
         }
         var run = await LiveRun.OfAsync(s_speech.Parts(), Options(new AlignAtt()), samples, rate / 50, rate);
         // The last one is cut off by the end.
-        Assert.Equal(s_speech.Words.Where(word => word.Start < 12).SkipLast(1).Select(word => word.Text), run.Words.SkipLast(1).Select(word => word.Text));
+        Assert.Equal(
+            s_speech.Words.Where(word => word.Start < 12).SkipLast(1).Select(word => word.Text),
+            run.Words.SkipLast(1).Select(word => word.Text));
     }
 
     [Theory, MemberData(nameof(Policies))]
@@ -146,7 +149,8 @@ public class LiveTranscriberTests
         await live.WriteAsync(s_speech.Samples.AsMemory(0, (int)(6.95 * 16_000)), cancellationToken: TestContext.Current.CancellationToken);
         await live.FlushAsync(TestContext.Current.CancellationToken);
         // It is known; the reader may not have come to it yet.
-        while (run.Last is not LiveSpeechStopped { Reason: LiveStopReason.Flush }) await Task.Delay(5, TestContext.Current.CancellationToken);
+        while (run.Last is not LiveSpeechStopped { Reason: LiveStopReason.Flush })
+            await Task.Delay(5, TestContext.Current.CancellationToken);
         var before = run.Text;
         await live.WriteAsync(
             s_speech.Samples.AsMemory((int)(6.95 * 16_000)), cancellationToken: TestContext.Current.CancellationToken);
@@ -235,11 +239,11 @@ public class LiveTranscriberTests
     [Fact]
     public async Task A_stream_that_cannot_keep_up_is_heard_less_often_and_loses_nothing()
     {
-        // Each hearing takes as long as the sound that it is given, so that without degradation it would fall ever further behind.
-        LivePaceChanged[] changes = [];
-        var options = Options(new LocalAgreement { Step = TimeSpan.FromSeconds(0.5) }) with { MostWaiting = TimeSpan.FromSeconds(8), Paces = null };
+        // Sound comes faster than it can be heard.
+        var options = Options(new LocalAgreement { Step = TimeSpan.FromSeconds(0.5) })
+            with { MostWaiting = TimeSpan.FromSeconds(8), Paces = null };
         var run = await LiveRun.OfAsync(s_speech.Parts(_ => Thread.Sleep(3)), options, s_speech.Samples, 1600);
-        changes = [.. run.Events.OfType<LivePaceChanged>()];
+        LivePaceChanged[] changes = [.. run.Events.OfType<LivePaceChanged>()];
         Assert.Equal(s_speech.Text, run.Text);
         Assert.Equal(LivePace.LongerSteps, changes[0].Pace);
         Assert.All(changes.Zip(changes.Skip(1)), pair => Assert.Equal(1, Math.Abs(pair.First.Pace - pair.Second.Pace)));
@@ -287,7 +291,8 @@ public class LiveTranscriberTests
     static async Task HearAsync(int hours)
     {
         var minute = ScriptedSpeech.Of(60, (2, 20), (20, 50), (45, 30));
-        var sentences = Enumerable.Range(0, hours * 60).SelectMany(i => new[] { ((i * 60) + 2.0, 20), ((i * 60) + 20.0, 50), ((i * 60) + 45.0, 30) });
+        var sentences = Enumerable.Range(0, hours * 60)
+            .SelectMany(i => new[] { ((i * 60) + 2.0, 20), ((i * 60) + 20.0, 50), ((i * 60) + 45.0, 30) });
         var words = new List<SpokenWord>();
         foreach (var (start, count) in sentences)
         {

@@ -48,7 +48,8 @@ internal sealed class ScriptedSpeech(IReadOnlyList<SpokenWord> words, double sec
         var samples = new float[(int)(seconds * Rate)];
         foreach (var word in words)
         {
-            for (int i = (int)(word.Start * Rate); i < Math.Min(samples.Length, (int)(word.End * Rate)); i++) samples[i] = i % 2 == 0 ? 0.1f : -0.1f;
+            int end = Math.Min(samples.Length, (int)(word.End * Rate));
+            for (int i = (int)(word.Start * Rate); i < end; i++) samples[i] = i % 2 == 0 ? 0.1f : -0.1f;
         }
         return samples;
     }
@@ -72,8 +73,8 @@ internal sealed class ScriptedSpeech(IReadOnlyList<SpokenWord> words, double sec
                 var word = words[i];
                 bool cut = word.End > window.EndTime + 1e-3;
                 heard.Add(new HeardWord(
-                    cut ? " cut" : word.Text, [i], word.Start, Math.Min(word.End, window.EndTime), Math.Min(word.End, window.EndTime) - 0.05,
-                    cut ? 0.2f : 0.9f));
+                    cut ? " cut" : word.Text, [i], word.Start, Math.Min(word.End, window.EndTime),
+                    Math.Min(word.End, window.EndTime) - 0.05, cut ? 0.2f : 0.9f));
             }
             // What is settled are the first words of the window.
             var settled = window.Settled.ToArray();
@@ -125,14 +126,16 @@ internal sealed class LiveRun
         }
     }
 
-    static string Describe(LiveEvent happened) => string.Create(CultureInfo.InvariantCulture, $"{happened.Heard.TotalSeconds:0.000} ") + happened switch
+    static string Describe(LiveEvent happened) => FormattableString.Invariant($"{happened.Heard.TotalSeconds:0.000} ") + happened switch
     {
         LiveSpeechStarted started => $"started {started.At.TotalSeconds:0.000}",
         LiveSpeechStopped stopped => $"stopped {stopped.At.TotalSeconds:0.000} {stopped.Reason}",
         LivePartial partial => $"partial{partial.Text}",
-        LiveFinal final => $"final{final.Text} {string.Join(' ', final.Words.Select(word => $"{word.Start.TotalSeconds:0.00}-{word.End.TotalSeconds:0.00}"))}",
+        LiveFinal final => $"final{final.Text} {string.Join(' ', final.Words.Select(Times))}",
         LiveSegment segment => $"segment{segment.Segment.Text}",
         LivePaceChanged pace => $"pace {pace.Pace}",
         _ => happened.GetType().Name,
     };
+
+    static string Times(Word word) => FormattableString.Invariant($"{word.Start.TotalSeconds:0.00}-{word.End.TotalSeconds:0.00}");
 }

@@ -28,7 +28,9 @@ public sealed class FlacWriter
     ulong _bits;
     int _bitCount, _length;
 
-    /// <summary>Writes to a stream, which stays the caller's; where it is seekable, the header gets length and checksum at the end.</summary>
+    /// <summary>
+    /// Writes to a stream, which stays the caller's; where it is seekable, the header gets length and checksum at the end.
+    /// </summary>
     public FlacWriter(Stream stream, int sampleRate)
     {
         ArgumentNullException.ThrowIfNull(stream);
