@@ -96,7 +96,7 @@ public sealed record AlignAtt : LivePolicy
 }
 
 /// <summary>
-/// Whole turns of speech, each heard once when it has ended: the fewest errors and the least work, and no word before the end.
+/// Whole turns of speech, each heard once when it has ended: the least work, and no word before the end.
 /// </summary>
 public sealed record SpeechTurns : LivePolicy
 {
