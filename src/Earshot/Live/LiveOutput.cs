@@ -1,5 +1,4 @@
 using Earshot.Recognition;
-using Earshot.Transcription;
 
 namespace Earshot.Live;
 

@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using Earshot.Audio;
-using Earshot.Recognition;
 using Earshot.Transcription;
 
 namespace Earshot.Live;
