@@ -24,6 +24,7 @@ namespace Earshot.Cli;
 [JsonSerializable(typeof(IReadOnlyList<ModelLine>))]
 [JsonSerializable(typeof(TextScores))]
 [JsonSerializable(typeof(PerplexityReport))]
+[JsonSerializable(typeof(IReadOnlyList<LiveReport>))]
 [JsonSerializable(typeof(IReadOnlyList<SpeakerRate>))]
 internal sealed partial class CliJson : JsonSerializerContext
 {

@@ -17,6 +17,7 @@ internal static class CommandLine
             new TranscribeCommand(terminal),
             new TranslateCommand(terminal),
             new AlignCommand(terminal),
+            new ListenCommand(terminal),
             new DetectLanguageCommand(terminal),
             new GenerateCommand(terminal),
             new ChatCommand(terminal),

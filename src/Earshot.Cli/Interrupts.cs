@@ -6,11 +6,14 @@ namespace Earshot.Cli;
 
 /// <summary>
 /// Ctrl-C and SIGTERM: the first asks commands to stop; the second, or two seconds without an answer (a kernel deep in a
-/// matrix product), ends the process after removing files that were being written.
+/// matrix product) where a command has not asked for more, ends the process after removing files that were being written.
 /// </summary>
 internal sealed class Interrupts : IDisposable
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
+    // What the running command asked for; there is one in a process.
+    static TimeSpan s_allowed = s_patience;
 
     readonly CancellationTokenSource _cancellation = new();
     readonly Terminal _terminal;
@@ -33,6 +36,13 @@ internal sealed class Interrupts : IDisposable
     /// <summary>What to exit with after a signal; null before any.</summary>
     public int? ExitCode { get; private set; }
 
+    /// <summary>The first signal waits this long for its command, until what is returned is disposed of.</summary>
+    public static IDisposable Allow(TimeSpan patience)
+    {
+        s_allowed = patience;
+        return new Allowance();
+    }
+
     public void Dispose()
     {
         foreach (var registration in _registrations) registration.Dispose();
@@ -49,7 +59,7 @@ internal sealed class Interrupts : IDisposable
             End(exitCode);
             return;
         }
-        _timer = new Timer(_ => End(exitCode), null, s_patience, Timeout.InfiniteTimeSpan);
+        _timer = new Timer(_ => End(exitCode), null, s_allowed, Timeout.InfiniteTimeSpan);
         _cancellation.Cancel();
     }
 
@@ -62,5 +72,10 @@ internal sealed class Interrupts : IDisposable
         foreach (var message in kept) _terminal.Say(message);
         _terminal.Fail("cancelled.");
         Environment.Exit(exitCode);
+    }
+
+    sealed class Allowance : IDisposable
+    {
+        public void Dispose() => s_allowed = s_patience;
     }
 }

@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Text.Json;
 using Earshot.Cli.Evaluation;
 using Earshot.Cli.Options;
 using Earshot.Evaluation;
+using Earshot.Live;
 
 namespace Earshot.Cli.Commands;
 
@@ -46,6 +48,14 @@ internal sealed class EvalCommand : EarshotCommand
     readonly Option<bool> _detectLanguage = OptionKinds.Flag(
         "--detect-language", "Do not tell models the language that the manifest states.");
     readonly PerplexityOptionSet _perplexity = new();
+    readonly Option<string[]> _live = new("--live")
+    {
+        Description = "Hear the recordings as a live stream, at simulated pace, and report latency, erasure and errors of a policy: " +
+            $"{string.Join(", ", LivePolicies.Names)}, with a step in seconds behind a colon (local-agreement:0.5); " +
+            "give it several times for several. One model, the first setting's.",
+        HelpName = "POLICY[:STEP]",
+        Arity = ArgumentArity.OneOrMore,
+    };
     readonly EvalScoringOptionSet _scoring = new();
     readonly EvalReportOptionSet _report = new();
     readonly EvalOptionSet _how = new();
@@ -57,7 +67,7 @@ internal sealed class EvalCommand : EarshotCommand
             "All run interleaved, results are kept as they come, and a run that was interrupted goes on where it was.", terminal)
     {
         Add(_manifest);
-        AddGroup("What to evaluate", _models, _settings, _limit, _repeat, _noWarmUp, _detectLanguage);
+        AddGroup("What to evaluate", _models, _settings, _limit, _repeat, _noWarmUp, _detectLanguage, _live);
         AddGroup("Run", _output, _restart);
         AddGroups([_perplexity.Group, _scoring.Group, _report.Group]);
         // One --model is not enough here.
@@ -83,6 +93,9 @@ internal sealed class EvalCommand : EarshotCommand
         new(
             "earshot eval --perplexity notes.txt -m Qwen/Qwen2.5-0.5B",
             "How well a language model foresees a text; lower is better."),
+        new(
+            "earshot eval talks.jsonl --live align-att --live local-agreement:0.5",
+            "How soon words come with two live policies, and how many are wrong."),
     ];
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -92,6 +105,8 @@ internal sealed class EvalCommand : EarshotCommand
             ?? throw new UsageException("give a manifest: a .jsonl, .json or .tsv file, or a folder of a corpus."));
         if (parsed.GetValue(_limit) is { } limit) manifest = manifest with { Clips = [.. manifest.Clips.Take(limit)] };
         var choices = Choices(parsed);
+        if (parsed.GetValue(_live) is { Length: > 0 } policies)
+            return await EvaluateLiveAsync(parsed, manifest, policies, choices[0].Choice, cancellationToken).ConfigureAwait(false);
         var folder = parsed.GetValue(_output) is { Length: > 0 } given ? given : Path.Combine("eval-runs", manifest.Name);
         if (parsed.GetValue(_restart)) Forget(folder);
 
@@ -112,6 +127,17 @@ internal sealed class EvalCommand : EarshotCommand
         else EvalReports.Show(report, Terminal);
         Terminal.Say($"Report: {page}");
         return failures == 0 ? ExitCode.Ok : ExitCode.SomeFailed;
+    }
+
+    async Task<int> EvaluateLiveAsync(
+        ParseResult parsed, EvaluationManifest manifest, string[] policies, EvalChoice choice, CancellationToken cancellationToken)
+    {
+        List<LivePolicy> chosen = [.. policies.Select(LivePolicies.Parse)];
+        var reports = await new EvalLive(Terminal, _scoring.Of(parsed)).RunAsync(manifest, chosen, choice, cancellationToken)
+            .ConfigureAwait(false);
+        if (_report.PrintsJson(parsed)) Terminal.Out.WriteLine(JsonSerializer.Serialize(reports, CliJson.Readable.IReadOnlyListLiveReport));
+        else EvalLive.Show(reports, Terminal);
+        return ExitCode.Ok;
     }
 
     async Task<int> EvaluateAsync(

@@ -58,6 +58,14 @@ public abstract class Recognizer : IDisposable
     /// <summary>Begins a recording, or a window that stands alone.</summary>
     public abstract RecognitionSession Begin(RecognitionOptions options);
 
+    /// <summary>Whose window is encoded next, of the live streams that share this.</summary>
+    internal EncodingTurns EncodingTurns { get; } = new();
+
+    /// <summary>Begins a stream that is heard while it grows.</summary>
+    /// <param name="silence">Silence heard behind the sound, where the model needs some to see that nothing follows.</param>
+    internal virtual LiveSession BeginLive(RecognitionOptions options, TimeSpan silence) =>
+        new TimedLiveSession(Begin(options with { WordTimestamps = true }));
+
     public void Dispose()
     {
         Dispose(true);

@@ -36,7 +36,7 @@ public sealed class Transcriber : IDisposable
         _hub = hub;
         _detectorFile = detectorFile;
         _owned = owned;
-        _transcriber = new RecordingTranscriber(recognizer, CreateDetector);
+        _transcriber = new RecordingTranscriber(recognizer, CreateSpeechDetector);
     }
 
     /// <summary>The name or folder that it was loaded from.</summary>
@@ -261,7 +261,8 @@ public sealed class Transcriber : IDisposable
         }
     }
 
-    SileroSpeechDetector CreateDetector()
+    /// <summary>A detector for one more recording or stream; its weights are shared.</summary>
+    internal SileroSpeechDetector CreateSpeechDetector()
     {
         var file = _detectorFileOpened
             ?? throw new InvalidOperationException($"Call {nameof(LoadSpeechDetectorAsync)} before asking for speech detection.");

@@ -11,7 +11,7 @@ public partial class FolderOrderTests
     static readonly string[] s_order =
     [
         "Audio", "Features", "Checkpoints", "Tokenizers", "Chat", "Models", "Decoding", "TextGeneration", "Recognition", "SpeechDetection",
-        "Transcription", "ForcedAlignment", "Transcripts", "Streaming", "Speakers", "Synthesis", "Clients", "Benchmarks",
+        "Transcription", "ForcedAlignment", "Live", "Transcripts", "Speakers", "Synthesis", "Clients", "Benchmarks",
     ];
 
     /// <summary>What is not in order yet, a file and a folder after its own. Lines may only go.</summary>

@@ -41,13 +41,19 @@ public sealed class WhisperDecodingTask
     }
 
     /// <summary>Decodes one window with a generation that has rows enough, from the start.</summary>
-    public async ValueTask<DecodingResult> RunAsync(
+    public ValueTask<DecodingResult> RunAsync(
         Generation generation, DecodingOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(generation);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        var prompt = DecodingPrompt.For(options, _tokenizer, _contextLength);
+        return RunAsync(generation, options, DecodingPrompt.For(options, _tokenizer, _contextLength), cancellationToken);
+    }
+
+    /// <summary>The same after a prompt of the caller's own making.</summary>
+    internal async ValueTask<DecodingResult> RunAsync(
+        Generation generation, DecodingOptions options, DecodingPrompt prompt, CancellationToken cancellationToken)
+    {
         TokenDecoder tokenDecoder = options.Temperature > 0 || options.BeamSize == 1
             ? new GreedyDecoder(options.Rows, options.Temperature, options.Seed, _tokenizer.EndOfText)
             : new BeamSearchDecoder(options.BeamSize, options.Patience, _tokenizer.EndOfText);

@@ -59,6 +59,9 @@ public sealed class WhisperRecognizer : Recognizer
         return new WhisperSession(this, options);
     }
 
+    internal override LiveSession BeginLive(RecognitionOptions options, TimeSpan silence) =>
+        new WhisperLiveSession(this, options, EncodingTurns, silence);
+
     internal FeatureExtractor CreateExtractor() => _createExtractor();
 
     protected override void Dispose(bool disposing)

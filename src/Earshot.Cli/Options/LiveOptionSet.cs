@@ -1,0 +1,122 @@
+using System.CommandLine;
+using Earshot.Cli.Commands;
+using Earshot.Decoding;
+using Earshot.Live;
+using Earshot.Recognition;
+using Earshot.Tokenizers;
+using Earshot.Transcription;
+
+namespace Earshot.Cli.Options;
+
+/// <summary>How live sound is heard: the options that become <see cref="LiveOptions"/>.</summary>
+internal sealed class LiveOptionSet
+{
+    readonly Option<int?> _latency = OptionKinds.Whole(
+        "--latency", "Milliseconds that words may come behind speech; chooses the policy (default 400).", 1, 60_000);
+    readonly Option<string?> _policy = OptionKinds.Choice(
+        "--policy", "When words are final, instead of --latency: see docs/live.md.", [.. LivePolicies.Names]);
+    readonly Option<TimeSpan?> _step = OptionKinds.Seconds("--step", "Sound between two hearings (default: the policy's).");
+    readonly Option<string?> _language = OptionKinds.Text(
+        "--language", "LANGUAGE", "The language spoken, by code (de) or English name; heard from the sound where not given.");
+    readonly Option<string?> _task = OptionKinds.Choice(
+        "--task", "Write down what is said, or its English translation (default transcribe).", "transcribe", "translate");
+    readonly Option<string?> _prompt = OptionKinds.Text(
+        "--initial-prompt", "TEXT", "Text as if said before: names, spelling, style.");
+    readonly Option<string?> _vad = OptionKinds.Choice(
+        "--vad", "What tells speech: silero's model, or energy, loudness alone (default silero).", "silero", "energy");
+    readonly Option<double?> _threshold = OptionKinds.Number(
+        "--vad-threshold", "Speech begins at this probability (default 0.5), or with energy at this loudness (default 0.01).", 0.0001, 1);
+    readonly Option<int?> _hangover = OptionKinds.Whole(
+        "--hangover", "Milliseconds of silence that end a turn (default 500).", 50, 60_000);
+
+    public IReadOnlyList<OptionGroup> Groups =>
+    [
+        new("Speech", [_language, _task, _prompt]),
+        new("Live", [_latency, _policy, _step, _vad, _threshold, _hangover]),
+    ];
+
+    /// <exception cref="UsageException">An unknown language, or options that exclude each other.</exception>
+    public LiveOptions Of(ParseResult parsed, bool isRealTime)
+    {
+        var options = new LiveOptions
+        {
+            Policy = PolicyOf(parsed),
+            Prompt = parsed.GetValue(_prompt),
+            Recognition = new RecognitionOptions
+            {
+                Language = LanguageOf(parsed),
+                Task = parsed.GetValue(_task) == "translate" ? SpeechTask.Translate : SpeechTask.Transcribe,
+            },
+            Turns = TurnsOf(parsed),
+            // A microphone does not wait: ten minutes of its sound may.
+            MostWaiting = isRealTime ? TimeSpan.FromMinutes(10) : TimeSpan.FromSeconds(5),
+            Paces = isRealTime ? null : [],
+        };
+        return parsed.GetValue(_vad) == "energy"
+            ? options with { SpeechDetector = () => new EnergySpeechDetector(parsed.GetValue(_threshold) ?? 0.01) }
+            : options;
+    }
+
+    TurnOptions TurnsOf(ParseResult parsed)
+    {
+        var turns = new TurnOptions();
+        if (parsed.GetValue(_hangover) is { } hangover) turns = turns with { Hangover = TimeSpan.FromMilliseconds(hangover) };
+        return parsed.GetValue(_threshold) is { } threshold && parsed.GetValue(_vad) != "energy"
+            ? turns with { Threshold = (float)threshold }
+            : turns;
+    }
+
+    LivePolicy PolicyOf(ParseResult parsed)
+    {
+        if (parsed.GetValue(_policy) is not null && parsed.GetValue(_latency) is not null)
+            throw new UsageException("--policy and --latency exclude each other; --latency chooses a policy.");
+        var policy = parsed.GetValue(_policy) is { } name ? LivePolicies.Of(name) : LivePolicy.ForLatency(parsed.GetValue(_latency) ?? 400);
+        return parsed.GetValue(_step) is { } step ? LivePolicies.WithStep(policy, step) : policy;
+    }
+
+    string? LanguageOf(ParseResult parsed)
+    {
+        var language = parsed.GetValue(_language);
+        if (language is null || language.Equals("auto", StringComparison.OrdinalIgnoreCase)) return null;
+        try
+        {
+            return WhisperLanguages.Parse(language);
+        }
+        catch (ModelException e)
+        {
+            throw new UsageException(e.Message);
+        }
+    }
+}
+
+/// <summary>Policies by the names that users write.</summary>
+internal static class LivePolicies
+{
+    static readonly LivePolicy[] s_all = [new AlignAtt(), new LocalAgreement(), new SpeechTurns(), new SlidingWindow()];
+
+    public static IEnumerable<string> Names => s_all.Select(policy => policy.Name);
+
+    /// <summary>A name, and a step in seconds behind a colon where one is wished for.</summary>
+    /// <exception cref="UsageException">There is no such policy.</exception>
+    public static LivePolicy Parse(string text)
+    {
+        int colon = text.IndexOf(':', StringComparison.Ordinal);
+        var policy = s_all.FirstOrDefault(policy => policy.Name == (colon < 0 ? text : text[..colon]))
+            ?? throw new UsageException(
+                $"--live is '{text}'; expected one of {string.Join(", ", Names)}, such as align-att or align-att:0.5.");
+        if (colon < 0) return policy;
+        return WithStep(policy, Times.Parse(text[(colon + 1)..])
+            ?? throw new UsageException($"--live is '{text}'; expected seconds behind the colon, such as {policy.Name}:0.5."));
+    }
+
+    public static LivePolicy Of(string name) => s_all.First(policy => policy.Name == name);
+
+    /// <exception cref="UsageException">The policy has no steps.</exception>
+    public static LivePolicy WithStep(LivePolicy policy, TimeSpan step) => policy switch
+    {
+        AlignAtt chosen => chosen with { Step = step },
+        LocalAgreement chosen => chosen with { Step = step },
+        SlidingWindow chosen => chosen with { Step = step },
+        _ => throw new UsageException($"--step has no meaning for {policy.Name}, which hears whole turns."),
+    };
+}
