@@ -69,7 +69,7 @@ public abstract class Generation(DecoderShape shape, int rows) : IDisposable
     /// <summary>
     /// Positions of the prompt that were not computed for it, since a prompt before began alike; its numbers are the same either way.
     /// </summary>
-    public int ReusedPositions { get; protected set; }
+    public int ReusedPositions { get; private protected set; }
 
     /// <summary>
     /// Begins anew with a prompt that all rows share, computed once. Writes the logits that follow the prompt's tokens at the positions

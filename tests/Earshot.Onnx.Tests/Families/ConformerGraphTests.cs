@@ -83,9 +83,9 @@ public sealed class ConformerGraphTests
         for (int chunk = 0; chunk < chunks; chunk++)
         {
             var sound = features.AsMemory(chunk * each, each);
-            Closeness.Check(
-                await want.PushAsync(sound, TestContext.Current.CancellationToken),
-                await got.PushAsync(sound, TestContext.Current.CancellationToken), 1e-4f, $"{name}, chunk {chunk}");
+            var mine = await want.PushAsync(sound, TestContext.Current.CancellationToken);
+            var graph = await got.PushAsync(sound, TestContext.Current.CancellationToken);
+            Closeness.Check(mine, graph, 1e-4f, $"{name}, chunk {chunk}");
         }
     }
 }

@@ -26,7 +26,7 @@ public sealed class ModelFamilyTests
         NumConvPosEmbeddingGroups = 4,
     };
 
-    static readonly Wav2Vec2Config s_conformer = s_wav2vec2 with
+    static readonly Wav2Vec2Config s_wav2vec2Conformer = s_wav2vec2 with
     {
         ModelType = "wav2vec2-conformer",
         HasGroupNorm = false,
@@ -91,9 +91,9 @@ public sealed class ModelFamilyTests
         ["wav2vec2"] = () => Wav2Vec2Family.Describe(s_wav2vec2, "small"),
         ["wav2vec2, norms first"] = () => Wav2Vec2Family.Describe(
             s_wav2vec2 with { HasGroupNorm = false, ConvBias = true, DoStableLayerNorm = true, AdapterAttnDim = 8 }, "small"),
-        ["wav2vec2-conformer"] = () => Wav2Vec2Family.Describe(s_conformer, "small"),
+        ["wav2vec2-conformer"] = () => Wav2Vec2Family.Describe(s_wav2vec2Conformer, "small"),
         ["wav2vec2-conformer, rotary"] = () => Wav2Vec2Family.Describe(
-            s_conformer with { PositionEmbeddingsType = ConformerPositions.Rotary }, "small"),
+            s_wav2vec2Conformer with { PositionEmbeddingsType = ConformerPositions.Rotary }, "small"),
         ["hubert"] = () => Wav2Vec2Family.Describe(s_wav2vec2 with { ModelType = "hubert", FeatProjLayerNorm = false }, "small"),
         ["conformer"] = () => ConformerFamily.Describe(
             s_conformer with { Subsampling = SubsamplingKind.Striding, SubsamplingFactor = 4, Kernel = 31 }, s_letters, "small", "nemo"),
