@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Cpu.Kernels;
 using Earshot.Compute.Quantization;

@@ -2,7 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using Earshot.PeerBench;
 
-// The same GGUF file in Earshot and in llama.cpp (LLamaSharp's build of it), in turns: tokens a second of prompts, of one text and of eight.
+// The same GGUF file in Earshot and in llama.cpp (LLamaSharp's build of it), in turns: tokens a second of prompts, of one text,
+// of eight.
 // dotnet run -c Release --project bench/Earshot.PeerBench -- MODEL.gguf [ROUNDS [THREADS]]
 if (args.Length == 0)
 {

@@ -70,12 +70,14 @@ public sealed class LanguageModelTests : IDisposable
     public async Task An_answer_is_held_to_a_schema_an_expression_or_choices()
     {
         string[] how = ["--weights", "f32", "--max-tokens", "60", "--temperature", "0"];
-        _folder.Write("schema.json", Encoding.UTF8.GetBytes("""{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}"""));
+        const string schema = """{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}""";
+        _folder.Write("schema.json", Encoding.UTF8.GetBytes(schema));
         var json = await CommandRun.OfAsync(
             ["chat", Tiny, "--chat-format", "chatml", "--json-schema", _folder["schema.json"], .. how], Input("Hello"));
         Assert.Equal(ExitCode.Ok, json.ExitCode);
         Assert.Equal(JsonValueKind.Number, JsonDocument.Parse(json.Output).RootElement.GetProperty("a").ValueKind);
-        var choice = await CommandRun.OfAsync(["generate", Tiny, "The", "--choice", "good", "--choice", "bad", "--json", "--logprobs", "2", .. how]);
+        string[] moods = ["--choice", "good", "--choice", "bad"];
+        var choice = await CommandRun.OfAsync(["generate", Tiny, "The", .. moods, "--json", "--logprobs", "2", .. how]);
         using var report = JsonDocument.Parse(choice.Output);
         Assert.Contains(report.RootElement.GetProperty("text").GetString(), (string[])["good", "bad"]);
         Assert.Equal("stop", report.RootElement.GetProperty("finish").GetString());

@@ -59,16 +59,19 @@ internal sealed class GenerateCommand : EarshotCommand
             if (json) text.Append(piece.Text);
             else await Terminal.Out.WriteAsync(piece.Text.AsMemory(), cancellationToken).ConfigureAwait(false);
             if (piece.End is not { } end) continue;
-            Terminal.Out.WriteLine(json ? JsonSerializer.Serialize(Report(text.ToString(), end, logprobs is null ? null : tokens), CliJson.OneLine.GenerationReport) : "");
+            var report = Report(text.ToString(), end, logprobs is null ? null : tokens);
+            Terminal.Out.WriteLine(json ? JsonSerializer.Serialize(report, CliJson.OneLine.GenerationReport) : "");
             Terminal.Detail($"{end.PromptTokens} tokens of prompt, {end.Tokens} generated; seed {end.Seed}; ended by {Word(end.Reason)}.");
         }
         return ExitCode.Ok;
     }
 
     static GenerationReport Report(string text, GenerationEnd end, IReadOnlyList<GeneratedToken>? tokens) =>
-        new(text, Word(end.Reason), end.PromptTokens, end.Tokens, end.Seed, end.StopString, tokens is null ? null : [.. tokens.Select(token =>
-            new TokenReport(token.Id, Encoding.UTF8.GetString(token.Bytes.Span), [.. token.Bytes.ToArray().Select(b => (int)b)], token.Logprob, [.. token.Top.Select(other =>
-                new LikelyTokenReport(other.Id, Encoding.UTF8.GetString(other.Bytes.Span), other.Logprob))]))]);
+        new(text, Word(end.Reason), end.PromptTokens, end.Tokens, end.Seed, end.StopString, tokens?.Select(Report).ToList());
+
+    static TokenReport Report(GeneratedToken token) => new(
+        token.Id, Encoding.UTF8.GetString(token.Bytes.Span), [.. token.Bytes.ToArray().Select(b => (int)b)], token.Logprob,
+        [.. token.Top.Select(other => new LikelyTokenReport(other.Id, Encoding.UTF8.GetString(other.Bytes.Span), other.Logprob))]);
 
     static string Word(FinishReason reason) => reason == FinishReason.Stop ? "stop" : "length";
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Earshot.Audio;
 using Earshot.Cli.Models;
-using Earshot.Cli.Options;
 using Earshot.Evaluation;
 using Earshot.Evaluation.Metrics;
 using Earshot.Live;

@@ -39,7 +39,7 @@ internal sealed record RecorderProgram(string Name, Func<RecordedSound, string?,
         : OperatingSystem.IsWindows() ? "switch on 'Stereo Mix', or install a loopback device such as VB-Cable, and name it with --input"
         : "install pw-record (PipeWire) or parec (PulseAudio)";
 
-    static IReadOnlyList<string> PipeWire(RecordedSound sound, string? device)
+    static List<string> PipeWire(RecordedSound sound, string? device)
     {
         List<string> arguments = ["--rate", Rate, "--channels", "1", "--format", "s16"];
         if (device is not null) arguments.AddRange(["--target", device]);
@@ -48,14 +48,14 @@ internal sealed record RecorderProgram(string Name, Func<RecordedSound, string?,
         return arguments;
     }
 
-    static IReadOnlyList<string> PulseAudio(RecordedSound sound, string? device)
+    static List<string> PulseAudio(RecordedSound sound, string? device)
     {
         List<string> arguments = [$"--rate={Rate}", "--channels=1", "--format=s16le", "--latency-msec=50"];
         if ((device ?? (sound == RecordedSound.System ? "@DEFAULT_MONITOR@" : null)) is { } chosen) arguments.Add($"--device={chosen}");
         return arguments;
     }
 
-    static IReadOnlyList<string>? Alsa(RecordedSound sound, string? device)
+    static List<string>? Alsa(RecordedSound sound, string? device)
     {
         if (sound == RecordedSound.System && device is null) return null;
         List<string> arguments = ["-q", "-t", "raw", "-f", "S16_LE", "-r", Rate, "-c", "1"];

@@ -41,7 +41,8 @@ internal sealed class ChatSession
             if (update.End is not { } end) continue;
             if (isThinking) _terminal.Error.WriteLine();
             _terminal.Out.WriteLine();
-            if (end.IsInsideReasoning) _terminal.Say("The limit ended the answer inside of a thought; see --max-tokens and --max-thinking.");
+            if (end.IsInsideReasoning)
+                _terminal.Say("The limit ended the answer inside of a thought; see --max-tokens and --max-thinking.");
             _terminal.Detail(Summary(end));
         }
         _turns = [.. kept, ChatTurn.Assistant(text.ToString())];

@@ -1,5 +1,4 @@
 using Earshot.Audio;
-using Earshot.Checkpoints;
 using Earshot.Cli.Files;
 using Earshot.Cli.Models;
 using Earshot.Transcription;

@@ -42,8 +42,8 @@ internal sealed class CpuPrefill : IDisposable
     public void Dispose() => _backend.Dispose();
 
     /// <summary>
-    /// Computes a chunk and returns its end. Another prompt may have computed more of the same beginning since the last chunk, even one that
-    /// was asked for at the same time.
+    /// Computes a chunk and returns its end. Another prompt may have computed more of the same beginning since the last chunk, even one
+    /// that was asked for at the same time.
     /// </summary>
     int ComputeNext(PrefillPrompt prompt, int first, ref int reused)
     {

@@ -31,7 +31,7 @@ public sealed record BenchmarkOptions
 
     /// <summary>Tokens of the prompt of a model.</summary>
     internal int PromptOf(ModelParts parts) =>
-        PromptTokens ?? (parts is { Decoder: { Shape.MostPositions: var most }, Encoder: null } ? Math.Min(LongPrompt, most / 2) : 4);
+        PromptTokens ?? (parts is { Decoder.Shape.MostPositions: var most, Encoder: null } ? Math.Min(LongPrompt, most / 2) : 4);
 
     /// <summary>Tokens of the prompts of streams, whose time is not measured.</summary>
     internal int StreamPromptOf(ModelParts parts) => Math.Min(PromptOf(parts), StreamPrompt);

@@ -1,4 +1,3 @@
-using System.Text;
 using Earshot.Decoding.Ngrams;
 
 namespace Earshot.Decoding;

@@ -5,9 +5,9 @@ using Earshot.Tokenizers;
 namespace Earshot.TextGeneration;
 
 /// <summary>
-/// Holds one answer to its rules, token by token: where it thinks, where it calls a tool, what must be written without asking the model, and
-/// what may be. Thoughts are free up to their limit, then closed; what follows is of the text's grammar, calls are of theirs. Not for several
-/// threads at once.
+/// Holds one answer to its rules, token by token: where it thinks, where it calls a tool, what must be written without asking the model,
+/// and what may be. Thoughts are free up to their limit, then closed; what follows is of the text's grammar, calls are of theirs. Not for
+/// several threads at once.
 /// </summary>
 sealed class AnswerGuide
 {
@@ -75,8 +75,8 @@ sealed class AnswerGuide
     {
         get
         {
-            if (_forced.Count == 0 && _constraint is { } constraint && _place is Place.Text or Place.Call && !MayCall)
-                foreach (int token in _constraint!.ForcedTokens()) _forced.Enqueue(token);
+            if (_forced.Count == 0 && _constraint is not null && _place is Place.Text or Place.Call && !MayCall)
+                foreach (int token in _constraint.ForcedTokens()) _forced.Enqueue(token);
             return _forced.TryPeek(out int next) ? next : null;
         }
     }
@@ -187,7 +187,7 @@ sealed class AnswerGuide
         _text += piece;
         switch (_place)
         {
-            case Place.Undecided: Decide(token); break;
+            case Place.Undecided: Decide(); break;
             case Place.Thought: Think(); break;
             case Place.Free when _rules.Calls == ToolCallSyntax.Tagged: WatchTag(); break;
             case Place.Free when _rules.Calls == ToolCallSyntax.Bare && _mayBegin: WatchObject(token); break;
@@ -196,7 +196,7 @@ sealed class AnswerGuide
     }
 
     /// <summary>Whether what has begun is a thought.</summary>
-    void Decide(int token)
+    void Decide()
     {
         var begun = _text.AsSpan().TrimStart();
         if (begun.StartsWith(ChatAnswerParser.OpenThought, StringComparison.Ordinal)) Enter(Place.Thought);

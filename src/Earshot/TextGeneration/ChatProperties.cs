@@ -76,5 +76,5 @@ sealed class ChatProperties(AdditionalPropertiesDictionary? properties)
     object? Value(string name) => properties is not null && properties.TryGetValue(name, out var value) ? value : null;
 
     static ArgumentException Wrong(string name, object? got, string expected) =>
-        new($"{nameof(ChatOptions.AdditionalProperties)}['{name}'] is {got}; expected {expected}.", "options");
+        new($"{nameof(ChatOptions.AdditionalProperties)}['{name}'] is {got}; expected {expected}.");
 }

@@ -93,7 +93,8 @@ sealed record ChatRequest(IReadOnlyList<ChatTurn> Turns, GenerationOptions Optio
         var most = extra.MaxReasoningTokens ?? own.MaxReasoningTokens;
         if (reasoning is null) return (enable, most);
         if (reasoning.Output == ReasoningOutput.Summary)
-            throw new NotSupportedException($"{nameof(ChatOptions.Reasoning)}.{nameof(reasoning.Output)} is Summary; thoughts are told whole or not.");
+            throw new NotSupportedException(
+                $"{nameof(ChatOptions.Reasoning)}.{nameof(reasoning.Output)} is Summary; thoughts are told whole or not.");
         if (reasoning.Effort is not { } effort) return (enable, most);
         if (effort == ReasoningEffort.None) return (model.Format.HasReasoning ? false : null, null);
         if (!model.Format.HasReasoning)
@@ -162,7 +163,7 @@ static class ChatTurns
                 case UsageContent: break;
                 default:
                     throw new NotSupportedException(
-                        $"The message {index} has a {content.GetType().Name}; this model reads text, calls of functions and their results.");
+                        $"The message {index} has a {content.GetType().Name}; this model reads text, functions' calls and results.");
             }
         }
         if (message.Role == ChatRole.Tool || results.Count > 0)
@@ -207,7 +208,8 @@ static class ChatTurns
         }
         catch (Exception e) when (e is NotSupportedException or InvalidOperationException)
         {
-            throw new NotSupportedException($"The message {index} has a value of type {value!.GetType().Name} that cannot be JSON: {e.Message}", e);
+            throw new NotSupportedException(
+                $"The message {index} has a value of type {value!.GetType().Name} that cannot be JSON: {e.Message}", e);
         }
     }
 
@@ -215,7 +217,7 @@ static class ChatTurns
     {
         var written = arguments.Select(argument =>
         {
-            var value = argument.Value is string text ? ChatJson.Quote(text) : argument.Value is null ? "null" : Json(argument.Value, index);
+            var value = argument.Value switch { string text => ChatJson.Quote(text), null => "null", var other => Json(other, index) };
             return $"{ChatJson.Quote(argument.Key)}: {value}";
         });
         return $"{{{string.Join(", ", written)}}}";

@@ -7,8 +7,8 @@ namespace Earshot.TextGeneration;
 
 /// <summary>
 /// Guesses the next tokens of one text by a smaller model, for the large one to check together (Leviathan et al. 2023, arXiv:2211.17192).
-/// It draws with the text's own seed, so that it mostly draws what the large one would, and the text is what it would be without it. Not for
-/// several threads at once.
+/// It draws with the text's own seed, so that it mostly draws what the large one would, and the text is what it would be without it. Not
+/// for several threads at once.
 /// </summary>
 sealed class DraftModel : IDisposable
 {
@@ -43,7 +43,7 @@ sealed class DraftModel : IDisposable
         var generation = await decoder.BeginAsync(null, 1, cancellationToken).ConfigureAwait(false);
         try
         {
-            await generation.PromptAsync(text.Prompt, ReadOnlyMemory<int>.Empty, Memory<float>.Empty, cancellationToken).ConfigureAwait(false);
+            await generation.PromptAsync(text.Prompt, default, default, cancellationToken).ConfigureAwait(false);
             return new DraftModel(generation, sampling, text.Prompt, text.VocabSize);
         }
         catch

@@ -7,8 +7,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class EarshotChatServices
 {
     /// <summary>
-    /// Registers an <see cref="IChatClient"/> over a language model, one for the application. The model is loaded, and downloaded where it is
-    /// not here yet, when the client is first asked something. What is returned takes what stands around the client, such as
+    /// Registers an <see cref="IChatClient"/> over a language model, one for the application. The model is loaded, and downloaded where it
+    /// is not here yet, when the client is first asked something. What is returned takes what stands around the client, such as
     /// <c>UseFunctionInvocation()</c>, which calls tools.
     /// </summary>
     /// <param name="services">The application's services.</param>
@@ -27,7 +27,8 @@ public static class EarshotChatServices
 
     /// <summary>Registers an <see cref="IChatClient"/> over a language model that is loaded already, and stays the caller's.</summary>
     /// <inheritdoc cref="AddEarshotChat(IServiceCollection, string, LanguageModelOptions?, GenerationOptions?)"/>
-    public static ChatClientBuilder AddEarshotChat(this IServiceCollection services, LanguageModel model, GenerationOptions? defaults = null)
+    public static ChatClientBuilder AddEarshotChat(
+        this IServiceCollection services, LanguageModel model, GenerationOptions? defaults = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(model);

@@ -11,8 +11,8 @@ public sealed record GenerationOptions
     public SamplingOptions? Sampling { get; init; }
 
     /// <summary>
-    /// The most tokens to generate, a thought's among them unless <see cref="MaxReasoningTokens"/> is given; null for as many as the context
-    /// has room for.
+    /// The most tokens to generate, a thought's among them unless <see cref="MaxReasoningTokens"/> is given; null for as many as the
+    /// context has room for.
     /// </summary>
     public int? MaxTokens { get; init; }
 

@@ -312,7 +312,7 @@ public sealed partial class LanguageModel : IDisposable
 
     static void Require(bool holds, string option, int? got, string expected)
     {
-        if (!holds) throw new ArgumentException($"{option} is {got}; expected {expected}.", "options");
+        if (!holds) throw new ArgumentException($"{option} is {got}; expected {expected}.");
     }
 
     ModelException TooLong(int tokens, int wanted) => new(

@@ -43,7 +43,8 @@ internal sealed class LanguageModelChatClient(LoadedOnce loading, string name, G
     }
 
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
         var model = await loading.GetAsync(cancellationToken).ConfigureAwait(false);
@@ -107,11 +108,13 @@ internal sealed class LanguageModelChatClient(LoadedOnce loading, string name, G
     static AdditionalPropertiesDictionary? Whole(List<ChatResponseUpdate> updates)
     {
         var properties = updates[^1].AdditionalProperties?.Clone();
-        var tokens = updates.SelectMany(update => update.AdditionalProperties?.GetValueOrDefault("logprobs") as IReadOnlyList<GeneratedToken>
-            ?? []).ToList();
+        var tokens = updates.SelectMany(TokensOf).ToList();
         if (tokens.Count > 0) (properties ??= [])["logprobs"] = tokens;
         return properties;
     }
+
+    static IReadOnlyList<GeneratedToken> TokensOf(ChatResponseUpdate update) =>
+        update.AdditionalProperties?.GetValueOrDefault("logprobs") as IReadOnlyList<GeneratedToken> ?? [];
 
     static AdditionalPropertiesDictionary? Properties(AnswerUpdate update)
     {

@@ -61,7 +61,7 @@ sealed class TextRun((DecoderRuntime Decoder, LowRankAdapter? Adapter) model, Te
             // A step may run on the thread that asks for it, which is not to be the one that shows the text.
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             guesses = guesser is null ? guesses : await guesser.GuessAsync(
-                _written, RoomForGuesses(generation), request.Guide?.Fork(), cancellationToken).ConfigureAwait(false);
+                _written, RoomForGuesses(), request.Guide?.Fork(), cancellationToken).ConfigureAwait(false);
             logits = await ReadAsync(generation, guesses, logits, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -159,7 +159,7 @@ sealed class TextRun((DecoderRuntime Decoder, LowRankAdapter? Adapter) model, Te
         return piece;
     }
 
-    int RoomForGuesses(Generation generation) => Math.Min(
+    int RoomForGuesses() => Math.Min(
         _text.MaxTokens - _text.TokenCount - 1, model.Decoder.Shape.MostPositions - request.Prompt.Length - _written.Count - 1);
 
     float[] Keep(ReadOnlySpan<float> logits)

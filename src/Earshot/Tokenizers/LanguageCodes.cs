@@ -44,7 +44,7 @@ static class LanguageCodes
         return s_long.FirstOrDefault(pair => pair.Value.Contains(language, StringComparer.OrdinalIgnoreCase)).Key ?? language;
     }
 
-    static IEnumerable<string> LongOf(string language)
+    static string[] LongOf(string language)
     {
         try
         {

@@ -1,5 +1,4 @@
 using System.Text;
-using Earshot.Checkpoints;
 
 namespace Earshot.Tokenizers;
 

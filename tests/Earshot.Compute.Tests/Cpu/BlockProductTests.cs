@@ -1,6 +1,5 @@
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Cpu.Kernels;
-using Earshot.Compute.Quantization;
 using Earshot.Compute.Quantization.Blocks;
 
 namespace Earshot.Compute.Tests.Cpu;
@@ -45,11 +44,11 @@ public sealed unsafe class BlockProductTests
     public void Panels_hold_the_values_that_blocks_are_dequantised_to(InstructionSet set, string name)
     {
         var format = Named(name);
+        var rows = stackalloc byte*[32];
         foreach (int inputs in Widths(format))
         {
             using var source = new MemoryBlocks(format, 45, inputs, 1);
             using var weights = PackedMatrix.Borrow(source, source.Shape, KernelSet.For(set));
-            var rows = stackalloc byte*[32];
             weights.Blocks!.Locate(1, rows);
             var shape = weights.Blocks.Inputs;
             using var scales = new NativeFloats(2 * 32 * shape.PaddedGroups);

@@ -1,5 +1,4 @@
 using Earshot.Compute;
-using Earshot.Compute.Parts;
 using Earshot.Compute.Runtimes;
 using Earshot.Models;
 using Earshot.Onnx.Recording;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Earshot.Compute;
 using Earshot.ForcedAlignment;
 using Earshot.Tests.Recognition;
 using Earshot.Transcription;

@@ -121,7 +121,7 @@ public class LiveTranscriberTests
     public async Task Silence_says_nothing()
     {
         var run = await LiveRun.OfAsync(s_speech.Parts(), Options(new AlignAtt()), new float[16_000 * 120], 16_000);
-        Assert.Empty(run.Events.Where(happened => happened is not LiveLanguage));
+        Assert.DoesNotContain(run.Events, happened => happened is not LiveLanguage);
     }
 
     [Fact]

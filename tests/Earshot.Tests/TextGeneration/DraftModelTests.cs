@@ -1,7 +1,6 @@
 using Earshot.Chat;
 using Earshot.Checkpoints;
 using Earshot.Compute.Quantization;
-using Earshot.Decoding;
 using Earshot.Decoding.Grammars;
 using Earshot.Tests.TextGeneration;
 
@@ -84,7 +83,11 @@ public sealed class DraftModelTests : IDisposable
             var options = new GenerationOptions
             {
                 MaxTokens = 400, TopLogprobs = 0,
-                Sampling = new() { Temperature = 0.9f, Seed = (ulong)i, LogitBias = Enumerable.Range(256, 3).ToDictionary(end => end, _ => float.NegativeInfinity) },
+                Sampling = new()
+                {
+                    Temperature = 0.9f, Seed = (ulong)i,
+                    LogitBias = Enumerable.Range(256, 3).ToDictionary(end => end, _ => float.NegativeInfinity),
+                },
             };
             await foreach (var piece in model.GenerateAsync([ChatTurn.User($"Question {i}")], options))
             {

@@ -32,7 +32,8 @@ public sealed class LanguageModelChatClientTests : IDisposable
         var updates = await client.GetStreamingResponseAsync(s_hello).ToListAsync();
         Assert.Equal("Hello", string.Concat(updates.Select(update => update.Text)));
         Assert.Equal(ChatFinishReason.Stop, updates[^1].FinishReason);
-        Assert.Equal(response.Usage.InputTokenCount - 1, Assert.Single(updates[^1].Contents.OfType<UsageContent>()).Details.CachedInputTokenCount);
+        var usage = Assert.Single(updates[^1].Contents.OfType<UsageContent>()).Details;
+        Assert.Equal(response.Usage.InputTokenCount - 1, usage.CachedInputTokenCount);
         var quiet = await client.GetResponseAsync(s_hello, new() { Reasoning = new() { Output = ReasoningOutput.None } });
         Assert.Empty(quiet.Messages[0].Contents.OfType<TextReasoningContent>());
         var none = await client.GetResponseAsync(s_hello, new() { Reasoning = new() { Effort = ReasoningEffort.None } });

@@ -42,8 +42,10 @@ internal static class MadeLanguageModel
             if (!next.TryAdd(Id(pieces, last), Id(pieces, piece))) throw new ArgumentException($"'{last}' occurs twice.", nameof(script));
             last = piece;
         }
-        var second = (follows ?? new Dictionary<string, string>()).ToDictionary(pair => Id(pieces, pair.Key), pair => Id(pieces, pair.Value));
-        return WriteChain(folder, pieces, token => next.GetValueOrDefault(token, Id(pieces, TurnEnd)), token => second.GetValueOrDefault(token, -1));
+        int end = Id(pieces, TurnEnd);
+        var second = (follows ?? new Dictionary<string, string>())
+            .ToDictionary(pair => Id(pieces, pair.Key), pair => Id(pieces, pair.Value));
+        return WriteChain(folder, pieces, token => next.GetValueOrDefault(token, end), token => second.GetValueOrDefault(token, -1));
     }
 
     /// <summary>A model in which a token says which is the likeliest to follow, and the second likeliest.</summary>

@@ -5,7 +5,6 @@ using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Features;
 using Earshot.Models;
-using Earshot.Tests.Models;
 using Earshot.Tests.Speakers;
 using Earshot.Transcription;
 

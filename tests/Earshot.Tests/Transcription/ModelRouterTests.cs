@@ -3,7 +3,6 @@ using Earshot.Checkpoints;
 using Earshot.Decoding;
 using Earshot.Models;
 using Earshot.Recognition;
-using Earshot.Tests.Models;
 using Earshot.Transcription;
 
 namespace Earshot.Tests.Transcription;

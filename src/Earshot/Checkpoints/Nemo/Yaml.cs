@@ -62,7 +62,7 @@ static class Yaml
     {
         if (!text.Text.StartsWith("${", StringComparison.Ordinal) || !text.Text.EndsWith('}')) return null;
         var path = text.Text[2..^1].Split('.');
-        return Find(path) ?? (path[0] == "model" ? Find(path[1..]) : null);
+        return Find(path) ?? (path[0] == "model" ? Find(path.AsSpan(1)) : null);
 
         YamlValue? Find(ReadOnlySpan<string> keys)
         {

@@ -115,7 +115,8 @@ public sealed class Grammar
             // What says nothing of its arguments takes any.
             bool isAny = tool.Parameters.EnumerateObject()
                 .All(keyword => !SchemaKeywords.Compiled.Contains(keyword.Name) && !SchemaKeywords.IsRefused(keyword));
-            if (tool.Parameters.TryGetProperty("type", out var type) && !(type.ValueKind == JsonValueKind.String && type.ValueEquals("object")))
+            bool hasType = tool.Parameters.TryGetProperty("type", out var type);
+            if (hasType && !(type.ValueKind == JsonValueKind.String && type.ValueEquals("object")))
                 throw new GrammarException("#", "type", $"arguments are an object, got {SchemaKeywords.Shown(type)}.");
             return isAny ? new JsonValues(builder).Object(next, 1) : new SchemaCompiler(builder, tool.Parameters).Compile(next, 1);
         }

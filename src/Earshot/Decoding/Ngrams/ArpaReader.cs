@@ -1,5 +1,4 @@
 using System.Globalization;
-using Earshot.Checkpoints;
 
 namespace Earshot.Decoding.Ngrams;
 

@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Text;
-using Earshot.Checkpoints;
 
 namespace Earshot.Decoding.Ngrams;
 

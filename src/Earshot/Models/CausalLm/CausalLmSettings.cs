@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Earshot.Checkpoints;
 using Earshot.Compute;
 

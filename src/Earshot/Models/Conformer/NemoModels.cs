@@ -8,6 +8,8 @@ namespace Earshot.Models;
 /// <summary>NeMo's archives, and folders that were made of one.</summary>
 static class NemoModels
 {
+    static readonly string[] s_holders = ["decoder", "joint"], s_vocabularies = ["labels", "vocabulary"];
+
     /// <exception cref="CheckpointException">A file is missing or damaged, files contradict each other, or a setting is not
     /// implemented.</exception>
     public static SpeechModel Open(ModelFolder folder)
@@ -39,7 +41,7 @@ static class NemoModels
                 "The files belong to different models: download all of them again.");
     }
 
-    static Tokenizer OpenTokenizer(ModelFolder folder, NemoArchive? archive, SettingsFile settings)
+    static NemoTokenizer OpenTokenizer(ModelFolder folder, NemoArchive? archive, SettingsFile settings)
     {
         if (!settings.Has("tokenizer")) return Labels(settings);
         var section = settings.Section("tokenizer");
@@ -83,10 +85,10 @@ static class NemoModels
     static NemoTokenizer Labels(SettingsFile settings)
     {
         var holders = new[] { settings }.Concat(
-            new[] { "decoder", "joint" }.Where(settings.Has).Select(settings.Section));
+            s_holders.Where(settings.Has).Select(settings.Section));
         foreach (var holder in holders)
         {
-            foreach (var key in new[] { "labels", "vocabulary" }.Where(holder.Has))
+            foreach (var key in s_vocabularies.Where(holder.Has))
             {
                 return NemoTokenizer.Of(
                     [.. holder.Array(holder.Root.GetProperty(key), key).Select(item => item.ValueKind == JsonValueKind.String

@@ -1,7 +1,6 @@
 using Earshot.Checkpoints;
 using Earshot.Compute;
 using Earshot.Compute.Parts;
-using Earshot.Features;
 using Earshot.Tokenizers;
 
 namespace Earshot.Models;

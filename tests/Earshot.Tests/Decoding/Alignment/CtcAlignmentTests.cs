@@ -1,7 +1,5 @@
 using System.Text.Json;
-using Earshot.Compute;
 using Earshot.Decoding.Alignment;
-using Earshot.Tests.Speakers;
 
 namespace Earshot.Tests.Decoding.Alignment;
 

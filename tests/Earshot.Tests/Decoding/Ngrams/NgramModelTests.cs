@@ -1,7 +1,6 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
-using Earshot.Compute;
 using Earshot.Decoding.Ngrams;
 
 namespace Earshot.Tests.Decoding.Ngrams;

@@ -71,11 +71,11 @@ internal sealed class CausalLmRun : IDisposable
         int vocabulary = Decoder.Shape.VocabSize, count = tokens.Length - 1;
         var logits = new float[count * vocabulary];
         using var generation = await Decoder.BeginAsync(null, 1);
-        if (!stepByStep) await generation.PromptAsync(tokens[..count], Enumerable.Range(0, count).ToArray(), logits);
+        if (!stepByStep) await generation.PromptAsync(tokens.AsMemory(0, count), Enumerable.Range(0, count).ToArray(), logits);
         for (int i = 0; stepByStep && i < count; i++)
         {
             var own = logits.AsMemory(i * vocabulary, vocabulary);
-            if (i == 0) await generation.PromptAsync(tokens[..1], new[] { 0 }, own);
+            if (i == 0) await generation.PromptAsync(tokens.AsMemory(0, 1), new[] { 0 }, own);
             else await generation.StepAsync(tokens.AsMemory(i, 1), own);
         }
         double sum = 0;

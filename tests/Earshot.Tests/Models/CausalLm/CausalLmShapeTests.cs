@@ -1,4 +1,3 @@
-using Earshot.Checkpoints;
 using Earshot.Compute;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Quantization;
