@@ -203,7 +203,7 @@ public class TranscribeTests
     [InlineData("quantize m -o out --outliers 1", "--outliers is '1'; expected")]
     [InlineData("transcribe a.wav --max-line-count 2", "--max-line-count needs --max-line-width")]
     [InlineData("transcribe a.wav --logprob-threshold high", "or none")]
-    [InlineData("transcribe a.wav --beam-size 0", "--beam-size is '0'; expected a whole number from 1 to 64")]
+    [InlineData("transcribe a.wav --beam-size 0", "--beam-size is '0'; expected a whole number from 1 to 1024")]
     [InlineData("transcribe a.wav --channel both", "--channel is 'both'; expected a number from 0 to 63, left, right, all or mix")]
     [InlineData("transcribe a.wav --resume", "--resume goes on with files")]
     [InlineData("transcribe a.wav --isa sse2", "--isa is 'sse2'; expected one of portable")]

@@ -63,6 +63,8 @@ internal sealed class ListenCommand : EarshotCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         if (parsed.GetValue(_list)) return await ListDevicesAsync(cancellationToken).ConfigureAwait(false);
+        // What cannot be meant is told before anything is opened.
+        _live.Of(parsed, isRealTime: false);
         using var source = SourceOf(parsed);
         var options = _live.Of(parsed, source.IsRealTime);
         bool overwrite = parsed.GetValue(_overwrite);

@@ -19,6 +19,7 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
     readonly List<CpuTransducerRequest> _waiting = [];
     readonly CpuTransducerBatch _batch;
     bool _scheduled;
+    Task _job = Task.CompletedTask;
 
     public CpuTransducerRuntime(ModelParts parts, Scope root, CpuDevice device) : base(parts)
     {
@@ -36,7 +37,14 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
 
     public override TransducerStream Begin() => new CpuTransducerStream(this);
 
-    public void Dispose() => Backend.Dispose();
+    /// <summary>Waits for the job that answered last: answers come before it has put away what it computed with.</summary>
+    public void Dispose()
+    {
+        Task job;
+        lock (_gate) job = _job;
+        Task.WhenAny(job).GetAwaiter().GetResult();
+        Backend.Dispose();
+    }
 
     /// <summary>The predictor of a recording reads tokens, in its turn.</summary>
     public Task SayAsync(CpuTransducerRow row, ReadOnlyMemory<int> tokens, CancellationToken cancellationToken) =>
@@ -62,7 +70,10 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
     }
 
     // One job takes those that wait when its turn comes.
-    void Schedule() => _ = _device.RunAsync(Backend, DecodeWaiting, CancellationToken.None);
+    void Schedule()
+    {
+        lock (_gate) _job = _device.RunAsync(Backend, DecodeWaiting, CancellationToken.None);
+    }
 
     void DecodeWaiting()
     {
@@ -76,6 +87,8 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
         }
         if (isMore) Schedule();
         long started = Stopwatch.GetTimestamp();
+        // Before anybody has an answer, who may ask how many there were.
+        Time.Add(started, requests.Length);
         try
         {
             _batch.Decode(requests);
@@ -84,7 +97,7 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
         {
             foreach (var request in requests) request.Done.TrySetException(exception);
         }
-        Time.Add(started);
+        Time.Add(started, 0);
     }
 }
 

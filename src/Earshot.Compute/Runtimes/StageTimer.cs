@@ -10,10 +10,10 @@ internal sealed class StageTimer
 
     public int Count => Volatile.Read(ref _count);
 
-    /// <summary>Counts a run that began at a time stamp of <see cref="System.Diagnostics.Stopwatch"/>.</summary>
-    public void Add(long started)
+    /// <summary>Counts runs that began at a time stamp of <see cref="System.Diagnostics.Stopwatch"/>, together.</summary>
+    public void Add(long started, int runs = 1)
     {
         Interlocked.Add(ref _ticks, System.Diagnostics.Stopwatch.GetElapsedTime(started).Ticks);
-        Interlocked.Increment(ref _count);
+        Interlocked.Add(ref _count, runs);
     }
 }
