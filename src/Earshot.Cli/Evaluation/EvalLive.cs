@@ -122,7 +122,13 @@ internal sealed class EvalLive(Terminal terminal, ScoringOptions scoring)
 
     EditCounts Counts(EvaluationClip clip, string text) => _scorer.Align(new ClipResult
     {
-        System = "", Clip = clip.Id, Audio = clip.Audio, Reference = clip.Reference, Language = clip.Language, Text = text, Times = [],
+        System = "",
+        Clip = clip.Id,
+        Audio = clip.Audio,
+        Reference = clip.Reference,
+        Language = clip.Language,
+        Text = text,
+        Times = [],
     }).Counts;
 
     static async Task<string> OfflineAsync(

@@ -37,7 +37,9 @@ internal sealed class ListenRun(Terminal terminal, LiveSource source, LiveOutput
         outputs.Display.Complete();
         outputs.Files.Complete(new TranscriptionInfo
         {
-            Language = _language, LanguageProbability = _language is null ? 0 : 1, Duration = _heard,
+            Language = _language,
+            LanguageProbability = _language is null ? 0 : 1,
+            Duration = _heard,
         });
     }
 

@@ -61,10 +61,12 @@ internal sealed class LiveFiles : IDisposable
             Directory.CreateDirectory(Path.GetDirectoryName(full) ?? ".");
             var file = new StreamWriter(
                 new FileStream(full, FileMode.Create, FileAccess.Write, FileShare.Read),
-                new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
+                new UTF8Encoding(encoderShouldEmitUTF8Identifier: false))
+            { NewLine = "\n" };
             var options = new TranscriptWriterOptions
             {
-                JsonSegments = true, Recording = Path.GetFileNameWithoutExtension(path).Replace(' ', '_'),
+                JsonSegments = true,
+                Recording = Path.GetFileNameWithoutExtension(path).Replace(' ', '_'),
             };
             return (file, TranscriptWriter.Create(FormatOf(path), file, options));
         }

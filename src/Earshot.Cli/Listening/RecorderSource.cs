@@ -90,7 +90,10 @@ internal sealed class RecorderSource : LiveSource
         var (path, _, arguments) = _programs[_program];
         var start = new ProcessStartInfo(path)
         {
-            UseShellExecute = false, CreateNoWindow = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            UseShellExecute = false,
+            CreateNoWindow = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         _complaint = "";

@@ -105,6 +105,10 @@ internal sealed class LiveSpeechToTextClient(Transcriber transcriber, LiveOption
 
     SpeechToTextResponseUpdate Update(string id, SpeechToTextResponseUpdateKind kind, TimeSpan start, TimeSpan end) => new()
     {
-        ResponseId = id, Kind = kind, ModelId = transcriber.Model, StartTime = start, EndTime = end,
+        ResponseId = id,
+        Kind = kind,
+        ModelId = transcriber.Model,
+        StartTime = start,
+        EndTime = end,
     };
 }

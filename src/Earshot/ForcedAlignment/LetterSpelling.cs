@@ -16,10 +16,27 @@ sealed class LetterSpelling(Tokenizer tokenizer)
     // Letters that do not come apart into one of the alphabet and a mark.
     static readonly Dictionary<string, string> s_plain = new(StringComparer.Ordinal)
     {
-        ["ß"] = "ss", ["æ"] = "ae", ["œ"] = "oe", ["ø"] = "o", ["ł"] = "l", ["đ"] = "d", ["ð"] = "d", ["þ"] = "th", ["ı"] = "i",
-        ["ŋ"] = "ng", ["ħ"] = "h",
-        ["’"] = "'", ["‘"] = "'", ["ʼ"] = "'", ["´"] = "'", ["`"] = "'", ["＇"] = "'",
-        ["‐"] = "-", ["‑"] = "-", ["–"] = "-", ["−"] = "-",
+        ["ß"] = "ss",
+        ["æ"] = "ae",
+        ["œ"] = "oe",
+        ["ø"] = "o",
+        ["ł"] = "l",
+        ["đ"] = "d",
+        ["ð"] = "d",
+        ["þ"] = "th",
+        ["ı"] = "i",
+        ["ŋ"] = "ng",
+        ["ħ"] = "h",
+        ["’"] = "'",
+        ["‘"] = "'",
+        ["ʼ"] = "'",
+        ["´"] = "'",
+        ["`"] = "'",
+        ["＇"] = "'",
+        ["‐"] = "-",
+        ["‑"] = "-",
+        ["–"] = "-",
+        ["−"] = "-",
     };
 
     readonly CtcVocabulary? _letters = tokenizer as CtcVocabulary;

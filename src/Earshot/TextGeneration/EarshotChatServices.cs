@@ -1,7 +1,7 @@
-using Earshot.TextGeneration;
 using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
 
-namespace Microsoft.Extensions.DependencyInjection;
+namespace Earshot.TextGeneration;
 
 /// <summary>Registers language models as chat clients.</summary>
 public static class EarshotChatServices

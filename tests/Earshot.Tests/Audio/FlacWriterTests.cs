@@ -17,7 +17,10 @@ public class FlacWriterTests
             // Silence, a tone, noise, the extremes, in turn.
             samples[i] = (i / 5000 % 4) switch
             {
-                0 => 0, 1 => 0.5f * MathF.Sin(i * 0.05f), 2 => (random.NextSingle() * 2) - 1, _ => i % 2 == 0 ? 1 : -1,
+                0 => 0,
+                1 => 0.5f * MathF.Sin(i * 0.05f),
+                2 => (random.NextSingle() * 2) - 1,
+                _ => i % 2 == 0 ? 1 : -1,
             };
         }
         using var stream = new MemoryStream();

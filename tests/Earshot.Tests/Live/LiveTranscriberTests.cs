@@ -241,7 +241,8 @@ public class LiveTranscriberTests
     {
         // Sound comes faster than it can be heard.
         var options = Options(new LocalAgreement { Step = TimeSpan.FromSeconds(0.5) })
-            with { MostWaiting = TimeSpan.FromSeconds(8), Paces = null };
+            with
+        { MostWaiting = TimeSpan.FromSeconds(8), Paces = null };
         var run = await LiveRun.OfAsync(s_speech.Parts(_ => Thread.Sleep(3)), options, s_speech.Samples, 1600);
         LivePaceChanged[] changes = [.. run.Events.OfType<LivePaceChanged>()];
         Assert.Equal(s_speech.Text, run.Text);

@@ -9,7 +9,9 @@ public class TurnDetectorTests
     // Windows of 32 ms: speech after two, an early look after three, the end after six.
     static readonly TurnOptions s_options = new()
     {
-        MinSpeech = TimeSpan.FromMilliseconds(64), EarlyLook = TimeSpan.FromMilliseconds(96), Hangover = TimeSpan.FromMilliseconds(192),
+        MinSpeech = TimeSpan.FromMilliseconds(64),
+        EarlyLook = TimeSpan.FromMilliseconds(96),
+        Hangover = TimeSpan.FromMilliseconds(192),
     };
 
     [Fact]

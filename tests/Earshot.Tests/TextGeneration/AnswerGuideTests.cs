@@ -157,7 +157,9 @@ public sealed class AnswerGuideTests : IDisposable
         using var calling = await ScriptAsync("qwen2.5", "<tool_call>", "x");
         var options = new GenerationOptions
         {
-            Grammar = s_mood, MaxTokens = 100, Chat = new() { Tools = [ToolDefinition.Create("get_weather", null, Weather)] },
+            Grammar = s_mood,
+            MaxTokens = 100,
+            Chat = new() { Tools = [ToolDefinition.Create("get_weather", null, Weather)] },
             AllowMultipleToolCalls = false,
         };
         var call = await AnswerAsync(calling, options);

@@ -82,10 +82,12 @@ public sealed class DraftModelTests : IDisposable
             var text = "";
             var options = new GenerationOptions
             {
-                MaxTokens = 400, TopLogprobs = 0,
+                MaxTokens = 400,
+                TopLogprobs = 0,
                 Sampling = new()
                 {
-                    Temperature = 0.9f, Seed = (ulong)i,
+                    Temperature = 0.9f,
+                    Seed = (ulong)i,
                     LogitBias = Enumerable.Range(256, 3).ToDictionary(end => end, _ => float.NegativeInfinity),
                 },
             };
@@ -113,7 +115,10 @@ public sealed class DraftModelTests : IDisposable
         _folder.File(name),
         new()
         {
-            Threads = 2, Weights = WeightFormat.Parse(format), ChatFormat = "chatml", Draft = draft is null ? null : _folder.File(draft),
+            Threads = 2,
+            Weights = WeightFormat.Parse(format),
+            ChatFormat = "chatml",
+            Draft = draft is null ? null : _folder.File(draft),
         });
 
     static async Task<(string Text, GenerationEnd End, List<(int, float)> Tokens)> TextAsync(LanguageModel model, GenerationOptions options)

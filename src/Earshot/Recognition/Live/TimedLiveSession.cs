@@ -9,7 +9,11 @@ sealed class TimedLiveSession(RecognitionSession session) : LiveSession
     {
         var sound = new AudioWindow
         {
-            Samples = window.Samples, Before = window.Before, StartTime = window.StartTime, StandsAlone = true, IsLast = true,
+            Samples = window.Samples,
+            Before = window.Before,
+            StartTime = window.StartTime,
+            StandsAlone = true,
+            IsLast = true,
         };
         var context = new RecognitionContext { Language = window.Language, LastSpeech = window.SettledEnd };
         var heard = await session.RecognizeAsync(sound, context, cancellationToken).ConfigureAwait(false);
