@@ -58,12 +58,8 @@ internal sealed class CpuTransducerBatch(CpuTransducerRuntime runtime)
     }
 
     // Whoever has given up has read some tokens and not others.
-    static bool HasEnded(Stretch stretch)
-    {
-        var request = stretch.Request;
-        if (request.Cancellation.IsCancellationRequested) return request.Done.TrySetCanceled(request.Cancellation) || true;
-        return request.Greedy.IsDone && (request.Done.TrySetResult() || true);
-    }
+    static bool HasEnded(Stretch stretch) =>
+        stretch.Request.Greedy.IsDone || stretch.Request.Cancellation.IsCancellationRequested;
 
     /// <summary>All that was heard, as the joiner takes it, one stretch behind the other.</summary>
     void Project(CpuTransducerRequest[] requests)
@@ -124,7 +120,7 @@ internal sealed class CpuTransducerBatch(CpuTransducerRuntime runtime)
             }
             catch (ModelException exception)
             {
-                stretch.Request.Done.TrySetException(exception);
+                stretch.Request.Failure = exception;
                 stretch.Fail();
             }
             row += count;

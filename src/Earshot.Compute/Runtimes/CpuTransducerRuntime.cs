@@ -19,7 +19,6 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
     readonly List<CpuTransducerRequest> _waiting = [];
     readonly CpuTransducerBatch _batch;
     bool _scheduled;
-    Task _job = Task.CompletedTask;
 
     public CpuTransducerRuntime(ModelParts parts, Scope root, CpuDevice device) : base(parts)
     {
@@ -37,14 +36,7 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
 
     public override TransducerStream Begin() => new CpuTransducerStream(this);
 
-    /// <summary>Waits for the job that answered last: answers come before it has put away what it computed with.</summary>
-    public void Dispose()
-    {
-        Task job;
-        lock (_gate) job = _job;
-        Task.WhenAny(job).GetAwaiter().GetResult();
-        Backend.Dispose();
-    }
+    public void Dispose() => Backend.Dispose();
 
     /// <summary>The predictor of a recording reads tokens, in its turn.</summary>
     public Task SayAsync(CpuTransducerRow row, ReadOnlyMemory<int> tokens, CancellationToken cancellationToken) =>
@@ -70,12 +62,25 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
     }
 
     // One job takes those that wait when its turn comes.
-    void Schedule()
+    void Schedule() => _ = DecodeWaitingAsync();
+
+    // Answers come behind the job: who disposes of the model at once must not meet what it still puts away.
+    async Task DecodeWaitingAsync()
     {
-        lock (_gate) _job = _device.RunAsync(Backend, DecodeWaiting, CancellationToken.None);
+        CpuTransducerRequest[] requests = [];
+        try
+        {
+            await _device.RunAsync(Backend, () => Decode(requests = TakeWaiting()), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            if (requests.Length == 0) requests = TakeWaiting();
+            foreach (var request in requests) request.Failure ??= exception;
+        }
+        foreach (var request in requests) request.Answer();
     }
 
-    void DecodeWaiting()
+    CpuTransducerRequest[] TakeWaiting()
     {
         CpuTransducerRequest[] requests;
         bool isMore;
@@ -86,18 +91,14 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
             _scheduled = isMore = _waiting.Count > 0;
         }
         if (isMore) Schedule();
+        return requests;
+    }
+
+    void Decode(CpuTransducerRequest[] requests)
+    {
         long started = Stopwatch.GetTimestamp();
-        // Before anybody has an answer, who may ask how many there were.
+        if (requests.Length > 0) _batch.Decode(requests);
         Time.Add(started, requests.Length);
-        try
-        {
-            _batch.Decode(requests);
-        }
-        catch (Exception exception)
-        {
-            foreach (var request in requests) request.Done.TrySetException(exception);
-        }
-        Time.Add(started, 0);
     }
 }
 
@@ -145,4 +146,15 @@ internal sealed record CpuTransducerRequest(
     CpuTransducerRow Row, TransducerGreedy Greedy, ReadOnlyMemory<float> Encoded, CancellationToken Cancellation)
 {
     public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Why it was not written down to its end; null where it was, or was given up.</summary>
+    public Exception? Failure { get; set; }
+
+    /// <summary>Tells whoever waits for it.</summary>
+    public void Answer()
+    {
+        if (Failure is not null) Done.TrySetException(Failure);
+        else if (!Greedy.IsDone) Done.TrySetCanceled(Cancellation);
+        else Done.TrySetResult();
+    }
 }
