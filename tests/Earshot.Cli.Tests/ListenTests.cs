@@ -24,16 +24,6 @@ public class ListenTests
     }
 
     [Fact]
-    public async Task Turns_end_by_how_they_sound_and_read()
-    {
-        var run = await CommandRun.OfAsync(
-            "listen", Recordings.Jfk, "--policy", "turns", "--language", "en", "--semantic-turns", "--json");
-        Assert.Equal(ExitCode.Ok, run.ExitCode);
-        Assert.Contains("\"end_of_turn\"", run.Output, StringComparison.Ordinal);
-        Assert.Contains("do for your country", Plain(run.Output), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task Samples_without_a_header_come_as_lines_of_json()
     {
         var samples = AudioFile.Load(Recordings.Jfk);

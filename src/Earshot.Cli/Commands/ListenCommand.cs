@@ -4,8 +4,6 @@ using Earshot.Cli.Files;
 using Earshot.Cli.Listening;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
-using Earshot.Live;
-using Earshot.Transcription;
 
 namespace Earshot.Cli.Commands;
 
@@ -76,8 +74,6 @@ internal sealed class ListenCommand : EarshotCommand
             .ConfigureAwait(false);
         if (options.SpeechDetector is null)
             await ModelLoading.LoadSpeechDetectorAsync(transcriber, Terminal, cancellationToken).ConfigureAwait(false);
-        using var endOfTurn = _live.HasSemanticTurns(parsed) ? EndOfTurnDetector.OpenBundled() : null;
-        if (endOfTurn is not null) options = options with { EndOfTurn = new SemanticEndOfTurn(endOfTurn) };
         ILiveDisplay display = parsed.GetValue(_json) ? new JsonLineCaptions(Terminal)
             : Terminal.OutIsTerminal ? new TerminalCaptions(Terminal) : new PlainCaptions(Terminal);
         Terminal.Detail($"Policy {options.Policy}.");

@@ -29,16 +29,10 @@ internal sealed class LiveOptionSet
     readonly Option<int?> _hangover = OptionKinds.Whole(
         "--hangover", "Milliseconds of silence that end a turn (default 500).", 50, 60_000);
 
-    readonly Option<bool> _semantic = OptionKinds.Flag(
-        "--semantic-turns", "End a turn sooner where it sounds and reads finished, and later where not (Smart Turn, in the box).");
-
-    /// <summary>Whether turns are to be ended by how they sound and read.</summary>
-    public bool HasSemanticTurns(ParseResult parsed) => parsed.GetValue(_semantic);
-
     public IReadOnlyList<OptionGroup> Groups =>
     [
         new("Speech", [_language, _task, _prompt]),
-        new("Live", [_latency, _policy, _step, _vad, _threshold, _hangover, _semantic]),
+        new("Live", [_latency, _policy, _step, _vad, _threshold, _hangover]),
     ];
 
     /// <exception cref="UsageException">An unknown language, or options that exclude each other.</exception>

@@ -71,54 +71,44 @@ public sealed class DraftModelTests : IDisposable
             StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Thirty_two_conversations_give_the_texts_that_they_give_alone()
+    [Trait("Run", "Long"), Fact(Explicit = true)]
+    public async Task Thirty_two_conversations_give_their_texts_and_come_on_alike()
     {
         MadeLanguageModel.WriteRandom(_folder.File("large"));
         using var model = await LoadAsync("large", null, "f32");
-        var together = await Task.WhenAll(Enumerable.Range(0, 32).Select(i => Task.Run(() => TalkAsync(model, i, 60, _ => { }))));
-        for (int i = 0; i < 32; i += 5) Assert.Equal(await TalkAsync(model, i, 60, _ => { }), together[i]);
-    }
-
-    // A step of so small a model takes less than a thread's turn, so that a busy machine decides who comes on.
-    [Fact(Explicit = true), Trait("Run", "Long")]
-    public async Task Thirty_two_conversations_come_on_alike()
-    {
-        MadeLanguageModel.WriteRandom(_folder.File("large"), layers: 8);
-        using var model = await LoadAsync("large", null, "f32");
         var (counts, begun, least, gate) = (new int[32], (int[]?)null, 0, new Lock());
-        await Task.WhenAll(Enumerable.Range(0, 32).Select(i => Task.Run(() => TalkAsync(model, i, 400, Count(i)))));
-        Assert.InRange(least, 80, 100);
-
-        // From where all have begun: when the first is a hundred tokens further, the others are near it.
-        Action<int> Count(int i) => tokens =>
+        async Task<string> RunAsync(int i, bool counting)
         {
-            lock (gate)
+            var text = "";
+            var options = new GenerationOptions
             {
-                counts[i] += tokens;
-                if (begun is null && counts.All(count => count > 0)) begun = [.. counts];
-                if (begun is not null && least == 0 && counts[i] - begun[i] >= 100)
-                    least = Enumerable.Range(0, 32).Min(other => counts[other] - begun[other]);
+                MaxTokens = 400,
+                TopLogprobs = 0,
+                Sampling = new()
+                {
+                    Temperature = 0.9f,
+                    Seed = (ulong)i,
+                    LogitBias = Enumerable.Range(256, 3).ToDictionary(end => end, _ => float.NegativeInfinity),
+                },
+            };
+            await foreach (var piece in model.GenerateAsync([ChatTurn.User($"Question {i}")], options))
+            {
+                text += piece.Text;
+                if (!counting) continue;
+                lock (gate)
+                {
+                    counts[i] += piece.Tokens.Count;
+                    if (begun is null && counts.All(count => count > 0)) begun = [.. counts];
+                    // From where all have begun: when the first is a hundred tokens further, the others are near it.
+                    if (begun is not null && least == 0 && counts[i] - begun[i] >= 100)
+                        least = Enumerable.Range(0, 32).Min(other => counts[other] - begun[other]);
+                }
             }
-        };
-    }
-
-    static async Task<string> TalkAsync(LanguageModel model, int number, int tokens, Action<int> count)
-    {
-        var text = "";
-        var sampling = new Decoding.SamplingOptions
-        {
-            Temperature = 0.9f,
-            Seed = (ulong)number,
-            LogitBias = Enumerable.Range(256, 3).ToDictionary(end => end, _ => float.NegativeInfinity),
-        };
-        var options = new GenerationOptions { MaxTokens = tokens, TopLogprobs = 0, Sampling = sampling };
-        await foreach (var piece in model.GenerateAsync([ChatTurn.User($"Question {number}")], options))
-        {
-            text += piece.Text;
-            count(piece.Tokens.Count);
+            return text;
         }
-        return text;
+        var together = await Task.WhenAll(Enumerable.Range(0, 32).Select(i => Task.Run(() => RunAsync(i, true))));
+        Assert.InRange(least, 80, 100);
+        for (int i = 0; i < 32; i += 5) Assert.Equal(await RunAsync(i, false), together[i]);
     }
 
     Task<LanguageModel> LoadAsync(string name, string? draft, string format) => LanguageModel.LoadAsync(

@@ -76,26 +76,6 @@ public sealed record EndpointOptions
 
     internal float EndThreshold => NegThreshold ?? Math.Max(Threshold - 0.15f, 0.01f);
 
-    /// <summary>What a text's end tells, as log-odds that the turn is over.</summary>
-    internal double EvidenceOf(TextEnding text) => text switch
-    {
-        TextEnding.Sentence => TextWeight,
-        TextEnding.Open => -TextWeight,
-        _ => 0,
-    };
-
-    /// <summary>What an end-of-turn detector's answer tells beside the one that tells nothing.</summary>
-    internal static double EvidenceOf(float answer, float threshold)
-    {
-        static double LogOdds(double probability)
-        {
-            double inside = Math.Clamp(probability, 1e-6, 1 - 1e-6);
-            return Math.Log(inside / (1 - inside));
-        }
-
-        return LogOdds(answer) - LogOdds(threshold);
-    }
-
     /// <summary>The silence that ends a turn.</summary>
     /// <param name="evidence">Log-odds that the turn is over: 0 where nothing is known.</param>
     internal TimeSpan WaitFor(double evidence)
