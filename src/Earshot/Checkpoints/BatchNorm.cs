@@ -28,4 +28,23 @@ static class BatchNorm
         }
         return (scale, shift);
     }
+
+    /// <summary>Multiplies the norm below a name into the convolution of each channel by itself that it follows, (size, 1, taps).</summary>
+    /// <param name="hasBias">Whether the convolution has a bias; the one with the norm has in either case.</param>
+    /// <inheritdoc cref="Read"/>
+    public static void Fold(ComputedTensors tensors, string name, (string Name, Shape Shape) convolution, double epsilon, bool hasBias)
+    {
+        var (_, shape) = convolution;
+        var stored = tensors.Require($"{convolution.Name}.weight", shape);
+        var biases = new Shape(shape[0]);
+        float[]? bias = hasBias ? tensors.Read($"{convolution.Name}.bias", biases) : null;
+        var (scale, shift) = Read(tensors, name, shape[0], epsilon);
+        for (int i = 0; bias is not null && i < bias.Length; i++) shift[i] += bias[i] * scale[i];
+        tensors.Add(stored.Name, shape, (row, values) =>
+        {
+            stored.ReadFloats((long)row * values.Length, values);
+            foreach (ref float value in values) value *= scale[row];
+        });
+        tensors.Add($"{convolution.Name}.bias", biases, (_, values) => shift.CopyTo(values));
+    }
 }

@@ -28,6 +28,11 @@ internal sealed class ComputedTensors(ITensorStore source) : ITensorStore
     /// <summary>Adds a tensor that is one of the checkpoint's in another shape, element by element as it is stored.</summary>
     public void AddReshaped(StoredTensor stored, Shape shape) => _computed.Add(stored.Name, new ReshapedTensor(stored, shape));
 
+    /// <summary>Adds a convolution of one tap, (rows, columns, 1), as the matrix that it is.</summary>
+    /// <exception cref="CheckpointException">It is missing or has another shape.</exception>
+    public void AddMatrix(string name, int rows, int columns) =>
+        AddReshaped(Require(name, new Shape(rows, columns, 1)), new Shape(rows, columns));
+
     /// <summary>A tensor of the checkpoint itself, all of it as float32.</summary>
     /// <exception cref="CheckpointException">It is missing, has another shape, or holds integers.</exception>
     public float[] Read(string name, Shape expected) => Require(name, expected).ToFloats();

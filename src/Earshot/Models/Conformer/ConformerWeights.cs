@@ -19,38 +19,17 @@ static class ConformerWeights
         for (int i = 0; i < config.Layers; i++)
         {
             var layer = $"encoder.layers.{i}";
-            AddMatrix(tensors, $"{layer}.conv.pointwise_conv1.weight", 2 * config.Size, config.Size);
-            AddMatrix(tensors, $"{layer}.conv.pointwise_conv2.weight", config.Size, config.Size);
-            if (!config.HasLayerNorm) FoldNorm(tensors, config, $"{layer}.conv");
+            tensors.AddMatrix($"{layer}.conv.pointwise_conv1.weight", 2 * config.Size, config.Size);
+            tensors.AddMatrix($"{layer}.conv.pointwise_conv2.weight", config.Size, config.Size);
+            if (!config.HasLayerNorm)
+            {
+                var convolution = ($"{layer}.conv.depthwise_conv", new Shape(config.Size, 1, config.Kernel));
+                BatchNorm.Fold(tensors, $"{layer}.conv.{config.Names.Norm}", convolution, Epsilon, config.HasConvolutionBias);
+            }
             RequireBiases(tensors, config, layer);
         }
-        foreach (var (name, rows) in heads) AddMatrix(tensors, name, rows, config.Size);
+        foreach (var (name, rows) in heads) tensors.AddMatrix(name, rows, config.Size);
         return tensors;
-    }
-
-    static void AddMatrix(ComputedTensors tensors, string name, int rows, int columns) =>
-        tensors.AddReshaped(tensors.Require(name, new Shape(rows, columns, 1)), new Shape(rows, columns));
-
-    static void FoldNorm(ComputedTensors tensors, ConformerConfig config, string w)
-    {
-        int size = config.Size;
-        var vector = new Shape(size);
-        float[] Read(string name) => tensors.Read($"{w}.{name}", vector);
-        var norm = config.Names.Norm;
-        float[] weight = Read($"{norm}.weight"), shift = Read($"{norm}.bias"), mean = Read($"{norm}.running_mean"),
-            variance = Read($"{norm}.running_var"), bias = config.HasConvolutionBias ? Read("depthwise_conv.bias") : new float[size];
-        for (int i = 0; i < size; i++)
-        {
-            weight[i] /= MathF.Sqrt(variance[i] + Epsilon);
-            shift[i] += (bias[i] - mean[i]) * weight[i];
-        }
-        var stored = tensors.Require($"{w}.depthwise_conv.weight", new Shape(size, 1, config.Kernel));
-        tensors.Add(stored.Name, stored.Shape, (row, values) =>
-        {
-            stored.ReadFloats((long)row * values.Length, values);
-            for (int i = 0; i < values.Length; i++) values[i] *= weight[row];
-        });
-        tensors.Add($"{w}.depthwise_conv.bias", vector, (_, values) => shift.CopyTo(values));
     }
 
     // A bias is optional to the layers; where the model has them, one that is missing is a damaged file.

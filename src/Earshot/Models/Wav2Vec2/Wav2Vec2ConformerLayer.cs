@@ -30,9 +30,10 @@ internal sealed class Wav2Vec2ConformerLayer(Wav2Vec2Config config)
         for (int i = 0; i < config.NumHiddenLayers; i++)
         {
             var name = $"{config.Root}.encoder.layers.{i}.conv_module";
-            AddMatrix(tensors, $"{name}.pointwise_conv1.weight", 2 * size, size);
-            AddMatrix(tensors, $"{name}.pointwise_conv2.weight", size, size);
-            AddDepthwise(tensors, name, new Shape(size, 1, config.ConvDepthwiseKernelSize));
+            tensors.AddMatrix($"{name}.pointwise_conv1.weight", 2 * size, size);
+            tensors.AddMatrix($"{name}.pointwise_conv2.weight", size, size);
+            var convolution = ($"{name}.depthwise_conv", new Shape(size, 1, config.ConvDepthwiseKernelSize));
+            BatchNorm.Fold(tensors, $"{name}.batch_norm", convolution, BatchNormEpsilon, hasBias: false);
         }
         return tensors;
     }
@@ -110,24 +111,5 @@ internal sealed class Wav2Vec2ConformerLayer(Wav2Vec2Config config)
         var backend = places.Backend;
         var angles = places.Reshape(places.Shape[0], 1).MatMul(backend.Constant(_frequencies, new Shape(1, _frequencies.Length)));
         return (angles.Apply(Function.Cos), angles.Apply(Function.Sin));
-    }
-
-    // (out, in, 1) → (out, in)
-    static void AddMatrix(ComputedTensors tensors, string name, int outputs, int inputs)
-    {
-        var stored = tensors.Require(name, new Shape(outputs, inputs, 1));
-        tensors.Add(name, new Shape(outputs, inputs), (row, values) => stored.ReadFloats((long)row * values.Length, values));
-    }
-
-    static void AddDepthwise(ComputedTensors tensors, string name, Shape shape)
-    {
-        var stored = tensors.Require($"{name}.depthwise_conv.weight", shape);
-        var (scale, shift) = BatchNorm.Read(tensors, $"{name}.batch_norm", shape[0], BatchNormEpsilon);
-        tensors.Add($"{name}.depthwise_conv.weight", shape, (row, values) =>
-        {
-            stored.ReadFloats((long)row * values.Length, values);
-            foreach (ref float value in values) value *= scale[row];
-        });
-        tensors.Add($"{name}.depthwise_conv.bias", new Shape(shape[0]), (_, row) => shift.CopyTo(row));
     }
 }
