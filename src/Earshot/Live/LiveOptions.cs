@@ -106,15 +106,12 @@ public sealed record TurnOptions
     /// <summary>Where whole turns are heard, a longer one is cut at its longest pause.</summary>
     public TimeSpan Longest { get; init; } = TimeSpan.FromSeconds(25);
 
-    internal float EndThreshold => NegThreshold ?? Math.Max(Threshold - 0.15f, 0.01f);
+    internal float EndThreshold => VadOptions.EndThresholdOf(Threshold, NegThreshold);
 
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     internal void Validate()
     {
-        Require(Threshold is > 0 and <= 1, nameof(Threshold), "above 0 and at most 1", Threshold);
-        Require(
-            NegThreshold is null || (NegThreshold > 0 && NegThreshold <= Threshold), nameof(NegThreshold),
-            "above 0 and at most the threshold", NegThreshold);
+        VadOptions.CheckThresholds("turn", Threshold, NegThreshold);
         Require(MinSpeech >= TimeSpan.Zero && MinSpeech <= TimeSpan.FromSeconds(5), nameof(MinSpeech), "0 to 5 s", MinSpeech);
         Require(PreRoll >= TimeSpan.Zero && PreRoll <= TimeSpan.FromSeconds(3), nameof(PreRoll), "0 to 3 s", PreRoll);
         Require(Hangover > TimeSpan.Zero && Hangover <= TimeSpan.FromMinutes(1), nameof(Hangover), "above 0, at most 1 minute", Hangover);

@@ -133,6 +133,8 @@ public sealed record SlidingWindow : LivePolicy
     /// <summary>Sound heard at a time at most, where the machine does not keep up and chunks grow.</summary>
     public TimeSpan Buffer { get; init; } = TimeSpan.FromSeconds(30);
 
+    internal TimeSpan Hop => Step ?? (Chunk / 2);
+
     internal override ILiveDecider CreateDecider() => new SlidingDecider(this);
 
     internal override void Validate()

@@ -11,11 +11,11 @@ sealed class SlidingDecider(SlidingWindow policy) : ILiveDecider
     // The same word in two chunks is dated this differently at most.
     const double SameTime = 0.5;
 
-    readonly double _overlap = (policy.Chunk - (policy.Step ?? (policy.Chunk / 2))).TotalSeconds;
+    readonly double _overlap = (policy.Chunk - policy.Hop).TotalSeconds;
     List<HeardWord> _open = [];
     double _settledEnd = double.NegativeInfinity;
 
-    public long? Step { get; } = TurnDetector.Samples(policy.Step ?? (policy.Chunk / 2));
+    public long? Step { get; } = TurnDetector.Samples(policy.Hop);
 
     public bool LooksEarly => true;
 
@@ -23,7 +23,7 @@ sealed class SlidingDecider(SlidingWindow policy) : ILiveDecider
 
     public bool GoesOn => false;
 
-    public long Overlap { get; } = TurnDetector.Samples(policy.Chunk - (policy.Step ?? (policy.Chunk / 2)));
+    public long Overlap { get; } = TurnDetector.Samples(policy.Chunk - policy.Hop);
 
     public long MostBuffer { get; } = TurnDetector.Samples(policy.Buffer);
 

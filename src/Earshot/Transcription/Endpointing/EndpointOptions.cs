@@ -74,7 +74,7 @@ public sealed record EndpointOptions
         },
     };
 
-    internal float EndThreshold => NegThreshold ?? Math.Max(Threshold - 0.15f, 0.01f);
+    internal float EndThreshold => VadOptions.EndThresholdOf(Threshold, NegThreshold);
 
     /// <summary>The silence that ends a turn.</summary>
     /// <param name="evidence">Log-odds that the turn is over: 0 where nothing is known.</param>
@@ -88,10 +88,7 @@ public sealed record EndpointOptions
     /// <exception cref="ArgumentException">An option is out of its range, or two contradict each other.</exception>
     public void Validate()
     {
-        Require(Threshold is > 0 and <= 1, nameof(Threshold), "above 0 and at most 1", Threshold);
-        Require(
-            NegThreshold is null || (NegThreshold > 0 && NegThreshold <= Threshold), nameof(NegThreshold),
-            "above 0 and at most the threshold", NegThreshold);
+        VadOptions.CheckThresholds("endpointing", Threshold, NegThreshold);
         Require(TurnThreshold is null or (> 0 and < 1), nameof(TurnThreshold), "above 0 and below 1", TurnThreshold);
         Require(TextWeight is >= 0 and <= 100, nameof(TextWeight), "from 0 to 100", TextWeight);
         Require(Certainty is > 0 and <= 100, nameof(Certainty), "above 0 and at most 100", Certainty);

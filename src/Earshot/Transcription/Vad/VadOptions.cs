@@ -30,15 +30,12 @@ public sealed record VadOptions
     /// <summary>Whether speech that is too long is cut at its longest pause; else at its last one. Pauses count from 98 ms on.</summary>
     public bool CutAtLongestSilence { get; init; } = true;
 
-    internal float EndThreshold => NegThreshold ?? Math.Max(Threshold - 0.15f, 0.01f);
+    internal float EndThreshold => EndThresholdOf(Threshold, NegThreshold);
 
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     internal void Validate()
     {
-        Require(Threshold is > 0 and <= 1, nameof(Threshold), "above 0 and at most 1", Threshold);
-        Require(
-            NegThreshold is null || (NegThreshold > 0 && NegThreshold <= Threshold), nameof(NegThreshold),
-            "above 0 and at most the threshold", NegThreshold);
+        CheckThresholds("speech detection", Threshold, NegThreshold);
         Require(MinSpeechDuration >= TimeSpan.Zero, nameof(MinSpeechDuration), "at least 0", MinSpeechDuration);
         Require(MinSilenceDuration >= TimeSpan.Zero, nameof(MinSilenceDuration), "at least 0", MinSilenceDuration);
         Require(SpeechPad >= TimeSpan.Zero && SpeechPad <= TimeSpan.FromMinutes(1), nameof(SpeechPad), "0 to 1 minute", SpeechPad);
@@ -48,9 +45,23 @@ public sealed record VadOptions
             $"more than {least}, twice the padding and 0.1 s", MaxSpeechDuration);
     }
 
-    static void Require<T>(bool holds, string option, string expected, T got)
+    /// <summary>The probability below which speech ends.</summary>
+    /// <param name="negThreshold">What is asked for; null for 0.15 less than where it begins.</param>
+    internal static float EndThresholdOf(float threshold, float? negThreshold) => negThreshold ?? Math.Max(threshold - 0.15f, 0.01f);
+
+    /// <param name="kind">What the options are of, in messages.</param>
+    /// <exception cref="ArgumentException">A threshold is out of its range.</exception>
+    internal static void CheckThresholds(string kind, float threshold, float? negThreshold)
     {
-        if (!holds) throw new ArgumentException($"The speech detection option {option} is {got}; expected {expected}.", option);
+        Require(threshold is > 0 and <= 1, nameof(Threshold), "above 0 and at most 1", threshold, kind);
+        Require(
+            negThreshold is null || (negThreshold > 0 && negThreshold <= threshold), nameof(NegThreshold),
+            "above 0 and at most the threshold", negThreshold, kind);
+    }
+
+    static void Require<T>(bool holds, string option, string expected, T got, string kind = "speech detection")
+    {
+        if (!holds) throw new ArgumentException($"The {kind} option {option} is {got}; expected {expected}.", option);
     }
 }
 
