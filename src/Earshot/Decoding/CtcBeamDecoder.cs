@@ -80,7 +80,7 @@ sealed class CtcBeamDecoder
 
     static void Normalize(ReadOnlySpan<float> logits, double[] row)
     {
-        double total = Logits.LogSumExp(logits, logits[Logits.ArgMax(logits)]);
+        double total = Logits.LogSumExp(logits);
         for (int i = 0; i < row.Length; i++) row[i] = Math.Clamp(logits[i] - total, s_leastLogprob, 0);
     }
 

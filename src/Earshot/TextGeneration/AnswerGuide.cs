@@ -46,13 +46,9 @@ sealed class AnswerGuide
         _callToken = rules.Calls == ToolCallSyntax.Tagged ? tokenizer.FindAddedToken(ChatAnswerParser.OpenCall) : null;
         int most = Math.Min(limits.Room, limits.Most);
         MaxTokens = rules.MaxThoughtTokens is null ? most : limits.Room;
-        _thoughtLimit = Math.Min(rules.MaxThoughtTokens ?? int.MaxValue, most == limits.Room || rules.MaxThoughtTokens is null
-            ? most - LeastAnswer(most) - _closing.Length
-            : limits.Room - limits.Most - _closing.Length);
-        if (_thoughtLimit < 0 && rules.Thought != ThoughtHabit.None && IsRestricted)
-            throw new ModelException(
-                $"The limit of {most} tokens has no room for a thought and the {LeastAnswer(most)} tokens of the shortest answer. " +
-                "Raise it, or switch thinking off.");
+        _thoughtLimit = rules.Thought == ThoughtHabit.None ? 0 : ThoughtLimit(most);
+        // A text's own constraint refuses a limit below it; calls go on beyond theirs once they are begun.
+        if (rules is { Thought: ThoughtHabit.None, MustCall: true }) LeastAnswer(most);
         Begin();
     }
 
@@ -248,6 +244,17 @@ sealed class AnswerGuide
         }
         // An answer of another kind: nothing more is looked for.
         (_mayBegin, _constraint, _text) = (false, null, "");
+    }
+
+    /// <exception cref="ModelException">There is no room for a thought and an answer.</exception>
+    int ThoughtLimit(int most)
+    {
+        int least = LeastAnswer(most);
+        int room = most == _limits.Room || _rules.MaxThoughtTokens is null ? most - least : _limits.Room - _limits.Most;
+        int limit = Math.Min(_rules.MaxThoughtTokens ?? int.MaxValue, room - _closing.Length);
+        return limit >= 0 || !IsRestricted ? limit : throw new ModelException(
+            $"The limit of {most} tokens has no room for a thought and the {least} tokens of the shortest answer. " +
+            "Raise it, or switch thinking off.");
     }
 
     int LeastAnswer(int most)

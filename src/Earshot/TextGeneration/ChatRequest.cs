@@ -35,7 +35,7 @@ sealed record ChatRequest(IReadOnlyList<ChatTurn> Turns, GenerationOptions Optio
                 $"{nameof(options.RawRepresentationFactory)} gave a {other.GetType().Name}; expected {nameof(GenerationOptions)}."),
         };
         var extra = new ChatProperties(options.AdditionalProperties);
-        var (grammar, schema) = FormatOf(options.ResponseFormat, extra);
+        var (grammar, schema) = FormatOf(options.ResponseFormat, extra, model.Grammars);
         var reasoning = ReasoningOf(options.Reasoning, extra, own, model);
         var tools = options.Tools is { } given ? [.. given.Select(ToolOf)] : own.Chat.Tools;
         var result = own with
@@ -75,7 +75,8 @@ sealed record ChatRequest(IReadOnlyList<ChatTurn> Turns, GenerationOptions Optio
         Seed = options.Seed is { } seed ? unchecked((ulong)seed) : own.Seed,
     };
 
-    static (Grammar? Grammar, string? Told) FormatOf(ChatResponseFormat? format, ChatProperties extra)
+    static (Grammar? Grammar, string? Told) FormatOf(
+        ChatResponseFormat? format, ChatProperties extra, KeptGrammars grammars)
     {
         if (format is null or ChatResponseFormatText) return (null, null);
         if (format is not ChatResponseFormatJson json)
@@ -83,7 +84,9 @@ sealed record ChatRequest(IReadOnlyList<ChatTurn> Turns, GenerationOptions Optio
         if (json.Schema is not { } schema) return (Grammar.JsonObject, "Answer with a JSON object.");
         // A mask forbids, and does not tell what is wanted.
         var about = string.IsNullOrWhiteSpace(json.SchemaDescription) ? "" : $" {json.SchemaDescription}";
-        return (Grammar.FromJsonSchema(schema, extra.Strict), $"Answer with JSON of this schema.{about}\n{schema.GetRawText()}");
+        var text = schema.GetRawText();
+        var grammar = grammars.Get($"schema {extra.Strict}\n{text}", () => Grammar.FromJsonSchema(schema, extra.Strict));
+        return (grammar, $"Answer with JSON of this schema.{about}\n{text}");
     }
 
     static (bool? Enable, int? MaxTokens) ReasoningOf(

@@ -32,7 +32,6 @@ public sealed partial class LanguageModel : IDisposable
     readonly Lazy<IReadOnlySet<int>> _chatEnds;
     readonly Lazy<GrammarVocabulary> _textVocabulary;
     readonly Lazy<GrammarVocabulary> _chatVocabulary;
-    readonly ToolGrammars _toolGrammars = new();
     LanguageModel? _draft;
 
     LanguageModel(string model, (SpeechModel Model, CausalLmPrompt Prompt) opened, DecoderRuntime decoder, IReadOnlyList<IDisposable> owned)
@@ -78,6 +77,8 @@ public sealed partial class LanguageModel : IDisposable
     public IReadOnlyCollection<string> Adapters => Loaded.Names;
 
     internal ChatFormat? NamedFormat { get; init; }
+
+    internal KeptGrammars Grammars { get; } = new();
 
     internal LanguageModelAdapters Loaded { get; init; } = LanguageModelAdapters.None;
 
@@ -271,7 +272,7 @@ public sealed partial class LanguageModel : IDisposable
     (ChatPrompt Prompt, IAsyncEnumerable<GeneratedPiece> Pieces) StartAnswer(
         IReadOnlyList<ChatTurn> chat, GenerationOptions options, CancellationToken cancellationToken)
     {
-        var rules = _toolGrammars.RulesOf(options, Format);
+        var rules = ToolGrammars.RulesOf(options, Format, Grammars);
         var prompt = Format.Render(chat, options.ToolChoice.Kind == ToolChoiceKind.None ? options.Chat with { Tools = [] } : options.Chat);
         rules = rules with { Thought = LanguageModelLoading.ThoughtOf(prompt, Format, options.Chat) };
         if (rules.Thought == ThoughtHabit.None) rules = rules with { MaxThoughtTokens = null };

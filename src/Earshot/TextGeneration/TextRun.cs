@@ -23,15 +23,14 @@ sealed class TextRun((DecoderRuntime Decoder, LowRankAdapter? Adapter) model, Te
     // What is certain is read at once, as long as it is no long prompt.
     const int MostAtOnce = 16;
 
-    readonly TokenSampler _sampler = new(
-        request.Sampling, request.Prompt, Math.Min(tokenizer.VocabSize, model.Decoder.Shape.VocabSize));
+    readonly TokenSampler _sampler = new(request.Sampling, request.Prompt, VocabSizeOf(model.Decoder, tokenizer));
     readonly GeneratedText _text = new(tokenizer, request.Ends, request.Options.StopStrings, request.MaxTokens);
     readonly List<int> _written = [];
     // Accepted, and not read by the model yet.
     readonly List<int> _pending = [];
     readonly List<GeneratedPiece> _pieces = [];
     readonly List<GeneratedToken> _tokens = [];
-    readonly int _vocabSize = Math.Min(tokenizer.VocabSize, model.Decoder.Shape.VocabSize);
+    readonly int _vocabSize = VocabSizeOf(model.Decoder, tokenizer);
     readonly int? _logprobs = request.Options.TopLogprobs;
     (float[] Logits, int[] Top) _asTold = ([], []);
 
@@ -151,13 +150,14 @@ sealed class TextRun((DecoderRuntime Decoder, LowRankAdapter? Adapter) model, Te
             DraftTokens = draft?.Guesses.Made ?? 0,
             AcceptedDraftTokens = draft?.Guesses.Right ?? 0,
         };
-        var piece = new GeneratedPiece(string.Concat(_pieces.Select(piece => piece.Text)))
+        return new GeneratedPiece(string.Concat(_pieces.Select(piece => piece.Text)))
         {
             Tokens = [.. _pieces.SelectMany(piece => piece.Tokens)],
             End = end,
         };
-        return piece;
     }
+
+    static int VocabSizeOf(DecoderRuntime decoder, TextTokenizer tokenizer) => Math.Min(tokenizer.VocabSize, decoder.Shape.VocabSize);
 
     int RoomForGuesses() => Math.Min(
         _text.MaxTokens - _text.TokenCount - 1, model.Decoder.Shape.MostPositions - request.Prompt.Length - _written.Count - 1);

@@ -3,21 +3,13 @@ using Earshot.Decoding.Grammars;
 
 namespace Earshot.TextGeneration;
 
-/// <summary>
-/// The grammars of tools' calls, kept for the next time that the same tools are offered. Safe on several threads at once.
-/// </summary>
-sealed class ToolGrammars
+/// <summary>What is asked of answers to chats with tools.</summary>
+static class ToolGrammars
 {
-    const int MostKept = 64;
-
-    readonly Lock _gate = new();
-    readonly Dictionary<string, Grammar> _kept = [];
-    readonly Queue<string> _order = new();
-
     /// <summary>What is asked of an answer, thoughts apart.</summary>
     /// <exception cref="GrammarException">A tool's schema cannot be compiled.</exception>
     /// <exception cref="ModelException">The format has no tools, or none has the name that must be called.</exception>
-    public AnswerRules RulesOf(GenerationOptions options, ChatFormat format)
+    public static AnswerRules RulesOf(GenerationOptions options, ChatFormat format, KeptGrammars grammars)
     {
         var rules = new AnswerRules { Text = options.Grammar, MaxThoughtTokens = options.MaxReasoningTokens };
         var (tools, choice) = (options.Chat.Tools, options.ToolChoice);
@@ -36,7 +28,8 @@ sealed class ToolGrammars
         var calls = format.Syntax(parsesToolCalls: true).Calls;
         if (calls == ToolCallSyntax.None) return rules;
         bool isBare = calls == ToolCallSyntax.Bare;
-        var call = Kept(tools, isBare);
+        var key = $"tools {isBare}\n{string.Join('\n', tools.Select(tool => $"{tool.IsStrict} {tool.Json}"))}";
+        var call = grammars.Get(key, () => OfCalls(tools, isBare, otherwise: null));
         return rules with
         {
             Calls = calls,
@@ -46,23 +39,6 @@ sealed class ToolGrammars
             // Where no mark tells a call, the text is the one or the other.
             Text = mustCall ? null : isBare && options.Grammar is { } text ? OfCalls(tools, isBare, text) : options.Grammar,
         };
-    }
-
-    Grammar Kept(IReadOnlyList<ToolDefinition> tools, bool isBare)
-    {
-        var key = $"{isBare}\n{string.Join('\n', tools.Select(tool => $"{tool.IsStrict} {tool.Json}"))}";
-        lock (_gate)
-        {
-            if (_kept.TryGetValue(key, out var kept)) return kept;
-        }
-        var made = OfCalls(tools, isBare, otherwise: null);
-        lock (_gate)
-        {
-            if (!_kept.TryAdd(key, made)) return _kept[key];
-            _order.Enqueue(key);
-            if (_order.Count > MostKept) _kept.Remove(_order.Dequeue());
-        }
-        return made;
     }
 
     static Grammar OfCalls(IReadOnlyList<ToolDefinition> tools, bool isBare, Grammar? otherwise) => isBare
