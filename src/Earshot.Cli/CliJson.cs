@@ -7,6 +7,7 @@ using Earshot.Cli.Commands;
 using Earshot.Cli.Evaluation;
 using Earshot.Cli.Inspection;
 using Earshot.Cli.Models;
+using Earshot.Evaluation;
 
 namespace Earshot.Cli;
 

@@ -51,11 +51,13 @@ internal sealed class EvalCommand : EarshotCommand
     readonly Option<string[]> _live = new("--live")
     {
         Description = "Hear the recordings as a live stream, at simulated pace, and report latency, erasure and errors of a policy: " +
-            $"{string.Join(", ", LivePolicies.Names)}, with a step in seconds behind a colon (local-agreement:0.5); " +
+            $"{string.Join(", ", LivePolicies.Names)}, with settings behind a colon (local-agreement:step=0.5,beams=2); " +
             "give it several times for several. One model, the first setting's.",
-        HelpName = "POLICY[:STEP]",
+        HelpName = "POLICY[:NAME=VALUE,...]",
         Arity = ArgumentArity.OneOrMore,
     };
+    readonly Option<int?> _streams = OptionKinds.Whole(
+        "--streams", "With --live: hear so many streams at once too, at the pace at which they were said.", 1, 1000);
     readonly EvalScoringOptionSet _scoring = new();
     readonly EvalReportOptionSet _report = new();
     readonly EvalOptionSet _how = new();
@@ -67,7 +69,7 @@ internal sealed class EvalCommand : EarshotCommand
             "All run interleaved, results are kept as they come, and a run that was interrupted goes on where it was.", terminal)
     {
         Add(_manifest);
-        AddGroup("What to evaluate", _models, _settings, _limit, _repeat, _noWarmUp, _detectLanguage, _live);
+        AddGroup("What to evaluate", _models, _settings, _limit, _repeat, _noWarmUp, _detectLanguage, _live, _streams);
         AddGroup("Run", _output, _restart);
         AddGroups([_perplexity.Group, _scoring.Group, _report.Group]);
         // One --model is not enough here.
@@ -107,7 +109,8 @@ internal sealed class EvalCommand : EarshotCommand
         var choices = Choices(parsed);
         if (parsed.GetValue(_live) is { Length: > 0 } policies)
             return await EvaluateLiveAsync(parsed, manifest, policies, choices[0].Choice, cancellationToken).ConfigureAwait(false);
-        var folder = parsed.GetValue(_output) is { Length: > 0 } given ? given : Path.Combine("eval-runs", manifest.Name);
+        if (parsed.GetValue(_streams) is not null) throw new UsageException("--streams is for --live: give a policy too.");
+        var folder = FolderOf(parsed, manifest);
         if (parsed.GetValue(_restart)) Forget(folder);
 
         using var systems = new EvalSystems(Terminal, parsed.GetValue(_detectLanguage));
@@ -129,14 +132,20 @@ internal sealed class EvalCommand : EarshotCommand
         return failures == 0 ? ExitCode.Ok : ExitCode.SomeFailed;
     }
 
+    string FolderOf(ParseResult parsed, EvaluationManifest manifest) =>
+        parsed.GetValue(_output) is { Length: > 0 } given ? given : Path.Combine("eval-runs", manifest.Name);
+
     async Task<int> EvaluateLiveAsync(
         ParseResult parsed, EvaluationManifest manifest, string[] policies, EvalChoice choice, CancellationToken cancellationToken)
     {
         List<LivePolicy> chosen = [.. policies.Select(LivePolicies.Parse)];
-        var reports = await new EvalLive(Terminal, _scoring.Of(parsed)).RunAsync(manifest, chosen, choice, cancellationToken)
-            .ConfigureAwait(false);
-        if (_report.PrintsJson(parsed)) Terminal.Out.WriteLine(JsonSerializer.Serialize(reports, CliJson.Readable.IReadOnlyListLiveReport));
+        var folder = FolderOf(parsed, manifest);
+        var reports = await new EvalLive(Terminal, _scoring.Of(parsed))
+            .RunAsync(manifest, chosen, choice, parsed.GetValue(_streams) ?? 0, cancellationToken).ConfigureAwait(false);
+        var page = EvalReports.Write(reports, manifest, choice.Model, folder);
+        if (_report.PrintsJson(parsed)) Terminal.Out.WriteLine(EvalReports.Json(reports));
         else EvalLive.Show(reports, Terminal);
+        Terminal.Say($"Report: {page}");
         return ExitCode.Ok;
     }
 

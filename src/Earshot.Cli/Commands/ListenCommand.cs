@@ -4,6 +4,8 @@ using Earshot.Cli.Files;
 using Earshot.Cli.Listening;
 using Earshot.Cli.Models;
 using Earshot.Cli.Options;
+using Earshot.Live;
+using Earshot.Transcription;
 
 namespace Earshot.Cli.Commands;
 
@@ -74,6 +76,8 @@ internal sealed class ListenCommand : EarshotCommand
             .ConfigureAwait(false);
         if (options.SpeechDetector is null)
             await ModelLoading.LoadSpeechDetectorAsync(transcriber, Terminal, cancellationToken).ConfigureAwait(false);
+        using var turns = _live.AsksForEndOfTurn(parsed) ? EndOfTurnDetector.OpenBundled() : null;
+        if (turns is not null) options = options with { EndOfTurn = new SemanticEndOfTurn(turns) };
         ILiveDisplay display = parsed.GetValue(_json) ? new JsonLineCaptions(Terminal)
             : Terminal.OutIsTerminal ? new TerminalCaptions(Terminal) : new PlainCaptions(Terminal);
         Terminal.Detail($"Policy {options.Policy}.");

@@ -20,6 +20,22 @@ internal static class EvalReports
             folder, "report.html", HtmlReport.Write(report, new HtmlReportOptions { EmbedAudioFrom = embedAudio ? folder : null }));
     }
 
+    /// <summary>Writes live.json and live.html; returns the page's path.</summary>
+    public static string Write(IReadOnlyList<LiveReport> reports, EvaluationManifest manifest, string model, string folder)
+    {
+        var machine = EvalMachine.This();
+        Write(folder, "live.json", Json(reports) + "\n");
+        return Write(folder, "live.html", LivePage.Write(
+            reports, manifest.Name,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{model} · {manifest.Clips.Count} recordings · {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC"),
+            $"Measured on {machine.Processor}, {machine.Cores} cores, {machine.System}, {machine.Runtime}."));
+    }
+
+    public static string Json(IReadOnlyList<LiveReport> reports) =>
+        JsonSerializer.Serialize(reports, CliJson.Readable.IReadOnlyListLiveReport);
+
     public static string Json(EvaluationReport report) => JsonSerializer.Serialize(report, EvaluationJson.Readable.EvaluationReport);
 
     public static void Show(EvaluationReport report, Terminal terminal)

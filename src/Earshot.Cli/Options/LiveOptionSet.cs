@@ -29,11 +29,18 @@ internal sealed class LiveOptionSet
     readonly Option<int?> _hangover = OptionKinds.Whole(
         "--hangover", "Milliseconds of silence that end a turn (default 500).", 50, 60_000);
 
+    readonly Option<string?> _endOfTurn = OptionKinds.Choice(
+        "--end-of-turn", "What ends a turn: silence alone, or how it sounds and reads as well, by a model in the box (default silence).",
+        "silence", "semantic");
+
     public IReadOnlyList<OptionGroup> Groups =>
     [
         new("Speech", [_language, _task, _prompt]),
-        new("Live", [_latency, _policy, _step, _vad, _threshold, _hangover]),
+        new("Live", [_latency, _policy, _step, _vad, _threshold, _hangover, _endOfTurn]),
     ];
+
+    /// <summary>Whether a model is asked for the end of turns.</summary>
+    public bool AsksForEndOfTurn(ParseResult parsed) => parsed.GetValue(_endOfTurn) == "semantic";
 
     /// <exception cref="UsageException">An unknown language, or options that exclude each other.</exception>
     public LiveOptions Of(ParseResult parsed, bool isRealTime)
@@ -87,36 +94,4 @@ internal sealed class LiveOptionSet
             throw new UsageException(e.Message);
         }
     }
-}
-
-/// <summary>Policies by the names that users write.</summary>
-internal static class LivePolicies
-{
-    static readonly LivePolicy[] s_all = [new AlignAtt(), new LocalAgreement(), new SpeechTurns(), new SlidingWindow()];
-
-    public static IEnumerable<string> Names => s_all.Select(policy => policy.Name);
-
-    /// <summary>A name, and a step in seconds behind a colon where one is wished for.</summary>
-    /// <exception cref="UsageException">There is no such policy.</exception>
-    public static LivePolicy Parse(string text)
-    {
-        int colon = text.IndexOf(':', StringComparison.Ordinal);
-        var policy = s_all.FirstOrDefault(policy => policy.Name == (colon < 0 ? text : text[..colon]))
-            ?? throw new UsageException(
-                $"--live is '{text}'; expected one of {string.Join(", ", Names)}, such as align-att or align-att:0.5.");
-        if (colon < 0) return policy;
-        return WithStep(policy, Times.Parse(text[(colon + 1)..])
-            ?? throw new UsageException($"--live is '{text}'; expected seconds behind the colon, such as {policy.Name}:0.5."));
-    }
-
-    public static LivePolicy Of(string name) => s_all.First(policy => policy.Name == name);
-
-    /// <exception cref="UsageException">The policy has no steps.</exception>
-    public static LivePolicy WithStep(LivePolicy policy, TimeSpan step) => policy switch
-    {
-        AlignAtt chosen => chosen with { Step = step },
-        LocalAgreement chosen => chosen with { Step = step },
-        SlidingWindow chosen => chosen with { Step = step },
-        _ => throw new UsageException($"--step has no meaning for {policy.Name}, which hears whole turns."),
-    };
 }

@@ -17,6 +17,9 @@ public sealed record LiveResult
     /// <summary>All time spent computing.</summary>
     public required TimeSpan Computing { get; init; }
 
+    /// <summary>Processor time of the whole program meanwhile, on all cores; zero where it was not taken.</summary>
+    public TimeSpan Processor { get; init; }
+
     /// <summary>From the start of each turn's speech to its first word, final or not.</summary>
     public required IReadOnlyList<TimeSpan> FirstWords { get; init; }
 
@@ -46,6 +49,7 @@ public static class LiveEvaluation
         await using var live = await LiveTranscriber.StartAsync(transcriber, options with { Paces = [], Stall = null }, cancellationToken)
             .ConfigureAwait(false);
         var clock = new LiveClock();
+        var processor = Environment.CpuUsage.TotalTime;
         var reading = Task.Run(async () =>
         {
             await foreach (var happened in live.ReadAllAsync(cancellationToken).ConfigureAwait(false)) clock.Add(happened);
@@ -53,7 +57,10 @@ public static class LiveEvaluation
         await live.WriteAsync(samples, cancellationToken: cancellationToken).ConfigureAwait(false);
         await live.CompleteAsync(cancellationToken).ConfigureAwait(false);
         await reading.ConfigureAwait(false);
-        return clock.Result(TimeSpan.FromSeconds(samples.Length / 16_000.0));
+        return clock.Result(TimeSpan.FromSeconds(samples.Length / 16_000.0)) with
+        {
+            Processor = Environment.CpuUsage.TotalTime - processor,
+        };
     }
 
     /// <summary>Scores events that came of a stream.</summary>

@@ -28,7 +28,7 @@ public static class LiveClientExtensions
     }
 }
 
-/// <summary>Hears streams live; a request's language and its raw <see cref="LiveOptions"/> are honoured.</summary>
+/// <summary>Hears streams live; a request's languages and its raw <see cref="LiveOptions"/> are honoured, another model refused.</summary>
 internal sealed class LiveSpeechToTextClient(Transcriber transcriber, LiveOptions defaults, bool ownsTranscriber)
     : DelegatingSpeechToTextClient(transcriber.AsSpeechToTextClient(ownsTranscriber: ownsTranscriber))
 {
@@ -65,10 +65,14 @@ internal sealed class LiveSpeechToTextClient(Transcriber transcriber, LiveOption
 
     LiveOptions Options(SpeechToTextOptions? options)
     {
-        var request = options?.RawRepresentationFactory?.Invoke(this) as LiveOptions ?? defaults;
-        return options?.SpeechLanguage is { Length: > 0 } spoken
-            ? request with { Recognition = request.Recognition with { Language = WhisperLanguages.Parse(spoken) } }
-            : request;
+        if (options is null) return defaults;
+        SpeechRequests.RequireModel(options, transcriber.Model);
+        var request = options.RawRepresentationFactory?.Invoke(this) as LiveOptions ?? defaults;
+        var recognition = request.Recognition;
+        if (options.SpeechLanguage is { Length: > 0 } spoken) recognition = recognition with { Language = WhisperLanguages.Parse(spoken) };
+        if (options.TextLanguage is { Length: > 0 } written)
+            recognition = recognition with { Task = SpeechRequests.TaskFor(written, recognition.Language) };
+        return request with { Recognition = recognition };
     }
 
     // Reading ends the stream whatever happens, so that whoever waits for its events comes to their end.

@@ -64,8 +64,11 @@ public enum LiveStopReason
     /// <summary>Silence was long enough.</summary>
     Silence,
 
-    /// <summary>Whoever decides on the end of a turn said so.</summary>
+    /// <summary>A shorter silence was enough: whoever decides on the end of a turn took it for over.</summary>
     EndOfTurn,
+
+    /// <summary>A longer silence, though whoever decides on the end of a turn expected more.</summary>
+    LongSilence,
 
     /// <summary>It was as long as a turn may be, and goes on in the next.</summary>
     LongestTurn,

@@ -52,7 +52,14 @@ sealed class LiveHearing(LiveParts parts, LiveOptions options, LiveOutput output
     public async ValueTask<Decision> HearAsync(ILiveDecider decider, HeardSound sound, CancellationToken cancellationToken)
     {
         long started = options.Clock.GetTimestamp();
-        var heard = await parts.Session.HearAsync(Window(decider, sound), cancellationToken).ConfigureAwait(false);
+        var window = Window(decider, sound);
+        var heard = await parts.Session.HearAsync(window, cancellationToken).ConfigureAwait(false);
+        if (EchoGuard.IsEcho(window.Prompt.Span, heard.Words))
+        {
+            // What is really said once more is heard without the prompt too.
+            _context.Reset();
+            heard = await parts.Session.HearAsync(window with { Prompt = default }, cancellationToken).ConfigureAwait(false);
+        }
         var took = options.Clock.GetElapsedTime(started);
         output.Computed += took;
         LiveMetrics.Heard(took);
@@ -61,7 +68,7 @@ sealed class LiveHearing(LiveParts parts, LiveOptions options, LiveOutput output
             _language.TakeChange();
             await output.EmitAsync(new LiveLanguage(language, _language.Probability), cancellationToken).ConfigureAwait(false);
         }
-        int sane = LoopGuard.Sound(heard.Words);
+        int sane = LoopGuard.Sound(_settled, heard.Words);
         if (sane < heard.Words.Count)
         {
             heard = heard with { Words = [.. heard.Words.Take(sane)] };

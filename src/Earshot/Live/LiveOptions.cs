@@ -27,8 +27,8 @@ public sealed record LiveOptions
     /// <summary>Most tokens of what was said before that the next hearing is prompted with; 0 for none.</summary>
     public int ContextTokens { get; init; } = 96;
 
-    /// <summary>Silence encoded behind the sound; with less than 5 s some languages find no end.</summary>
-    public TimeSpan SilenceBehind { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>Silence encoded behind the sound: with less models find no end, with more each hearing takes longer.</summary>
+    public TimeSpan SilenceBehind { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Sound that may wait to be heard; whoever brings more waits, or is refused.</summary>
     public TimeSpan MostWaiting { get; init; } = TimeSpan.FromSeconds(60);

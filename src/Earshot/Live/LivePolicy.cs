@@ -19,7 +19,12 @@ public abstract record LivePolicy
         ArgumentOutOfRangeException.ThrowIfLessThan(milliseconds, 1);
         return milliseconds switch
         {
-            <= 200 => new AlignAtt { Step = TimeSpan.FromMilliseconds(250), Threshold = TimeSpan.FromMilliseconds(200) },
+            <= 200 => new AlignAtt
+            {
+                Step = TimeSpan.FromMilliseconds(250),
+                Threshold = TimeSpan.FromMilliseconds(200),
+                LeastSound = TimeSpan.FromMilliseconds(600),
+            },
             <= 700 => new AlignAtt(),
             <= 1500 => new LocalAgreement { Step = TimeSpan.FromMilliseconds(500) },
             <= 3000 => new LocalAgreement(),
@@ -51,7 +56,10 @@ public sealed record LocalAgreement : LivePolicy
     public TimeSpan Buffer { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Beams of a hearing; 1 is greedy.</summary>
-    public int BeamSize { get; init; } = 1;
+    public int BeamSize { get; init; } = 5;
+
+    /// <summary>A word that looks closer than this to the sound's end may be cut off, and is not final though hearings agree on it.</summary>
+    public TimeSpan Threshold { get; init; } = TimeSpan.FromMilliseconds(400);
 
     internal override ILiveDecider CreateDecider() => new AgreementDecider(this);
 
@@ -60,6 +68,8 @@ public sealed record LocalAgreement : LivePolicy
         Require(Step >= TimeSpan.FromMilliseconds(100) && Step <= TimeSpan.FromSeconds(10), nameof(Step), "0.1 to 10 s", Step);
         Require(Buffer >= TimeSpan.FromSeconds(4) && Buffer <= TimeSpan.FromSeconds(25), nameof(Buffer), "4 to 25 s", Buffer);
         Require(BeamSize is >= 1 and <= 64, nameof(BeamSize), "1 to 64", BeamSize);
+        Require(
+            Threshold >= TimeSpan.Zero && Threshold <= TimeSpan.FromSeconds(3), nameof(Threshold), "0 to 3 s", Threshold);
     }
 }
 
@@ -72,10 +82,13 @@ public sealed record AlignAtt : LivePolicy
     public override string Name => "align-att";
 
     /// <summary>Sound between two hearings.</summary>
-    public TimeSpan Step { get; init; } = TimeSpan.FromMilliseconds(500);
+    public TimeSpan Step { get; init; } = TimeSpan.FromMilliseconds(400);
 
     /// <summary>A word that looks closer than this to the sound's end may be cut off, and is not final.</summary>
-    public TimeSpan Threshold { get; init; } = TimeSpan.FromMilliseconds(500);
+    public TimeSpan Threshold { get; init; } = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>With less sound than this, that before the speech included, nothing is final: models guess what they have not heard.</summary>
+    public TimeSpan LeastSound { get; init; } = TimeSpan.FromMilliseconds(1500);
 
     /// <summary>Where attention jumps back further than this, the text has lost its way, and nothing behind is final.</summary>
     public TimeSpan Rewind { get; init; } = TimeSpan.FromSeconds(4);
@@ -90,6 +103,8 @@ public sealed record AlignAtt : LivePolicy
         Require(Step >= TimeSpan.FromMilliseconds(100) && Step <= TimeSpan.FromSeconds(10), nameof(Step), "0.1 to 10 s", Step);
         Require(
             Threshold >= TimeSpan.Zero && Threshold <= TimeSpan.FromSeconds(3), nameof(Threshold), "0 to 3 s", Threshold);
+        Require(
+            LeastSound >= TimeSpan.Zero && LeastSound <= TimeSpan.FromSeconds(5), nameof(LeastSound), "0 to 5 s", LeastSound);
         Require(Rewind >= TimeSpan.FromMilliseconds(100), nameof(Rewind), "at least 0.1 s", Rewind);
         Require(Buffer >= TimeSpan.FromSeconds(4) && Buffer <= TimeSpan.FromSeconds(25), nameof(Buffer), "4 to 25 s", Buffer);
     }
@@ -133,7 +148,8 @@ public sealed record SlidingWindow : LivePolicy
     /// <summary>Sound heard at a time at most, where the machine does not keep up and chunks grow.</summary>
     public TimeSpan Buffer { get; init; } = TimeSpan.FromSeconds(30);
 
-    internal TimeSpan Hop => Step ?? (Chunk / 2);
+    /// <summary>Sound between two hearings.</summary>
+    public TimeSpan Hop => Step ?? (Chunk / 2);
 
     internal override ILiveDecider CreateDecider() => new SlidingDecider(this);
 

@@ -111,8 +111,12 @@ sealed class LiveStream : IDisposable
     /// <summary>How far the sound was heard; the last window may be filled up with silence.</summary>
     long Position => Math.Min(_turns.Position, _sound.End);
 
-    LiveStopReason StopReason =>
-        _turns.Wait == TurnDetector.Samples(_options.Turns.Hangover) ? LiveStopReason.Silence : LiveStopReason.EndOfTurn;
+    LiveStopReason StopReason => _turns.Wait.CompareTo(TurnDetector.Samples(_options.Turns.Hangover)) switch
+    {
+        0 => LiveStopReason.Silence,
+        < 0 => LiveStopReason.EndOfTurn,
+        _ => LiveStopReason.LongSilence,
+    };
 
     async ValueTask BeginTurnAsync(CancellationToken cancellationToken)
     {
@@ -177,7 +181,7 @@ sealed class LiveStream : IDisposable
         _hearing.EndTurn();
         _turns.Stop();
         _leftOpen = null;
-        _floor = reason is LiveStopReason.Silence or LiveStopReason.EndOfTurn ? speechEnd : end;
+        _floor = reason is LiveStopReason.Silence or LiveStopReason.EndOfTurn or LiveStopReason.LongSilence ? speechEnd : end;
     }
 
     async ValueTask EndNowAsync(LiveStopReason reason, CancellationToken cancellationToken)

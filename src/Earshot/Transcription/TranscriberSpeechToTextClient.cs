@@ -96,29 +96,12 @@ internal sealed class TranscriberSpeechToTextClient(Transcriber transcriber, Tra
     TranscriptionOptions ToTranscription(SpeechToTextOptions? options)
     {
         if (options is null) return defaults;
-        if (options.ModelId is { Length: > 0 } model && !string.Equals(model, transcriber.Model, StringComparison.OrdinalIgnoreCase))
-            throw new ModelException(
-                $"The request asks for the model '{model}', this client serves '{transcriber.Model}'. " +
-                "Leave the model out, or use a client made for it.");
+        SpeechRequests.RequireModel(options, transcriber.Model);
         var request = options.RawRepresentationFactory?.Invoke(this) as TranscriptionOptions ?? defaults;
         if (options.SpeechLanguage is { Length: > 0 } spoken) request = request with { Language = WhisperLanguages.Parse(spoken) };
         return options.TextLanguage is { Length: > 0 } written
-            ? request with { Task = TaskFor(WhisperLanguages.Parse(written), request) }
+            ? request with { Task = SpeechRequests.TaskFor(written, request.Language) }
             : request;
-    }
-
-    // The model writes the language spoken, or English.
-    static SpeechTask TaskFor(string written, TranscriptionOptions request)
-    {
-        if (written == request.Language) return SpeechTask.Transcribe;
-        if (written == "en") return SpeechTask.Translate;
-        if (request.Language is null)
-        {
-            throw new ModelException(
-                $"Text in '{written}' was asked for without saying what is spoken; set SpeechLanguage to the same language, " +
-                "or TextLanguage to 'en' to translate.");
-        }
-        throw new ModelException($"Speech in '{request.Language}' cannot be written in '{written}': Whisper translates into English only.");
     }
 
     SpeechToTextResponseUpdate Update(string id, SpeechToTextResponseUpdateKind kind, TimeSpan start, TimeSpan end) => new()

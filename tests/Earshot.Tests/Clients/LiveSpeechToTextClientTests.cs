@@ -28,6 +28,26 @@ public class LiveSpeechToTextClientTests
     }
 
     [Fact]
+    public async Task What_a_request_asks_for_and_cannot_have_is_refused()
+    {
+        using var client = (await WhisperBase.ShippedAsync()).AsLiveSpeechToTextClient();
+        var asked = new (SpeechToTextOptions Options, string Says)[]
+        {
+            (new SpeechToTextOptions { ModelId = "whisper-enormous" }, "whisper-enormous"),
+            (new SpeechToTextOptions { SpeechLanguage = "de", TextLanguage = "fr" }, "'fr'"),
+            (new SpeechToTextOptions { TextLanguage = "fr" }, "SpeechLanguage"),
+        };
+        foreach (var (options, says) in asked)
+        {
+            var refused = await Assert.ThrowsAsync<ModelException>(async () =>
+            {
+                await foreach (var _ in client.GetStreamingTextAsync(new MemoryStream(), options)) { }
+            });
+            Assert.Contains(says, refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task What_is_no_recording_is_refused_by_name()
     {
         using var client = (await WhisperBase.ShippedAsync()).AsLiveSpeechToTextClient();

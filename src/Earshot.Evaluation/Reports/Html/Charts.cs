@@ -38,26 +38,43 @@ internal static class Charts
     }
 
     /// <summary>The share of clips that are done within a time; null where nothing was timed.</summary>
-    public static HtmlBuilder? Latencies(EvaluationReport report)
+    public static HtmlBuilder? Latencies(EvaluationReport report) => Shares(
+        "Distribution of latency", "For each system, the share of clips that are transcribed within a time. Further to the left is better.",
+        ("seconds a clip takes", "clips done, %"),
+        [.. report.Systems.Select((system, at) => (StyleOf(at), (IReadOnlyList<double>)Times(report, system)))]);
+
+    /// <summary>For each series of ascending values the share of them that a value reaches; null where there are none.</summary>
+    public static HtmlBuilder? Shares(
+        string title, string description, (string X, string Y) axes, IReadOnlyList<(int Style, IReadOnlyList<double> Values)> all)
     {
-        var series = report.Systems.Select((system, at) => (system.System.Name, Style: StyleOf(at), Times: Times(report, system)))
-            .Where(line => line.Times.Count > 0).ToList();
+        var series = all.Where(line => line.Values.Count > 0).ToList();
         if (series.Count == 0) return null;
-        var x = ChartAxis.Logarithmic([.. series.SelectMany(line => line.Times)], Left, Width - Right);
+        var x = ChartAxis.Logarithmic([.. series.SelectMany(line => line.Values)], Left, Width - Right);
         var y = ChartAxis.Linear(100, Height - Bottom, Top);
-        var svg = Begin(
-            "Distribution of latency",
-            "For each system, the share of clips that are transcribed within a time. Further to the left is better.");
-        Axes(svg, x, y, "seconds a clip takes", "clips done, %");
+        var svg = Begin(title, description);
+        Axes(svg, x, y, axes.X, axes.Y);
         foreach (int share in (int[])[95, 99])
             svg.Add($"<line class=\"mark\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{y.Place(share)}\" y2=\"{y.Place(share)}\"/>");
-        foreach (var (_, style, times) in series)
+        foreach (var (style, values) in series)
         {
-            var path = new HtmlBuilder().Add($"M{x.Place(times[0])} {y.Place(0)}");
-            for (int i = 0; i < times.Count; i++) path.Add($"H{x.Place(times[i])}V{y.Place(100.0 * (i + 1) / times.Count)}");
+            var path = new HtmlBuilder().Add($"M{x.Place(values[0])} {y.Place(0)}");
+            for (int i = 0; i < values.Count; i++) path.Add($"H{x.Place(values[i])}V{y.Place(100.0 * (i + 1) / values.Count)}");
             path.Add($"H{Width - Right}");
             svg.Add($"<path class=\"curve s{style}\" d=\"{path}\"/>");
         }
+        return svg.Add($"</svg>");
+    }
+
+    /// <summary>Points by name, from zero on both axes.</summary>
+    public static HtmlBuilder Scatter(
+        string title, string description, (string X, string Y) axes, IReadOnlyList<(int Style, string Name, double X, double Y)> points)
+    {
+        var x = ChartAxis.Linear(points.Max(point => point.X), Left, Width - Right);
+        var y = ChartAxis.Linear(points.Max(point => point.Y), Height - Bottom, Top);
+        var svg = Begin(title, description);
+        Axes(svg, x, y, axes.X, axes.Y);
+        foreach (var point in points) svg.Add($"{Marker(x.Place(point.X), y.Place(point.Y), point.Style)}");
+        Labels(svg, [.. points.Select(point => (x.Place(point.X), y.Place(point.Y), point.Name, point.Style))]);
         return svg.Add($"</svg>");
     }
 

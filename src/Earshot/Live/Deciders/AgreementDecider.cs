@@ -25,8 +25,12 @@ sealed class AgreementDecider(LocalAgreement policy) : ILiveDecider
     public Decision Decide(HeardText heard, double start, double end, bool isLast)
     {
         int agreed = 0;
-        while (agreed < heard.Words.Count && agreed < _previous.Count && SpokenForm.Same(heard.Words[agreed].Text, _previous[agreed].Text))
+        double edge = end - policy.Threshold.TotalSeconds;
+        while (agreed < heard.Words.Count && agreed < _previous.Count
+            && heard.Words[agreed].Attended <= edge && SpokenForm.Same(heard.Words[agreed].Text, _previous[agreed].Text))
+        {
             agreed++;
+        }
         var decision = Decision.Cut(heard.Words, isLast ? heard.Words.Count : agreed);
         _previous = decision.Partial;
         return decision;

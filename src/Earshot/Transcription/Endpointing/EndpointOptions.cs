@@ -76,6 +76,24 @@ public sealed record EndpointOptions
 
     internal float EndThreshold => VadOptions.EndThresholdOf(Threshold, NegThreshold);
 
+    /// <summary>What a text's end says, in log-odds that the turn is over.</summary>
+    internal double EvidenceOf(TextEnding ending) => ending switch
+    {
+        TextEnding.Sentence => TextWeight,
+        TextEnding.Open => -TextWeight,
+        _ => 0,
+    };
+
+    /// <summary>What an end-of-turn detector's answer says, in log-odds that the turn is over.</summary>
+    /// <param name="threshold">The answer that says nothing.</param>
+    internal static double EvidenceOf(float answer, float threshold) => LogOdds(answer) - LogOdds(threshold);
+
+    static double LogOdds(double probability)
+    {
+        double inside = Math.Clamp(probability, 1e-6, 1 - 1e-6);
+        return Math.Log(inside / (1 - inside));
+    }
+
     /// <summary>The silence that ends a turn.</summary>
     /// <param name="evidence">Log-odds that the turn is over: 0 where nothing is known.</param>
     internal TimeSpan WaitFor(double evidence)

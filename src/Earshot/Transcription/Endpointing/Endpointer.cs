@@ -89,12 +89,7 @@ public sealed class Endpointer
     public void Hear(string text, string? language = null)
     {
         _text = TextEndings.Of(text, language);
-        _textEvidence = _text switch
-        {
-            TextEnding.Sentence => _options.TextWeight,
-            TextEnding.Open => -_options.TextWeight,
-            _ => 0,
-        };
+        _textEvidence = _options.EvidenceOf(_text);
     }
 
     /// <summary>The same from a language model: the log-odds that the text ends here.</summary>
@@ -157,15 +152,9 @@ public sealed class Endpointer
         End(_position, pause, reason);
     }
 
-    double Evidence => _textEvidence + (_answer is { } answer ? LogOdds(answer) - LogOdds(_turnThreshold!.Value) : 0);
+    double Evidence => _textEvidence + (_answer is { } answer ? EndpointOptions.EvidenceOf(answer, _turnThreshold!.Value) : 0);
 
     long Middle => _audioStart + ((_position - _audioStart) / 2);
-
-    static double LogOdds(double probability)
-    {
-        double inside = Math.Clamp(probability, 1e-6, 1 - 1e-6);
-        return Math.Log(inside / (1 - inside));
-    }
 
     SpeechSpan Asked(long pause) => new(_audioStart, pause + _questionDelay);
 
