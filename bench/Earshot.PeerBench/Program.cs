@@ -18,6 +18,16 @@ var (path, rounds, threads) = (args[0], Number(1, 5), Number(2, Environment.Proc
     ("prompt of 512", 512, 1, 0), ("prompt of 4,096", 4096, 1, 0), ("one text", 32, 1, 64), ("eight texts", 32, 8, 32),
 ];
 using var ours = await EarshotPeer.LoadAsync(path, threads);
+if (Environment.GetEnvironmentVariable("ONLY") is { } only)
+{
+    int texts = only[0] - '0', count = int.Parse(only[2..]);
+    for (int i = 0; i < count; i++)
+    {
+        var s = await ours.MeasureAsync([.. Enumerable.Range(0, texts).Select(text => Prompt(i * 100 + text, 32))], 64);
+        Console.WriteLine($"{64 * texts / s:F1} tok/s {s / 64 * 1e3:F3} ms");
+    }
+    return 0;
+}
 using var theirs = new LlamaPeer(path, threads);
 var times = new Dictionary<(string, string), List<double>>();
 for (int round = 0; round <= rounds; round++)

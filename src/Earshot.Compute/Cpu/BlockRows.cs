@@ -18,7 +18,7 @@ internal sealed unsafe class BlockRows : IDisposable
     public BlockRows(IStoredBlocks source, int rows, int inputs, KernelSet kernels)
     {
         Kernel = BlockKernel.For(source.Format, kernels.Isa);
-        Inputs = new BlockInputs(inputs, Kernel.IsInterleaved);
+        Inputs = new BlockInputs(inputs, Kernel.IsInterleaved, Kernel.Units?.Bytes ?? 0);
         RowBytes = (nint)source.Format.BytesOf(inputs);
         _source = source;
         _count = rows;
@@ -47,6 +47,13 @@ internal sealed unsafe class BlockRows : IDisposable
             int row = Math.Min(panel * Width + i, _count - 1);
             rows[i] = _start + (_order is null ? row : _order[row]) * RowBytes;
         }
+    }
+
+    /// <summary>Brings a row of float32 into the form of <see cref="Inputs"/>.</summary>
+    public void Quantize<TLanes>(float* source, byte* row) where TLanes : struct, ILanes<TLanes>
+    {
+        if (Kernel.Units is { } units) units.Quantize<TLanes>(source, Inputs.Groups, row);
+        else Inputs.Quantize<TLanes>(source, row);
     }
 
     /// <summary>Before each piece of work: what a file no longer has must not be touched.</summary>

@@ -96,7 +96,7 @@ internal sealed partial class Assembler
     public void ConvertToBFloat16(int destination, int high, int low) => EvexRegister(Map0F38, PrefixF2, 0x72, destination, high, low);
 
     /// <summary>Stores the first lane (vmovss).</summary>
-    public void StoreLane(Address destination, int source) => EvexMemory(Map0F, PrefixF3, 0x11, source, 0, destination, 4, length: 0);
+    public void StoreLane(Address destination, int source) => EvexMemory(Map0F, PrefixF3, 0x11, source, 0, destination, 4, Evex.Narrow);
 
     /// <summary>Clears the upper parts of vector registers, so that SSE code after this pays nothing (vzeroupper).</summary>
     public void ZeroUpper()
@@ -107,12 +107,12 @@ internal sealed partial class Assembler
     }
 
     // EVEX: 62, then R X B R' 0 mmm; W vvvv 1 pp; z L'L b V' aaa; register numbers are stored inverted.
-    void EvexRegister(int map, int prefix, byte opcode, int reg, int vvvv, int rm)
+    void EvexRegister(int map, int prefix, byte opcode, int reg, int vvvv, int rm, Evex form = default)
     {
         Byte(0x62);
         Byte((byte)(Inverted(reg, 3) << 7 | Inverted(rm, 4) << 6 | Inverted(rm, 3) << 5 | Inverted(reg, 4) << 4 | map));
-        Byte((byte)((~vvvv & 15) << 3 | 4 | prefix));
-        Byte((byte)(2 << 5 | Inverted(vvvv, 4) << 3));
+        Byte((byte)(form.WideBit << 7 | (~vvvv & 15) << 3 | 4 | prefix));
+        Byte((byte)(form.ZeroBit << 7 | form.Length << 5 | Inverted(vvvv, 4) << 3 | form.Mask));
         Byte(opcode);
         Byte((byte)(0xC0 | (reg & 7) << 3 | (rm & 7)));
     }
@@ -136,13 +136,13 @@ internal sealed partial class Assembler
         Byte(immediate);
     }
 
-    void EvexMemory(int map, int prefix, byte opcode, int reg, int vvvv, Address memory, int unit, int length = 2)
+    void EvexMemory(int map, int prefix, byte opcode, int reg, int vvvv, Address memory, int unit, Evex form = default)
     {
         Byte(0x62);
         Byte(
             (byte)(Inverted(reg, 3) << 7 | (IndexBit(memory) ^ 1) << 6 | Inverted((int)memory.Base, 3) << 5 | Inverted(reg, 4) << 4 | map));
-        Byte((byte)((~vvvv & 15) << 3 | 4 | prefix));
-        Byte((byte)(length << 5 | Inverted(vvvv, 4) << 3));
+        Byte((byte)(form.WideBit << 7 | (~vvvv & 15) << 3 | 4 | prefix));
+        Byte((byte)(form.ZeroBit << 7 | form.Length << 5 | Inverted(vvvv, 4) << 3 | form.Mask));
         Byte(opcode);
         ModRm(reg, memory, unit);
     }

@@ -1,12 +1,15 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Earshot.Compute.Cpu.Kernels;
 
 /// <summary>
 /// A row of inputs for block kernels: int8 in groups of 32, then the groups' scales, then their sums in those scales, which weights'
-/// offsets are multiplied by. Groups are filled up with zeros to whole vectors. Pairs of groups lie as the weights' codes are read.
+/// offsets are multiplied by. Groups are filled up with zeros to whole vectors. Pairs of groups lie as the weights' codes are read. For
+/// emitted kernels all that lies in units instead: <see cref="UnitLayout"/>.
 /// </summary>
-internal readonly unsafe struct BlockInputs(int inputs, bool interleaved)
+/// <param name="unitBytes">Bytes of a unit; 0 where there are none.</param>
+internal readonly unsafe struct BlockInputs(int inputs, bool interleaved, int unitBytes = 0)
 {
     /// <summary>Inputs that share a scale.</summary>
     public const int GroupSize = 32;
@@ -21,7 +24,17 @@ internal readonly unsafe struct BlockInputs(int inputs, bool interleaved)
     public int PaddedGroups => (Groups + 7) & ~7;
 
     /// <summary>Bytes of a row.</summary>
-    public nint Bytes => ((nint)PaddedGroups * (GroupSize + 2 * sizeof(float)) + 63) & ~63;
+    public nint Bytes
+    {
+        get
+        {
+            nint bytes = unitBytes == 0
+                ? ((nint)PaddedGroups * (GroupSize + 2 * sizeof(float)) + 63) & ~63
+                : (nint)PaddedGroups / UnitLayout.Groups * unitBytes;
+            // Rows a multiple of 1 KiB apart would share few of the first-level cache's sets.
+            return bytes % 1024 == 0 ? bytes + 64 : bytes;
+        }
+    }
 
     /// <summary>The groups' scales in a row, before their sums.</summary>
     public float* Scales(byte* row) => (float*)(row + (nint)PaddedGroups * GroupSize);
@@ -32,16 +45,20 @@ internal readonly unsafe struct BlockInputs(int inputs, bool interleaved)
         float* scales = Scales(row), sums = scales + PaddedGroups;
         byte* codes = row;
         for (int g = 0; g < Groups; g++, source += GroupSize, row += GroupSize)
-        {
-            float scale = Rows<TLanes>.Largest(source, GroupSize) / Units;
-            int sum = Rows<TLanes>.ToInt8(source, GroupSize, scale == 0 ? 0 : 1 / scale, (sbyte*)row, GroupSize);
-            scales[g] = scale;
-            sums[g] = sum * scale;
-        }
+            Quantize<TLanes>(source, (sbyte*)row, scales + g, sums + g);
         new Span<byte>(row, (PaddedGroups - Groups) * GroupSize).Clear();
         if (IsInterleaved) Interleave(codes);
         new Span<float>(scales + Groups, PaddedGroups - Groups).Clear();
         new Span<float>(sums + Groups, PaddedGroups - Groups).Clear();
+    }
+
+    /// <summary>A group: its int8, their scale, and their sum in it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Quantize<TLanes>(float* source, sbyte* codes, float* scale, float* sum) where TLanes : struct, ILanes<TLanes>
+    {
+        float unit = Rows<TLanes>.Largest(source, GroupSize) / Units;
+        *sum = Rows<TLanes>.ToInt8(source, GroupSize, unit == 0 ? 0 : 1 / unit, codes, GroupSize) * unit;
+        *scale = unit;
     }
 
     // The second half of each pair's first group and the first half of its second change places.

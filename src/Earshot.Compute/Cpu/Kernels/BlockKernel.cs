@@ -6,13 +6,15 @@ namespace Earshot.Compute.Cpu.Kernels;
 internal sealed unsafe class BlockKernel
 {
     readonly delegate*<BlockArguments*, void> _multiply;
+    readonly UnitKernel? _emitted;
     readonly delegate*<byte**, in BlockInputs, float*, void> _scales;
     readonly delegate*<byte**, in BlockInputs, float*, int, int, float*, void> _unpack;
 
     BlockKernel(
-        delegate*<BlockArguments*, void> multiply, delegate*<byte**, in BlockInputs, float*, void> scales,
+        UnitKernel? emitted, delegate*<BlockArguments*, void> multiply, delegate*<byte**, in BlockInputs, float*, void> scales,
         delegate*<byte**, in BlockInputs, float*, int, int, float*, void> unpack)
     {
+        _emitted = emitted;
         _multiply = multiply;
         _scales = scales;
         _unpack = unpack;
@@ -28,8 +30,15 @@ internal sealed unsafe class BlockKernel
     /// <summary>Whether rows of inputs are interleaved: <see cref="BlockInputs"/>.</summary>
     public bool IsInterleaved { get; private init; }
 
+    /// <summary>How rows of inputs lie in units; null where they do not.</summary>
+    public UnitLayout? Units => _emitted?.Layout;
+
     /// <summary>Multiplies some rows of blocks by rows of int8.</summary>
-    public void Multiply(BlockArguments* arguments) => _multiply(arguments);
+    public void Multiply(BlockArguments* arguments)
+    {
+        if (_emitted is null) _multiply(arguments);
+        else _emitted.Multiply(arguments);
+    }
 
     /// <summary>The scales and offsets of 32 rows, for <see cref="Unpack"/>.</summary>
     public void Scales(byte** rows, in BlockInputs shape, float* scales) => _scales(rows, shape, scales);
@@ -41,30 +50,30 @@ internal sealed unsafe class BlockKernel
     /// <summary>The kernel of a format.</summary>
     /// <exception cref="ArgumentException">There is none: <see cref="Formats"/>.</exception>
     public static BlockKernel For(BlockFormat format, Isa isa) =>
-        isa.Set < InstructionSet.Avx2 ? For<PlainDot>(format)
-        : isa.HasVnni && VnniDot.IsSupported ? For<VnniDot>(format)
-        : For<Avx2Dot>(format);
+        isa.Set < InstructionSet.Avx2 ? For<PlainDot>(format, null)
+        : isa.HasVnni && VnniDot.IsSupported ? For<VnniDot>(format, UnitKernel.For(format, isa))
+        : For<Avx2Dot>(format, UnitKernel.For(format, isa));
 
-    static BlockKernel For<TDot>(BlockFormat format) where TDot : struct, IByteDot => format.Name switch
+    static BlockKernel For<TDot>(BlockFormat format, UnitKernel? emitted) where TDot : struct, IByteDot => format.Name switch
     {
-        nameof(Q4_0) => Of<Q4_0Groups, TDot>(),
-        nameof(Q4_1) => Of<Q4_1Groups, TDot>(),
-        nameof(Q5_0) => Of<Q5_0Groups, TDot>(),
-        nameof(Q5_1) => Of<Q5_1Groups, TDot>(),
-        nameof(Q8_0) => Of<Q8_0Groups, TDot>(),
-        nameof(Q4_K) => Of<Q4_KGroups, TDot>(),
-        nameof(Q5_K) => Of<Q5_KGroups, TDot>(),
-        nameof(Q6_K) => Of<Q6_KGroups, TDot>(),
-        nameof(IQ4_NL) => Of<IQ4_NLGroups, TDot>(),
-        nameof(IQ4_XS) => Of<IQ4_XSGroups, TDot>(),
+        nameof(Q4_0) => Of<Q4_0Groups, TDot>(emitted),
+        nameof(Q4_1) => Of<Q4_1Groups, TDot>(emitted),
+        nameof(Q5_0) => Of<Q5_0Groups, TDot>(emitted),
+        nameof(Q5_1) => Of<Q5_1Groups, TDot>(emitted),
+        nameof(Q8_0) => Of<Q8_0Groups, TDot>(emitted),
+        nameof(Q4_K) => Of<Q4_KGroups, TDot>(emitted),
+        nameof(Q5_K) => Of<Q5_KGroups, TDot>(emitted),
+        nameof(Q6_K) => Of<Q6_KGroups, TDot>(emitted),
+        nameof(IQ4_NL) => Of<IQ4_NLGroups, TDot>(emitted),
+        nameof(IQ4_XS) => Of<IQ4_XSGroups, TDot>(emitted),
         _ => throw new ArgumentException(
             $"The processor does not compute with {format} as it is; it does with {string.Join(", ", Formats)}.", nameof(format)),
     };
 
-    static BlockKernel Of<TGroups, TDot>()
+    static BlockKernel Of<TGroups, TDot>(UnitKernel? emitted)
         where TGroups : struct, IBlockGroups
         where TDot : struct, IByteDot =>
-        new(&BlockDots<TGroups, TDot>.Multiply, &BlockPanels<TGroups, TDot>.Scales, &BlockPanels<TGroups, TDot>.Unpack)
+        new(emitted, &BlockDots<TGroups, TDot>.Multiply, &BlockPanels<TGroups, TDot>.Scales, &BlockPanels<TGroups, TDot>.Unpack)
         {
             IsInterleaved = TGroups.IsInterleaved,
         };

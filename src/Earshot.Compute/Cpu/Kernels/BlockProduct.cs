@@ -81,8 +81,8 @@ internal unsafe struct BlockWork<TLanes> : IParallelWork where TLanes : struct, 
 
     readonly void Prepare(int firstRow, int rows, byte* destination)
     {
-        var inputs = Call.Weights.Blocks!.Inputs;
+        var blocks = Call.Weights.Blocks!;
         for (int r = 0; r < rows; r++)
-            inputs.Quantize<TLanes>(Call.X + (firstRow + r) * Call.XStride, destination + r * inputs.Bytes);
+            blocks.Quantize<TLanes>(Call.X + (firstRow + r) * Call.XStride, destination + r * blocks.Inputs.Bytes);
     }
 }
