@@ -7,8 +7,8 @@ switch (args)
     case ["kernels", .. var rest]:
         KernelBench.Run(rest.ElementAtOrDefault(0) ?? "", Number(rest, 1, Environment.ProcessorCount));
         return 0;
-    case ["blocks"]:
-        BlockBench.Run();
+    case ["blocks", .. var shape]:
+        BlockBench.Run(Number(shape, 0, 1536), Number(shape, 1, 256));
         return 0;
     case ["packing"]:
         KernelBench.RunPacking();
@@ -77,7 +77,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | blocks " +
+            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | blocks [INPUTS [OUTPUTS]] " +
             "| packing | code SET TYPE ROWS | model " +
             "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | " +
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +

@@ -42,11 +42,17 @@ internal sealed unsafe class BlockRows : IDisposable
     /// <summary>Where the rows of a panel begin; behind the last row, the last again.</summary>
     public void Locate(int panel, byte** rows)
     {
-        for (int i = 0; i < Width; i++)
+        int first = panel * Width, count = Math.Min(Width, _count - first);
+        if (_order is null)
         {
-            int row = Math.Min(panel * Width + i, _count - 1);
-            rows[i] = _start + (_order is null ? row : _order[row]) * RowBytes;
+            byte* row = _start + first * RowBytes;
+            for (int i = 0; i < count; i++, row += RowBytes) rows[i] = row;
         }
+        else
+        {
+            for (int i = 0; i < count; i++) rows[i] = _start + _order[first + i] * RowBytes;
+        }
+        for (int i = count; i < Width; i++) rows[i] = rows[count - 1];
     }
 
     /// <summary>Brings a row of float32 into the form of <see cref="Inputs"/>.</summary>

@@ -56,9 +56,19 @@ internal readonly unsafe struct BlockInputs(int inputs, bool interleaved, int un
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quantize<TLanes>(float* source, sbyte* codes, float* scale, float* sum) where TLanes : struct, ILanes<TLanes>
     {
-        float unit = Rows<TLanes>.Largest(source, GroupSize) / Units;
-        *sum = Rows<TLanes>.ToInt8(source, GroupSize, unit == 0 ? 0 : 1 / unit, codes, GroupSize) * unit;
+        var largest = TLanes.Abs(TLanes.Load(source));
+        for (int i = TLanes.Count; i < GroupSize; i += TLanes.Count) largest = TLanes.Max(TLanes.Abs(TLanes.Load(source + i)), largest);
+        float unit = TLanes.Largest(largest) / Units;
+        var inverse = TLanes.Create(unit == 0 ? 0 : 1 / unit);
+        var total = TLanes.Create(0);
+        for (int i = 0; i < GroupSize; i += TLanes.Count)
+        {
+            var rounded = TLanes.Round(TLanes.Load(source + i) * inverse);
+            rounded.StoreInt8(codes + i);
+            total += rounded;
+        }
         *scale = unit;
+        *sum = TLanes.Sum(total) * unit;
     }
 
     // The second half of each pair's first group and the first half of its second change places.

@@ -119,11 +119,12 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ILanes<Lanes1
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes128 value) => Vector128.Sum(value._value);
 
+    // Without branches, which nothing could foresee.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Lanes128 value)
     {
-        float low = value._value[0] > value._value[1] ? value._value[0] : value._value[1];
-        float high = value._value[2] > value._value[3] ? value._value[2] : value._value[3];
-        return low > high ? low : high;
+        var pairs = Vector128.MaxNative(value._value, Vector128.Shuffle(value._value, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

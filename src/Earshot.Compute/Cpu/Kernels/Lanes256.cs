@@ -121,6 +121,7 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes256 value) => Vector256.Sum(value._value);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Lanes256 value) =>
         Lanes128.Largest(Lanes128.Max(new(value._value.GetLower()), new(value._value.GetUpper())));
 

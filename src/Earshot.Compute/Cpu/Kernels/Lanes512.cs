@@ -115,6 +115,7 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes512 value) => Vector512.Sum(value._value);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Lanes512 value) =>
         Lanes256.Largest(Lanes256.Max(new(value._value.GetLower()), new(value._value.GetUpper())));
 

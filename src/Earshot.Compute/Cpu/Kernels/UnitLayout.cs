@@ -15,9 +15,17 @@ internal sealed class UnitLayout
     const int Part = 16;
     const int VectorBytes = 64;
     const int Lanes = VectorBytes / sizeof(float);
+    const int Kinds = 4;
+
+    // Where each factor is among the groups' scales, sums, sums with the other sign, and zeros.
+    readonly int[] _numbers = [];
+    readonly int[] _order = [];
 
     /// <summary>Which sixteen inputs of a unit each sixteen bytes hold.</summary>
-    public required IReadOnlyList<int> Order { get; init; }
+    public required int[] Order
+    {
+        init => _order = value;
+    }
 
     /// <summary>What is taken off each code.</summary>
     public int Zero { get; init; }
@@ -29,7 +37,10 @@ internal sealed class UnitLayout
     public bool HasPairs { get; init; }
 
     /// <summary>What each factor is.</summary>
-    public required IReadOnlyList<UnitFactor> Factors { get; init; }
+    public required UnitFactor[] Factors
+    {
+        init => _numbers = [.. value.Select(factor => (int)factor.Kind * Groups + factor.Group)];
+    }
 
     /// <summary>Vectors of sums: what products begin with.</summary>
     public int Beginnings => Zero == 0 ? 0 : HasPairs ? 2 : 4;
@@ -47,25 +58,29 @@ internal sealed class UnitLayout
     public unsafe void Quantize<TLanes>(float* source, int groups, byte* row) where TLanes : struct, ILanes<TLanes>
     {
         sbyte* codes = stackalloc sbyte[Inputs];
-        float* scales = stackalloc float[2 * Groups], sums = scales + Groups;
+        float* numbers = stackalloc float[Kinds * Groups], sums = numbers + Groups, negative = sums + Groups;
+        new Span<float>(numbers, Kinds * Groups).Clear();
         for (int first = 0; first < groups; first += Groups, row += Bytes)
         {
             int taken = Math.Min(Groups, groups - first);
             if (taken < Groups)
             {
                 new Span<sbyte>(codes, Inputs).Clear();
-                new Span<float>(scales, 2 * Groups).Clear();
+                new Span<float>(numbers, Kinds * Groups).Clear();
             }
             for (int g = 0; g < taken; g++, source += BlockInputs.GroupSize)
-                BlockInputs.Quantize<TLanes>(source, codes + g * BlockInputs.GroupSize, scales + g, sums + g);
-            Write(codes, scales, sums, row);
+                BlockInputs.Quantize<TLanes>(source, codes + g * BlockInputs.GroupSize, numbers + g, sums + g);
+            (-Vector256.Load(sums)).Store(negative);
+            Write(codes, row);
+            float* factors = (float*)(row + FactorsOffset);
+            for (int lane = 0; lane < _numbers.Length; lane++) factors[lane] = numbers[_numbers[lane]];
         }
     }
 
-    // The int8 of a unit's inputs, and their groups' scales and sums.
-    unsafe void Write(sbyte* codes, float* scales, float* sums, byte* unit)
+    // The int8 of a unit's inputs, in the order of its codes, and what products begin with.
+    unsafe void Write(sbyte* codes, byte* unit)
     {
-        for (int part = 0; part < Order.Count; part++) Vector128.Load(codes + Part * Order[part]).Store((sbyte*)unit + Part * part);
+        for (int part = 0; part < _order.Length; part++) Vector128.Load(codes + Part * _order[part]).Store((sbyte*)unit + Part * part);
         int* beginnings = (int*)(unit + BeginningsOffset);
         for (int i = 0; i < Beginnings; i++, beginnings += Lanes)
         {
@@ -76,18 +91,6 @@ internal sealed class UnitLayout
                 if (HasPairs) quads += Quads(vector + VectorBytes + lane * sizeof(int));
                 (quads * -Zero).Store(beginnings + lane);
             }
-        }
-        float* factors = (float*)(unit + FactorsOffset);
-        for (int lane = 0; lane < Lanes; lane++)
-        {
-            var factor = Factors[lane];
-            factors[lane] = factor.Kind switch
-            {
-                UnitFactorKind.Scale => scales[factor.Group],
-                UnitFactorKind.Sum => sums[factor.Group],
-                UnitFactorKind.NegativeSum => -sums[factor.Group],
-                _ => 0,
-            };
         }
     }
 
@@ -105,8 +108,6 @@ internal readonly record struct UnitFactor(UnitFactorKind Kind, int Group);
 /// <summary>A group's number in a unit's factors.</summary>
 internal enum UnitFactorKind
 {
-    None,
-
     /// <summary>What the group's int8 count in.</summary>
     Scale,
 
@@ -115,4 +116,7 @@ internal enum UnitFactorKind
 
     /// <summary>The same, where weights' offsets are stored as what is taken off.</summary>
     NegativeSum,
+
+    /// <summary>Zero.</summary>
+    None,
 }
