@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Earshot.Checkpoints;
 using Earshot.Compute.Cpu;
 using Earshot.Compute.Runtimes;
@@ -25,16 +24,16 @@ internal sealed class EarshotPeer : IPeer, IDisposable
 
     public static Task<EarshotPeer> LoadAsync(string path, int threads) => Task.Run(() => new EarshotPeer(path, threads));
 
-    public async Task<double> MeasureAsync(int[][] prompts, int tokens)
+    public async Task<Taken> MeasureAsync(int[][] prompts, int tokens)
     {
         var decoder = _runtime.RequireDecoder();
         int size = decoder.Shape.VocabSize;
         if (tokens == 0)
         {
-            var clock = Stopwatch.StartNew();
+            var clock = new Clock();
             using var generation = await decoder.BeginAsync(null, 1);
             await generation.PromptAsync(prompts[0], new[] { prompts[0].Length - 1 }, new float[size]);
-            return clock.Elapsed.TotalSeconds;
+            return clock.Elapsed;
         }
         var generations = new List<Generation>();
         try
@@ -44,9 +43,9 @@ internal sealed class EarshotPeer : IPeer, IDisposable
                 generations.Add(await decoder.BeginAsync(null, 1));
                 await generations[^1].PromptAsync(prompt, new[] { prompt.Length - 1 }, new float[size]);
             }
-            var clock = Stopwatch.StartNew();
+            var clock = new Clock();
             await Task.WhenAll(generations.Select(generation => Task.Run(() => WriteAsync(generation, tokens))));
-            return clock.Elapsed.TotalSeconds;
+            return clock.Elapsed;
         }
         finally
         {

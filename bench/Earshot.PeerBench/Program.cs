@@ -1,14 +1,24 @@
-using System.Diagnostics;
 using System.Globalization;
 using Earshot.PeerBench;
 
 // The same GGUF file in Earshot and in llama.cpp (LLamaSharp's build of it), in turns: tokens a second of prompts, of one text,
-// of eight.
-// dotnet run -c Release --project bench/Earshot.PeerBench -- MODEL.gguf [ROUNDS [THREADS]]
-if (args.Length == 0)
+// of eight. With EARSHOT_ISA=avx2 both are held to AVX2.
+// dotnet run -c Release --project bench/Earshot.PeerBench -- MODEL.gguf [ROUNDS [THREADS [WORD OF CASES]]]
+// Files to measure with: another block type of a file, or random weights of a published shape.
+// dotnet run -c Release --project bench/Earshot.PeerBench -- recode MODEL.gguf TYPE OUTPUT.gguf
+// dotnet run -c Release --project bench/Earshot.PeerBench -- random SHAPE TYPE OUTPUT.gguf
+switch (args)
 {
-    Console.Error.WriteLine("usage: Earshot.PeerBench MODEL.gguf [ROUNDS [THREADS]]");
-    return 2;
+    case ["recode", var source, var type, var output]:
+        ModelFiles.Recode(source, type, output);
+        return 0;
+    case ["random", var shape, var type, var output]:
+        ModelFiles.WriteRandom(shape, type, output);
+        return 0;
+    case []:
+        Console.Error.WriteLine(
+            "usage: Earshot.PeerBench MODEL.gguf [ROUNDS [THREADS [WORD OF CASES]]] | recode MODEL.gguf TYPE OUTPUT.gguf | random SHAPE TYPE OUTPUT.gguf");
+        return 2;
 }
 int Number(int index, int otherwise) => args.Length > index ? int.Parse(args[index], CultureInfo.InvariantCulture) : otherwise;
 var (path, rounds, threads) = (args[0], Number(1, 5), Number(2, Environment.ProcessorCount));
@@ -17,19 +27,10 @@ var (path, rounds, threads) = (args[0], Number(1, 5), Number(2, Environment.Proc
 [
     ("prompt of 512", 512, 1, 0), ("prompt of 4,096", 4096, 1, 0), ("one text", 32, 1, 64), ("eight texts", 32, 8, 32),
 ];
+if (args.Length > 3) cases = [.. cases.Where(which => which.Name.Contains(args[3], StringComparison.Ordinal))];
 using var ours = await EarshotPeer.LoadAsync(path, threads);
-if (Environment.GetEnvironmentVariable("ONLY") is { } only)
-{
-    int texts = only[0] - '0', count = int.Parse(only[2..]);
-    for (int i = 0; i < count; i++)
-    {
-        var s = await ours.MeasureAsync([.. Enumerable.Range(0, texts).Select(text => Prompt(i * 100 + text, 32))], 64);
-        Console.WriteLine($"{64 * texts / s:F1} tok/s {s / 64 * 1e3:F3} ms");
-    }
-    return 0;
-}
 using var theirs = new LlamaPeer(path, threads);
-var times = new Dictionary<(string, string), List<double>>();
+var times = new Dictionary<(string, string), List<Taken>>();
 for (int round = 0; round <= rounds; round++)
 {
     foreach (var (name, prompt, texts, tokens) in cases)
@@ -38,19 +39,26 @@ for (int round = 0; round <= rounds; round++)
         int[][] prompts = [.. Enumerable.Range(0, texts).Select(text => Prompt(round * 100 + text, prompt))];
         foreach (IPeer peer in (IPeer[])[ours, theirs])
         {
-            var seconds = await peer.MeasureAsync(prompts, tokens);
+            var taken = await peer.MeasureAsync(prompts, tokens);
             if (round == 0) continue; // warming up
             if (!times.TryGetValue((name, peer.Name), out var all)) times[(name, peer.Name)] = all = [];
-            all.Add(Math.Max(1, tokens == 0 ? prompt : tokens * texts) / seconds);
+            all.Add(taken);
         }
     }
 }
-Console.WriteLine($"{Path.GetFileName(path)}, {threads} threads, medians of {rounds} rounds in turns, tokens a second");
-foreach (var (name, _, _, _) in cases)
+Console.WriteLine(
+    $"{Path.GetFileName(path)}, {threads} threads, medians of {rounds} rounds in turns: tokens a second by the clock, and of processor time");
+foreach (var (name, prompt, texts, tokens) in cases)
 {
     var (own, other) = (times[(name, ours.Name)], times[(name, theirs.Name)]);
-    var ratio = Median([.. own.Zip(other, (a, b) => a / b)]);
-    Console.WriteLine($"{name,-16} Earshot {Median(own),8:0.0}   llama.cpp {Median(other),8:0.0}   × {ratio:0.00}");
+    int count = tokens == 0 ? prompt : tokens * texts;
+    Console.WriteLine($"{name,-16} {Compare(taken => count / taken.Seconds)}   {Compare(taken => count / taken.ProcessorSeconds)}");
+
+    string Compare(Func<Taken, double> rate)
+    {
+        double ratio = Median([.. own.Zip(other, (a, b) => rate(a) / rate(b))]);
+        return $"Earshot {Median([.. own.Select(rate)]),8:0.0}   llama.cpp {Median([.. other.Select(rate)]),8:0.0}   × {ratio:0.00}";
+    }
 }
 return 0;
 

@@ -12,6 +12,8 @@ public sealed class Scope
     readonly ConcurrentDictionary<int, Scope> _numbered = new();
     readonly ConcurrentDictionary<string, Parameter?> _parameters = new();
     readonly ConcurrentDictionary<string, bool> _present = new();
+    readonly LiteralNames<Scope> _literalChildren = new();
+    readonly LiteralNames<Parameter> _literalParameters = new();
     readonly ConcurrentDictionary<string, Parameter> _all;
     readonly ITensorStore _store;
     readonly Scope? _shared;
@@ -40,8 +42,13 @@ public sealed class Scope
     public IEnumerable<Parameter> Parameters => _all.Values;
 
     /// <summary>The scope of a name below this one.</summary>
-    public static Scope operator /(Scope scope, string name) =>
-        scope._children.TryGetValue(name, out var child) ? child : scope._children.GetOrAdd(name, scope.Child(name));
+    public static Scope operator /(Scope scope, string name)
+    {
+        if (scope._literalChildren.Find(name) is { } found) return found;
+        if (!scope._children.TryGetValue(name, out var child)) child = scope._children.GetOrAdd(name, scope.Child(name));
+        scope._literalChildren.Add(name, child);
+        return child;
+    }
 
     /// <summary>The scope of a numbered layer below this one.</summary>
     public static Scope operator /(Scope scope, int index) =>
@@ -61,7 +68,12 @@ public sealed class Scope
     /// <exception cref="CheckpointException">Its shape is not the expected one.</exception>
     public Parameter? Optional(string name, Shape expected)
     {
-        if (!_parameters.TryGetValue(name, out var parameter)) parameter = _parameters.GetOrAdd(name, Load(name, expected));
+        var parameter = _literalParameters.Find(name);
+        if (parameter is null)
+        {
+            if (!_parameters.TryGetValue(name, out parameter)) parameter = _parameters.GetOrAdd(name, Load(name, expected));
+            if (parameter is not null) _literalParameters.Add(name, parameter);
+        }
         if (parameter is not null && parameter.Shape != expected)
         {
             throw new CheckpointException(
@@ -91,5 +103,33 @@ public sealed class Scope
         if (stored is not null) _present[name] = true;
         // Two scopes of one path may meet here at once; both must get the same parameter, since backends keep packed weights on it.
         return stored is null ? null : _all.GetOrAdd(stored.Name, _ => new Parameter(stored, _store.Location));
+    }
+}
+
+/// <summary>
+/// What names that a program spells out stand for: such a name is the same object each time, so that nothing is hashed in each layer of
+/// each step.
+/// </summary>
+sealed class LiteralNames<T> where T : class
+{
+    const int Most = 16;
+
+    volatile (string Name, T Value)[] _entries = [];
+
+    /// <summary>What a name stands for; null where it has not been added, or was another object.</summary>
+    public T? Find(string name)
+    {
+        foreach (ref readonly var entry in _entries.AsSpan())
+        {
+            if (ReferenceEquals(entry.Name, name)) return entry.Value;
+        }
+        return null;
+    }
+
+    // Of two threads that add at once one is forgotten, and adds again.
+    public void Add(string name, T value)
+    {
+        var entries = _entries;
+        if (entries.Length < Most) _entries = [.. entries, (name, value)];
     }
 }

@@ -160,6 +160,79 @@ public sealed class AssemblerTests
     }
 
     [Fact]
+    public void Tables_masks_and_parts_of_vectors()
+    {
+        // kmovq k1, [rdi+56]
+        Check("c4 e1 f8 90 4f 38", code => code.LoadMask(1, new Address(Gpr.Rdi, 56)));
+        // kmovq k2, [r13]
+        Check("c4 c1 f8 90 55 00", code => code.LoadMask(2, new Address(Gpr.R13)));
+        // kmovq k7, rcx
+        Check("c4 e1 fb 92 f9", code => code.SetMask(7, Gpr.Rcx));
+        // kmovq k2, r9
+        Check("c4 c1 fb 92 d1", code => code.SetMask(2, Gpr.R9));
+        // vmovdqu8 zmm13{k1}{z}, [r11+4]
+        Check("62 51 7f c9 6f ab 04 00 00 00", code => code.LoadBytes(13, new Address(Gpr.R11, 4), 1));
+        // vmovdqu8 zmm17{k1}{z}, [r11+64]
+        Check("62 c1 7f c9 6f 4b 01", code => code.LoadBytes(17, new Address(Gpr.R11, 64), 1));
+        // vpermt2w zmm13, zmm21, zmm17
+        Check("62 32 d5 40 7d e9", code => code.PermuteWords(13, 21, 17));
+        // vpermt2w zmm18, zmm24, [r11+128]
+        Check("62 c2 bd 40 7d 53 02", code => code.PermuteWords(18, 24, new Address(Gpr.R11, 128)));
+        // vpshufb zmm17, zmm13, zmm21
+        Check("62 a2 15 48 00 cd", code => code.ShuffleBytes(17, 13, 21));
+        // vpandd zmm8, zmm13, zmm20
+        Check("62 31 15 48 db c4", code => code.And(8, 13, 20));
+        // vpxord zmm11, zmm11, zmm22
+        Check("62 31 25 48 ef de", code => code.Xor(11, 11, 22));
+        // vpternlogd zmm12, zmm17, zmm24, 0xf8
+        Check("62 13 75 40 25 e0 f8", code => code.OrAnd(12, 17, 24));
+        // vpsrlvd zmm12, zmm17, zmm22
+        Check("62 32 75 40 45 e6", code => code.ShiftRightEach(12, 17, 22));
+        // vpsllvd zmm17, zmm13, zmm22
+        Check("62 a2 15 48 47 ce", code => code.ShiftLeftEach(17, 13, 22));
+        // vprolvd zmm17, zmm13, zmm26
+        Check("62 82 15 48 15 ca", code => code.RotateLeftEach(17, 13, 26));
+        // vpaddb zmm8{k2}, zmm8, zmm23
+        Check("62 31 3d 4a fc c7", code => code.AddBytes(8, 8, 23, 2));
+        // vaddps zmm7{k7}, zmm7, zmm13
+        Check("62 d1 44 4f 58 fd", code => code.Add(7, 7, 13, 7));
+        // vpdpbusd zmm14, zmm9, [rax+r8*2+64]
+        Check("62 32 35 48 50 74 40 01", code => code.DotBytes(14, 9, new Address(Gpr.Rax, 64, Gpr.R8, 2)));
+        // vcvtph2ps zmm12, ymm18
+        Check("62 32 7d 48 13 e2", code => code.ConvertHalves(12, 18));
+        // vpmovsxbd zmm12, [r11+192]
+        Check("62 52 7d 48 21 63 0c", code => code.WidenBytes(12, new Address(Gpr.R11, 192)));
+        // vbroadcasti32x4 zmm13, [r11+16]
+        Check("62 52 7d 48 5a 6b 01", code => code.BroadcastQuarter(13, new Address(Gpr.R11, 16)));
+        // vbroadcasti64x4 zmm13, [r11+160]
+        Check("62 52 fd 48 5b 6b 05", code => code.BroadcastHalfVector(13, new Address(Gpr.R11, 160)));
+        // vpbroadcastw zmm13, [r11+208]
+        Check("62 52 7d 48 79 6b 68", code => code.BroadcastWord(13, new Address(Gpr.R11, 208)));
+        // vshuff32x4 zmm17, zmm8, zmm9, 0x88
+        Check("62 c3 3d 48 23 c9 88", code => code.ChooseBlocks(17, 8, 9, 0x88));
+        // vshuff32x4 zmm18, zmm13, [r11+80], 0xdd
+        Check("62 c3 15 48 23 93 50 00 00 00 dd", code => code.ChooseBlocks(18, 13, new Address(Gpr.R11, 80), 0xDD));
+        // vinserti32x4 zmm12, zmm12, xmm18, 1
+        Check("62 33 1d 48 38 e2 01", code => code.InsertBlock(12, 12, 18, 1));
+        // vunpcklps zmm14, zmm0, zmm1
+        Check("62 71 7c 48 14 f1", code => code.InterleaveLow(14, 0, 1));
+        // vunpckhps zmm17, zmm16, zmm17
+        Check("62 a1 7c 40 15 c9", code => code.InterleaveHigh(17, 16, 17));
+        // vunpcklpd zmm14, zmm0, zmm18
+        Check("62 31 fd 48 14 f2", code => code.JoinLow(14, 0, 18));
+        // vunpckhpd zmm2, zmm0, zmm2
+        Check("62 f1 fd 48 15 d2", code => code.JoinHigh(2, 0, 2));
+        // vmovups [r13+16], xmm20
+        Check("62 c1 7c 08 11 65 01", code => code.StoreLanes(new Address(Gpr.R13, 16), 20));
+        // vextractps [r13+128], xmm20, 1
+        Check("62 c3 7d 08 17 65 20 01", code => code.StoreLane(new Address(Gpr.R13, 128), 20, 1));
+        // vextractps [r13+896], xmm20, 3
+        Check("62 c3 7d 08 17 a5 80 03 00 00 03", code => code.StoreLane(new Address(Gpr.R13, 896), 20, 3));
+        // vpextrq rcx, xmm18, 1
+        Check("62 e3 fd 08 16 d1 01", code => code.MoveQuadword(Gpr.Rcx, 18, 1));
+    }
+
+    [Fact]
     public void General_registers()
     {
         Check("57", code => code.Push(Gpr.Rdi));

@@ -75,7 +75,7 @@ public sealed unsafe class BlockProductTests
         var format = Named(name);
         foreach (int inputs in Widths(format))
         {
-            foreach (var (rows, outputs) in (ReadOnlySpan<(int, int)>)[(1, 33), (2, 1), (3, 32), (4, 31), (5, 65), (9, 34), (70, 3)])
+            foreach (var (rows, outputs) in (ReadOnlySpan<(int, int)>)[(1, 33), (2, 1), (3, 32), (4, 31), (5, 65), (6, 7), (7, 5), (8, 33), (9, 34), (70, 3)])
             {
                 Check(pool, format, (rows, inputs, outputs), RowPrecision.Step);
                 Check(pool, format, (rows, inputs, outputs), RowPrecision.Sequence);
@@ -99,7 +99,7 @@ public sealed unsafe class BlockProductTests
         foreach (var precision in (RowPrecision[])[RowPrecision.Step, RowPrecision.Sequence])
         {
             MatrixProduct.Run(three, Call(x, together, weights, rows, precision));
-            foreach (int count in (int[])[1, 2, 3, 4, 7, 66])
+            foreach (int count in (int[])[1, 2, 3, 4, 5, 6, 7, 8, 66])
             {
                 alone.Span.Clear();
                 for (int first = 0; first < rows; first += count)
@@ -194,8 +194,9 @@ public sealed unsafe class BlockProductTests
 
     static BlockFormat Named(string name) => CpuDevice.BlockFormats.Single(format => format.Name == name);
 
-    // Whole vectors of groups and not, an odd number of groups, more than one block of steps.
-    static int[] Widths(BlockFormat format) => format.Length == 256 ? [256, 512, 2816] : [32, 64, 96, 256, 576, 2720];
+    // Whole vectors of groups and not, an odd number of groups, rows that end in the first half of a unit of 256 and in the second, more
+    // than one block of steps.
+    static int[] Widths(BlockFormat format) => format.Length == 256 ? [256, 512, 2816] : [32, 64, 96, 224, 256, 576, 672, 2720];
 
     static LinearCall Call(NativeFloats x, NativeFloats y, PackedMatrix weights, int rows, RowPrecision precision) => new()
     {

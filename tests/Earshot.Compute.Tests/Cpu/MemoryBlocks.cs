@@ -4,7 +4,7 @@ using Earshot.Compute.Quantization.Blocks;
 namespace Earshot.Compute.Tests.Cpu;
 
 /// <summary>A matrix in ggml's blocks in memory, with all kinds of codes, and scales that also are denormal or negative.</summary>
-internal sealed unsafe class MemoryBlocks : StoredTensor, IStoredBlocks, IDisposable
+internal sealed unsafe partial class MemoryBlocks : StoredTensor, IStoredBlocks, IDisposable
 {
     readonly NativeBytes _bytes;
 
@@ -67,16 +67,29 @@ internal sealed unsafe class MemoryBlocks : StoredTensor, IStoredBlocks, IDispos
         _ => [0],
     };
 
-    sealed class NativeBytes : SafeBuffer
+    /// <summary>Memory behind which, on Linux, nothing may be read: a kernel that reaches behind the last row ends the tests.</summary>
+    sealed unsafe partial class NativeBytes : SafeBuffer
     {
         public const int Before = 34;
 
+        const int ReadWrite = 1 | 2, PrivateAnonymous = 0x02 | 0x20;
+
         readonly int _length;
+        readonly nint _pages;
+        readonly nint _mapped;
 
         public NativeBytes(int length) : base(ownsHandle: true)
         {
             _length = length;
-            SetHandle((nint)NativeMemory.Alloc((nuint)(Before + length)));
+            if (OperatingSystem.IsLinux())
+            {
+                nint page = Environment.SystemPageSize;
+                _mapped = (Before + length + page - 1) / page * page;
+                _pages = Map(0, _mapped + page, ReadWrite, PrivateAnonymous, -1, 0);
+                if (_pages == -1 || Protect(_pages + _mapped, page, 0) != 0) throw new InvalidOperationException("No pages were given.");
+                SetHandle(_pages + _mapped - Before - length);
+            }
+            else SetHandle((nint)NativeMemory.Alloc((nuint)(Before + length)));
             Initialize((ulong)(Before + length));
         }
 
@@ -84,8 +97,18 @@ internal sealed unsafe class MemoryBlocks : StoredTensor, IStoredBlocks, IDispos
 
         protected override bool ReleaseHandle()
         {
+            if (_pages != 0) return Unmap(_pages, _mapped + Environment.SystemPageSize) == 0;
             NativeMemory.Free((void*)handle);
             return true;
         }
+
+        [LibraryImport("libc", EntryPoint = "mmap")]
+        private static partial nint Map(nint address, nint length, int protection, int flags, int file, nint offset);
+
+        [LibraryImport("libc", EntryPoint = "mprotect")]
+        private static partial int Protect(nint address, nint length, int protection);
+
+        [LibraryImport("libc", EntryPoint = "munmap")]
+        private static partial int Unmap(nint address, nint length);
     }
 }

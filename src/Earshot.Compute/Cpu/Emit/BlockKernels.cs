@@ -18,7 +18,7 @@ internal static class BlockKernels
     const int VectorBytes = 64;
 
     /// <summary>How far ahead weights are asked for.</summary>
-    const int AheadBytes = 2048;
+    const int AheadBytes = 4096;
 
     /// <summary>Units end here in the first half.</summary>
     const int HalfGroups = UnitLayout.Groups / 2;

@@ -43,7 +43,7 @@ internal sealed unsafe class UnitKernel
             Units = groups / UnitLayout.Groups,
             Rest = groups % UnitLayout.Groups,
         };
-        for (int i = 0; i < _loads.Length; i++) own.Masks[i] = MaskOf((int)own.Rest * _groupBytes - _loads[i]);
+        for (int i = 0; own.Rest > 0 && i < _loads.Length; i++) own.Masks[i] = MaskOf((int)own.Rest * _groupBytes - _loads[i]);
         int strips = (arguments->Rows + BlockKernels.MaxRows - 1) / BlockKernels.MaxRows;
         for (int strip = 0, done = 0; strip < strips; strip++)
         {

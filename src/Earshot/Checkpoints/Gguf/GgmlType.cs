@@ -82,6 +82,9 @@ public sealed class GgmlType
     /// <summary>The type of a number, or null where it is not one that is read here.</summary>
     internal static GgmlType? Find(uint id) => Array.Find(s_types, type => type.Id == id);
 
+    /// <summary>The type of blocks.</summary>
+    internal static GgmlType Of(BlockFormat blocks) => Array.Find(s_types, type => type.Blocks == blocks)!;
+
     /// <summary>What to say of a number that is no type that is read here, as a part of a sentence.</summary>
     internal static string Describe(uint id) =>
         $"{id}{(s_others.TryGetValue(id, out var name) ? $" ({name})" : ", which ggml does not have")}; " +

@@ -30,6 +30,16 @@ static class CausalLmShapes
             () => CausalLmFamily.Describe(ConfigOf(shape.Type, shape.Sizes), new CausalLmGeneration(), shape.Name)),
         StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>The sizes alone; null where there is no such name.</summary>
+    public static CausalLmConfig? FindConfig(string name)
+    {
+        foreach (var shape in s_shapes)
+        {
+            if (shape.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) return ConfigOf(shape.Type, shape.Sizes);
+        }
+        return null;
+    }
+
     static CausalLmConfig ConfigOf(string type, Sizes sizes) => new()
     {
         ModelType = type,
