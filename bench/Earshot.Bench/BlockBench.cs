@@ -8,8 +8,8 @@ namespace Earshot.Bench;
 
 /// <summary>
 /// What a product with ggml's blocks takes beside one with int8's panels: the time of one thread on its core, by turns, so that
-/// neighbours disturb both. The matrix stays in the second- or third-level cache, so that what is measured is arithmetic, not memory, unless
-/// a larger one is asked for.
+/// neighbours disturb both. The matrix stays in the second- or third-level cache, so that what is measured is arithmetic, not memory,
+/// unless a larger one is asked for.
 /// </summary>
 internal static unsafe partial class BlockBench
 {

@@ -77,7 +77,8 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | blocks [INPUTS [OUTPUTS]] " +
+            "Usage: Earshot.Bench kernels [instruction set and format, such as 'Avx512 BF16' [threads]] | attention [the same] | " +
+            "blocks [INPUTS [OUTPUTS]] " +
             "| packing | code SET TYPE ROWS | model " +
             "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | " +
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +

@@ -29,7 +29,8 @@ internal static class BlockEncoder
         BinaryPrimitives.WriteHalfLittleEndian(block, (Half)scale);
         if (format == BlockFormat.Q8_0)
         {
-            for (int i = 0; i < values.Length; i++) block[2 + i] = (byte)(sbyte)MathF.Round(values[i] * inverse, MidpointRounding.AwayFromZero);
+            for (int i = 0; i < values.Length; i++)
+                block[2 + i] = (byte)(sbyte)MathF.Round(values[i] * inverse, MidpointRounding.AwayFromZero);
             return;
         }
         for (int i = 0; i < values.Length / 2; i++)

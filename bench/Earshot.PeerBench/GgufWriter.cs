@@ -47,7 +47,8 @@ internal sealed class GgufWriter
             Pad(writer);
             long start = Position(writer);
             write(file);
-            if (Position(writer) - start != bytes) throw new InvalidOperationException($"{file.Position - start} bytes of {bytes} were written.");
+            if (Position(writer) - start != bytes)
+                throw new InvalidOperationException($"{file.Position - start} bytes of {bytes} were written.");
         }
         Pad(writer);
     }

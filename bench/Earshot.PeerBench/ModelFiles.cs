@@ -99,14 +99,15 @@ internal static class ModelFiles
         writer.Add($"{type}.attention.layer_norm_rms_epsilon", config.RmsNormEps);
         string[] tokens =
         [
-            .. Enumerable.Range(0, 512).Select(letter => $"{(char)letter}").Where(letter => ByteLevelAlphabet.ToBytes(letter) is not null), "th",
+            .. Enumerable.Range(0, 512).Select(letter => $"{(char)letter}").Where(letter => ByteLevelAlphabet.ToBytes(letter) is not null),
+            "th",
             .. Enumerable.Range(0, config.VocabSize - 257).Select(i => $"[unused{i}]"),
         ];
         const int normal = 1, unused = 5;
         writer.Add("tokenizer.ggml.model", "gpt2");
         writer.Add("tokenizer.ggml.pre", type == "llama" ? "smollm" : "qwen2");
         writer.Add("tokenizer.ggml.tokens", tokens);
-        writer.Add("tokenizer.ggml.token_type", Array.ConvertAll(tokens, token => token.StartsWith("[u", StringComparison.Ordinal) ? unused : normal));
+        writer.Add("tokenizer.ggml.token_type", tokens.Select((_, i) => i < 257 ? normal : unused).ToArray());
         writer.Add("tokenizer.ggml.merges", new[] { "t h" });
         writer.Add("tokenizer.ggml.eos_token_id", (uint)(config.VocabSize - 1));
     }

@@ -17,7 +17,8 @@ switch (args)
         return 0;
     case []:
         Console.Error.WriteLine(
-            "usage: Earshot.PeerBench MODEL.gguf [ROUNDS [THREADS [WORD OF CASES]]] | recode MODEL.gguf TYPE OUTPUT.gguf | random SHAPE TYPE OUTPUT.gguf");
+            "usage: Earshot.PeerBench MODEL.gguf [ROUNDS [THREADS [WORD OF CASES]]] | recode MODEL.gguf TYPE OUTPUT.gguf | " +
+            "random SHAPE TYPE OUTPUT.gguf");
         return 2;
 }
 int Number(int index, int otherwise) => args.Length > index ? int.Parse(args[index], CultureInfo.InvariantCulture) : otherwise;
@@ -47,7 +48,8 @@ for (int round = 0; round <= rounds; round++)
     }
 }
 Console.WriteLine(
-    $"{Path.GetFileName(path)}, {threads} threads, medians of {rounds} rounds in turns: tokens a second by the clock, and of processor time");
+    $"{Path.GetFileName(path)}, {threads} threads, medians of {rounds} rounds in turns: " +
+    "tokens a second by the clock, and of processor time");
 foreach (var (name, prompt, texts, tokens) in cases)
 {
     var (own, other) = (times[(name, ours.Name)], times[(name, theirs.Name)]);

@@ -73,9 +73,10 @@ public sealed unsafe class BlockProductTests
     {
         using var pool = new WorkerPool(3, KernelSet.For(set));
         var format = Named(name);
+        ReadOnlySpan<(int, int)> shapes = [(1, 33), (2, 1), (3, 32), (4, 31), (5, 65), (6, 7), (7, 5), (8, 33), (9, 34), (70, 3)];
         foreach (int inputs in Widths(format))
         {
-            foreach (var (rows, outputs) in (ReadOnlySpan<(int, int)>)[(1, 33), (2, 1), (3, 32), (4, 31), (5, 65), (6, 7), (7, 5), (8, 33), (9, 34), (70, 3)])
+            foreach (var (rows, outputs) in shapes)
             {
                 Check(pool, format, (rows, inputs, outputs), RowPrecision.Step);
                 Check(pool, format, (rows, inputs, outputs), RowPrecision.Sequence);

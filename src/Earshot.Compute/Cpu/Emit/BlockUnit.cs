@@ -62,11 +62,15 @@ internal abstract class BlockUnit
     protected static byte[] Words(Func<int, int> value) =>
         MemoryMarshal.AsBytes<ushort>([.. Enumerable.Range(0, 32).Select(i => (ushort)value(i))]).ToArray();
 
-    protected static byte[] Dwords(Func<int, int> value) => MemoryMarshal.AsBytes<int>([.. Enumerable.Range(0, Lanes).Select(value)]).ToArray();
+    protected static byte[] Dwords(Func<int, int> value) =>
+        MemoryMarshal.AsBytes<int>([.. Enumerable.Range(0, Lanes).Select(value)]).ToArray();
 
     /// <summary>Sixteen factors: scales of all groups, then something of all.</summary>
-    protected static UnitFactor[] ScalesThen(UnitFactorKind kind) =>
-        [.. Enumerable.Range(0, Lanes).Select(i => new UnitFactor(i < UnitLayout.Groups ? UnitFactorKind.Scale : kind, i % UnitLayout.Groups))];
+    protected static UnitFactor[] ScalesThen(UnitFactorKind kind)
+    {
+        const int groups = UnitLayout.Groups;
+        return [.. Enumerable.Range(0, Lanes).Select(i => new UnitFactor(i < groups ? UnitFactorKind.Scale : kind, i % groups))];
+    }
 
     /// <summary>Of inputs in pairs of vectors: the first halves of four groups, then the second halves.</summary>
     protected static int[] HalvesOf(params ReadOnlySpan<int> groups)

@@ -46,9 +46,11 @@ internal sealed class SixBitUnit : BlockUnit
     // Lanes 0 … 7 are scales, the others minimums; of each eight the last four have bits in two places.
     protected override IReadOnlyList<byte[]> Own =>
     [
-        Bytes64(_ => 15), Bytes64(i => HeaderByte(i / 4, i % 4)), Dwords(lane => lane >= 12 ? 4 : 0), Dwords(lane => lane % 8 < 4 ? 63 : 15),
-        Dwords(lane => lane % 8 < 4 ? 0 : 0x30), Dwords(lane => lane / 8),
-        .. _fifthBits < 0 ? (byte[][])[] : [Dwords(lane => (4 - lane / 4 * 2) & 31), Dwords(lane => (3 - lane / 4 * 2) & 31), Bytes64(_ => 16)],
+        Bytes64(_ => 15), Bytes64(i => HeaderByte(i / 4, i % 4)), Dwords(lane => lane >= 12 ? 4 : 0),
+        Dwords(lane => lane % 8 < 4 ? 63 : 15), Dwords(lane => lane % 8 < 4 ? 0 : 0x30), Dwords(lane => lane / 8),
+        .. _fifthBits < 0
+            ? (byte[][])[]
+            : [Dwords(lane => (4 - lane / 4 * 2) & 31), Dwords(lane => (3 - lane / 4 * 2) & 31), Bytes64(_ => 16)],
     ];
 
     public override void Read(UnitReader reader)
