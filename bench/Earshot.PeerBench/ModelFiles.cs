@@ -9,6 +9,9 @@ namespace Earshot.PeerBench;
 /// <summary>Model files to measure with: a file in another block type, or random weights of a published shape.</summary>
 internal static class ModelFiles
 {
+    // llama.cpp wants one at least.
+    static readonly string[] s_merges = ["t h"];
+
     /// <summary>A GGUF file with its matrices rounded to another type; vectors stay as they are.</summary>
     public static void Recode(string source, string type, string destination)
     {
@@ -108,7 +111,7 @@ internal static class ModelFiles
         writer.Add("tokenizer.ggml.pre", type == "llama" ? "smollm" : "qwen2");
         writer.Add("tokenizer.ggml.tokens", tokens);
         writer.Add("tokenizer.ggml.token_type", tokens.Select((_, i) => i < 257 ? normal : unused).ToArray());
-        writer.Add("tokenizer.ggml.merges", new[] { "t h" });
+        writer.Add("tokenizer.ggml.merges", s_merges);
         writer.Add("tokenizer.ggml.eos_token_id", (uint)(config.VocabSize - 1));
     }
 
