@@ -38,6 +38,9 @@ switch (args)
     case ["peer", var shape, .. var more]:
         await PeerBench.RunAsync(shape, more is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 7);
         return 0;
+    case ["long", var shape, var minutes, var format]:
+        await LongAudioBench.RunAsync(shape, double.Parse(minutes, CultureInfo.InvariantCulture), WeightFormat.Parse(format));
+        return 0;
     case ["augment", var manifest, var folder, .. var more]:
         AugmentedClips.Write(manifest, folder, Number(more, 0, 20), (ulong)Number(more, 1, 1));
         return 0;
@@ -82,7 +85,7 @@ switch (args)
             "| packing | code SET TYPE ROWS | model " +
             "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | " +
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
-            "[ROUNDS] | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
+            "[ROUNDS] | long SHAPE MINUTES FORMAT (a Conformer) | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
             "(such as int8,fc2=bf16) | outliers [MODEL] | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... " +
             "| scaling SHAPE FORMAT | text FOLDER [ROUNDS] | schema [TOKENIZER...] " +
             "| speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");

@@ -13,6 +13,17 @@ public abstract partial class Backend
         return function(x);
     }
 
+    /// <summary>
+    /// <see cref="InBlocks"/> of outputs of x's own shape, which take its place: x must not be used afterwards. A long sequence is held
+    /// once.
+    /// </summary>
+    public virtual Tensor UpdateInBlocks(Tensor x, TimeBlocks blocks, Func<Tensor, Tensor> function)
+    {
+        ArgumentNullException.ThrowIfNull(function);
+        var mark = Mark();
+        return KeepOnly(x, function(x), mark);
+    }
+
     /// <summary>The mean over time: (batch, time, n) → (batch, 1, n).</summary>
     public virtual Tensor Mean(Tensor x) => Reduce(x, Reduction.Mean, 1);
 
@@ -110,4 +121,5 @@ public abstract partial class Backend
 /// <param name="Halo">Outputs on either side of a block that have to be computed with it, and are dropped.</param>
 /// <param name="Stride">Frames from one output to the next; the first output looks at the first frame.</param>
 /// <param name="Multiple">Outputs that a block begins with a multiple of; the halo is one too.</param>
-public readonly record struct TimeBlocks(int Halo, int Stride = 1, int Multiple = 1);
+/// <param name="Most">The most outputs of a block, where what they are computed from is large; 0 for as many as the backend likes.</param>
+public readonly record struct TimeBlocks(int Halo, int Stride = 1, int Multiple = 1, int Most = 0);

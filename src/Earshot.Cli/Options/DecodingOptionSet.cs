@@ -46,6 +46,9 @@ internal sealed class DecodingOptionSet
         "--draft", "MODEL", "A smaller model that guesses ahead in greedy decoding: the same words, sooner. Turns --beam-size 1 on.");
     readonly Option<bool> _shortWindows = OptionKinds.Flag(
         "--short-windows", "Encode a window only as far as it holds audio: faster for short recordings, and slightly different words.");
+    readonly Option<TimeSpan?> _chunkLength = OptionKinds.Seconds(
+        "--chunk-length",
+        "What a Conformer hears at once at most; text comes when it was heard (default: as much as memory allows, up to two hours).");
     readonly Option<int?> _bestOf = OptionKinds.Whole(
         "--best-of", "Samples drawn at temperatures above 0, of which the likeliest is kept (default 5).", 1, 64);
     readonly Option<double?> _patience = OptionKinds.Number(
@@ -99,7 +102,7 @@ internal sealed class DecodingOptionSet
         new("Decoding",
         [
             _beamSize, _draft, _bestOf, _patience, _lengthPenalty, _repetitionPenalty, _noRepeatNgram, _temperatures,
-            _compressionRatio, _logprob, _noSpeech, _entropy, _maxNewTokens, _shortWindows, _seed,
+            _compressionRatio, _logprob, _noSpeech, _entropy, _maxNewTokens, _shortWindows, _chunkLength, _seed,
         ]),
         new("Search of CTC models (wav2vec2, HuBERT, MMS)", [_lm, _lmWeight, _wordScore, _hotwordBoost]),
     ];
@@ -122,6 +125,7 @@ internal sealed class DecodingOptionSet
             HallucinationSilenceThreshold = parsed.GetValue(_hallucinationSilence),
             TextRules = TextRulesOf(parsed),
             CtcSearch = SearchOf(parsed),
+            ChunkLength = parsed.GetValue(_chunkLength),
         });
     }
 
@@ -129,6 +133,7 @@ internal sealed class DecodingOptionSet
     /// <exception cref="UsageException">One was given; the message says why it has no effect.</exception>
     public void CheckFor(ParseResult parsed, Recognizer recognizer, Terminal terminal)
     {
+        if (!recognizer.HearsLong) Refuse(parsed, recognizer, [_chunkLength], "it hears windows of one length");
         if (recognizer is not CtcRecognizer ctc)
         {
             if (parsed.GetValue(_beamSize) is > MostBeams and var beams)

@@ -76,13 +76,15 @@ public sealed unsafe partial class CpuBackend
         return table;
     }
 
-    // Of what a block is bounded to: scores of 256 queries with all keys are as large as the layer's other results.
-    const int QueriesOfBlock = 256;
+    /// <summary>
+    /// Queries of a block of attention by distance: scores of 256 with all keys are as large as a layer's other results.
+    /// </summary>
+    internal int QueriesOfBlock { get; set; } = 256;
 
-    static bool IsCut(int time, in AttentionSpan span) => time > QueriesOfBlock && span.Bias is null && span.Lengths is null;
+    bool IsCut(int time, in AttentionSpan span) => time > QueriesOfBlock && span.Bias is null && span.Lengths is null;
 
     // Blocks end where chunks do.
-    static int EndOfBlock(int first, int earlier, int time, in AttentionSpan span)
+    int EndOfBlock(int first, int earlier, int time, in AttentionSpan span)
     {
         int end = first + QueriesOfBlock;
         if (span.Chunk > 0) end = Math.Max(end - (earlier + end) % span.Chunk, first + span.Chunk - (earlier + first) % span.Chunk);
@@ -90,7 +92,7 @@ public sealed unsafe partial class CpuBackend
     }
 
     /// <summary>The largest distance of a block's queries and keys, and the least.</summary>
-    static (int Most, int Least) Distances(int time, int keys, in AttentionSpan span)
+    (int Most, int Least) Distances(int time, int keys, in AttentionSpan span)
     {
         long left = span.Left ?? long.MaxValue, right = span.Right ?? long.MaxValue;
         if (span.Chunk > 0)

@@ -12,11 +12,8 @@ public sealed unsafe partial class CpuBackend
     public override Tensor InBlocks(Tensor x, TimeBlocks blocks, Shape outputs, Func<Tensor, Tensor> function)
     {
         ArgumentNullException.ThrowIfNull(function);
-        int time = x.Shape[1], count = outputs[1], most = OutputsOfBlock;
-        if (x.Shape[0] != 1 || count <= 2L * most || blocks.Halo > most) return function(x);
-        // About even, so that the last is no remainder.
-        int each = (count - 1) / ((count - 1) / most + 1) + 1;
-        each += (blocks.Multiple - each % blocks.Multiple) % blocks.Multiple;
+        int time = x.Shape[1], count = outputs[1];
+        if (OutputsOf(x, blocks, count) is not { } each) return function(x);
         var y = New(outputs);
         for (int first = 0, end; first < count; first = end)
         {
@@ -30,6 +27,50 @@ public sealed unsafe partial class CpuBackend
             BetweenLayers?.Invoke();
         }
         return y;
+    }
+
+    public override Tensor UpdateInBlocks(Tensor x, TimeBlocks blocks, Func<Tensor, Tensor> function)
+    {
+        ArgumentNullException.ThrowIfNull(function);
+        var whole = Cast(x);
+        int count = x.Shape[1], size = whole.Size, halo = blocks.Halo;
+        if (OutputsOf(x, blocks, count) is not { } each) return base.UpdateInBlocks(x, blocks, function);
+        var all = Mark();
+        // What lies before a block, as it was before the last one took its place.
+        var past = New(new Shape(1, Math.Max(1, halo), size));
+        for (int first = 0, end; first < count; first = end)
+        {
+            end = Math.Min(count, first + each);
+            var mark = Mark();
+            int before = Math.Min(first, halo), to = Math.Min(count, end + halo);
+            var rows = whole.Values[(first * size)..(to * size)];
+            Tensor block;
+            if (before == 0) block = Slice(x, 1, first..to);
+            else
+            {
+                var copy = New(new Shape(1, before + to - first, size));
+                past.Values[^(before * size)..].CopyTo(copy.Values);
+                rows.CopyTo(copy.Values[(before * size)..]);
+                block = copy;
+            }
+            var result = Cast(function(block));
+            if (halo > 0 && end < count) whole.Values[((end - halo) * size)..(end * size)].CopyTo(past.Values);
+            result.Values.Slice(before * size, (end - first) * size).CopyTo(rows);
+            Free(mark);
+            BetweenLayers?.Invoke();
+        }
+        Free(all);
+        return x;
+    }
+
+    /// <summary>Outputs of each block; null where all are computed at once.</summary>
+    int? OutputsOf(Tensor x, in TimeBlocks blocks, int count)
+    {
+        int most = blocks.Most > 0 ? Math.Min(OutputsOfBlock, blocks.Most) : OutputsOfBlock;
+        if (x.Shape[0] != 1 || count <= 2L * most || blocks.Halo > most) return null;
+        // About even, so that the last is no remainder.
+        int each = (count - 1) / ((count - 1) / most + 1) + 1;
+        return each + (blocks.Multiple - each % blocks.Multiple) % blocks.Multiple;
     }
 
     const string RecurrentUse = "recurrent";

@@ -47,6 +47,9 @@ public sealed unsafe partial class CpuBackend : Backend, IDisposable
         return tensor;
     }
 
+    /// <summary>A tensor of values where they lie: pinned, and there until the temporaries are freed.</summary>
+    internal Tensor Borrow(System.Buffers.MemoryHandle values, Shape shape) => NewTensor().Reset(values.Pointer, shape, DType.F32);
+
     /// <summary>A tensor of indices, such as tokens, copied.</summary>
     public Tensor Indices(ReadOnlySpan<int> values, Shape shape)
     {
@@ -259,7 +262,7 @@ public sealed unsafe partial class CpuBackend : Backend, IDisposable
     {
         if (old.Shape != result.Shape)
             throw new ModelException($"A tensor of shape {result.Shape} cannot take the place of one of shape {old.Shape}.");
-        Elementwise.Copy(_device.Workers, Cast(result).Values, Cast(old).Values);
+        if (Cast(result).Pointer != Cast(old).Pointer) Elementwise.Copy(_device.Workers, Cast(result).Values, Cast(old).Values);
         Free(mark);
         BetweenLayers?.Invoke();
         return old;

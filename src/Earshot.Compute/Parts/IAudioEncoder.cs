@@ -29,6 +29,11 @@ public sealed record EncoderShape
     /// <summary>The most frames at once.</summary>
     public required int MostFrames { get; init; }
 
+    /// <summary>
+    /// Whether memory and time grow with the frames and not with their square, so that a long recording may be encoded as a whole.
+    /// </summary>
+    public bool HearsLong { get; init; }
+
     /// <summary>What the number of frames is a multiple of.</summary>
     public int FrameMultiple { get; init; } = 1;
 

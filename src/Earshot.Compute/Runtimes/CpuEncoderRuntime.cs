@@ -15,6 +15,12 @@ internal sealed class CpuEncoderRuntime : EncoderRuntime, IDisposable
     readonly CpuBackend _backend;
     readonly bool _ownsBackend;
 
+    // Rows of a block of a long recording, and how many values of their width they take on their way through a layer.
+    const int RowsOfBlock = 2048, ValuesOfBlock = 12;
+
+    // Positions of a head's output that are made at a time.
+    const int PositionsAtOnce = 2048;
+
     public CpuEncoderRuntime(ModelParts parts, Scope root, CpuDevice device, PlacePool windows, CpuDecoderRuntime? memory) : base(parts)
     {
         (_parts, _root, _device, _windows, _memory) = (parts, root, device, windows, memory);
@@ -29,6 +35,22 @@ internal sealed class CpuEncoderRuntime : EncoderRuntime, IDisposable
     }
 
     public StageTimer Time { get; }
+
+    /// <summary>Bytes that a long recording may take.</summary>
+    public long LongBytes { get; init; }
+
+    /// <summary>By its features, its positions and what comes of them, and a block on its way through a layer.</summary>
+    public override int LongFrames
+    {
+        get
+        {
+            if (!Shape.HearsLong || _memory is not null) return 0;
+            long fixedBytes = (long)RowsOfBlock * ValuesOfBlock * Shape.Width * sizeof(float);
+            double perFrame = sizeof(float) * (Shape.InputSize
+                + ((Shape.Width + (double)ValueWidth) * _parts.Encoder!.PositionsOf(Shape.MostFrames) / Shape.MostFrames));
+            return (int)Math.Clamp((LongBytes - fixedBytes) / perFrame, 0, Shape.MostFrames);
+        }
+    }
 
     /// <summary>Windows that wait for a place in memory.</summary>
     public int Waiting => _windows.Waiting;
@@ -47,9 +69,7 @@ internal sealed class CpuEncoderRuntime : EncoderRuntime, IDisposable
         {
             if (_memory is null)
             {
-                var values = await EncodeAsync(
-                    features, frames, encoded => CpuBackend.Read(_parts.Finish(encoded, _root)).ToArray(), cancellationToken)
-                    .ConfigureAwait(false);
+                var values = await EncodeAsync(features, frames, Finish, cancellationToken).ConfigureAwait(false);
                 return new EncodedValues(values, PositionsOf(frames));
             }
             await EncodeAsync(features, frames, encoded => Store(encoded, place[0]), cancellationToken).ConfigureAwait(false);
@@ -76,9 +96,29 @@ internal sealed class CpuEncoderRuntime : EncoderRuntime, IDisposable
         {
             long started = Stopwatch.GetTimestamp();
             _backend.FreeTemporaries();
-            values = keep(encoder.Encode(_backend.Input(features.Span, new Shape(1, frames, encoder.Shape.InputSize)), _root));
+            // Those of an hour are not copied.
+            using var pinned = features.Pin();
+            values = keep(encoder.Encode(_backend.Borrow(pinned, new Shape(1, frames, encoder.Shape.InputSize)), _root));
             Time.Add(started);
         }, cancellationToken).ConfigureAwait(false);
+        return values;
+    }
+
+    /// <summary>What comes of the encoder's output; a head's, of which each position has its own, some positions at a time.</summary>
+    float[] Finish(Tensor encoded)
+    {
+        int positions = encoded.Shape[1];
+        if (_parts.Ctc is null || _parts.Transducer is not null || positions <= 2 * PositionsAtOnce)
+            return CpuBackend.Read(_parts.Finish(encoded, _root)).ToArray();
+        var values = new float[(long)positions * ValueWidth];
+        for (int first = 0; first < positions; first += PositionsAtOnce)
+        {
+            var mark = _backend.Mark();
+            var some = encoded.Slice(1, first..Math.Min(positions, first + PositionsAtOnce));
+            CpuBackend.Read(_parts.Finish(some, _root)).CopyTo(values.AsSpan(first * ValueWidth));
+            _backend.Free(mark);
+            _backend.BetweenLayers?.Invoke();
+        }
         return values;
     }
 

@@ -34,7 +34,13 @@ public sealed class CpuModelRuntime : ModelRuntime
         var windows = new PlacePool(limits.Windows, limits.Waiting, "windows of audio at once");
         _decoder = parts.Decoder is null ? null : new CpuDecoderRuntime(parts, _root, _device, limits);
         _streaming = parts.Encoder is IStreamingEncoder ? new(() => new CpuStreamingEncoderRuntime(parts, _root, _device, limits)) : null;
-        _encoder = parts.Encoder is null ? null : new CpuEncoderRuntime(parts, _root, _device, windows, parts.HasMemory ? _decoder : null);
+        if (parts.Encoder is not null)
+        {
+            _encoder = new CpuEncoderRuntime(parts, _root, _device, windows, parts.HasMemory ? _decoder : null)
+            {
+                LongBytes = limits.LongAudioBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4,
+            };
+        }
         _transducer = parts.Transducer is null ? null : new CpuTransducerRuntime(parts, _root, _device);
         _voice = parts.Voice is null ? null : new CpuVoiceRuntime(parts, _root, _device);
     }
@@ -45,7 +51,7 @@ public sealed class CpuModelRuntime : ModelRuntime
         if (parts is { Decoder: not null } or { Transducer: not null } or { Voice: not null } || shared._encoder is not { } encoder)
             throw new ModelException("Only a model of an encoder and what finishes its output can exchange some of its weights.");
         (_device, _root) = (shared._device, new Scope(tensors, shared._root));
-        _encoder = new CpuEncoderRuntime(parts, _root, encoder);
+        _encoder = new CpuEncoderRuntime(parts, _root, encoder) { LongBytes = encoder.LongBytes };
     }
 
     public override EncoderRuntime? Encoder => _encoder;

@@ -15,6 +15,11 @@ public abstract class EncoderRuntime(ModelParts parts)
     /// <summary>Values of each position of <see cref="EncodedAudio.Values"/>; 0 where a decoder's memory holds the audio instead.</summary>
     public int ValueWidth { get; } = parts.HasMemory ? 0 : parts.FinishedWidth;
 
+    /// <summary>
+    /// The most frames that are encoded as a whole within the memory that is allowed; 0 where long recordings are better heard in windows.
+    /// </summary>
+    public virtual int LongFrames => 0;
+
     /// <summary>Positions that come of so many frames.</summary>
     public int PositionsOf(int frames) => parts.FinishedPositionsOf(frames);
 

@@ -22,6 +22,12 @@ public sealed record RuntimeLimits
     public int PrefixPositions { get; init; } = 16_384;
 
     /// <summary>
+    /// Bytes beside the weights that a long recording may take which is encoded as a whole, by models that can; longer ones are encoded in
+    /// windows. Null for a quarter of the machine's memory, or of what the process may use of it.
+    /// </summary>
+    public long? LongAudioBytes { get; init; }
+
+    /// <summary>
     /// Requests that may wait for a place; more are refused (<see cref="OverloadedException"/>), so that a server under load says so
     /// instead of falling behind.
     /// </summary>

@@ -79,6 +79,13 @@ sealed class ConformerMels : FeatureExtractor
         ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before = default,
         ReadOnlySpan<float> after = default)
     {
+        ComputePiece(samples, frames, frameCount, before, after);
+        FinishPieces(frames[..(frameCount * _settings.MelBins)], frameCount);
+    }
+
+    internal override void ComputePiece(
+        ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before, ReadOnlySpan<float> after)
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1);
         int melBins = _settings.MelBins;
         if (samples.Length > (long)frameCount * HopLength || frames.Length < (long)frameCount * melBins)
@@ -91,6 +98,10 @@ sealed class ConformerMels : FeatureExtractor
             ComputeBatch(first, Math.Min(PowerSpectrum.Lanes, frameCount - first), frames);
         TensorPrimitives.Add(frames, Guard, frames);
         TensorPrimitives.Log(frames, frames);
+    }
+
+    internal override void FinishPieces(Span<float> frames, int frameCount)
+    {
         if (_settings.Normalization == MelNormalization.PerFeature) NormalizeBins(frames, frameCount);
         if (_settings.Normalization == MelNormalization.AllFeatures) NormalizeAll(frames);
     }
@@ -150,11 +161,23 @@ sealed class ConformerMels : FeatureExtractor
     {
         int bins = _filters.Length;
         double[] sums = new double[bins], squares = new double[bins];
-        for (int i = 0; i < frames.Length; i++) sums[i % bins] += frames[i];
+        for (int first = 0; first < frames.Length; first += bins)
+        {
+            var frame = frames.Slice(first, bins);
+            for (int bin = 0; bin < bins; bin++) sums[bin] += frame[bin];
+        }
         for (int bin = 0; bin < bins; bin++) sums[bin] /= count;
-        for (int i = 0; i < frames.Length; i++) squares[i % bins] += (frames[i] - sums[i % bins]) * (frames[i] - sums[i % bins]);
+        for (int first = 0; first < frames.Length; first += bins)
+        {
+            var frame = frames.Slice(first, bins);
+            for (int bin = 0; bin < bins; bin++) squares[bin] += (frame[bin] - sums[bin]) * (frame[bin] - sums[bin]);
+        }
         for (int bin = 0; bin < bins; bin++) squares[bin] = 1 / (Deviation(squares[bin], count) + Epsilon);
-        for (int i = 0; i < frames.Length; i++) frames[i] = (float)((frames[i] - sums[i % bins]) * squares[i % bins]);
+        for (int first = 0; first < frames.Length; first += bins)
+        {
+            var frame = frames.Slice(first, bins);
+            for (int bin = 0; bin < bins; bin++) frame[bin] = (float)((frame[bin] - sums[bin]) * squares[bin]);
+        }
     }
 
     static void NormalizeAll(Span<float> frames)

@@ -39,6 +39,17 @@ public abstract class FeatureExtractor
     public abstract void Compute(
         ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before = default,
         ReadOnlySpan<float> after = default);
+
+    /// <summary>
+    /// Computes the frames of a piece of a longer stretch, but for what is worked out over all of it (<see cref="FinishPieces"/>).
+    /// </summary>
+    /// <inheritdoc cref="Compute"/>
+    internal virtual void ComputePiece(
+        ReadOnlySpan<float> samples, Span<float> frames, int frameCount, ReadOnlySpan<float> before, ReadOnlySpan<float> after) =>
+        Compute(samples, frames, frameCount, before, after);
+
+    /// <summary>Makes of the frames of all pieces what <see cref="Compute"/> gives of the stretch.</summary>
+    internal virtual void FinishPieces(Span<float> frames, int frameCount) { }
 }
 
 /// <summary>Log-mel features as Whisper hears them: see <see cref="LogMelSpectrogram"/>.</summary>

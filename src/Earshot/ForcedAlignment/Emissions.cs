@@ -20,14 +20,53 @@ sealed class Emissions
 
     public float[] Logprobs { get; private set; } = [];
 
-    /// <summary>Hears a recording, in windows where it is longer than the model hears at once.</summary>
+    /// <summary>Hears a recording, as a whole or in windows, as the model can.</summary>
     public static async Task<Emissions> OfAsync(
         CtcRecognizer recognizer, ISampleSource source, IProgress<TimeSpan>? progress, CancellationToken cancellationToken)
     {
         var emissions = new Emissions(recognizer.Encoder.ValueWidth);
+        int longest = recognizer.LongSamples(new RecognitionOptions()), before = recognizer.SamplesBefore;
+        var samples = new SampleWindow(
+            source, recognizer.WindowSamples, longest > 0 ? (2 * before) + recognizer.WindowSamples : before, recognizer.SamplesAfter);
+        var hearing = new TimedHearing(recognizer, recognizer.Features.CreateExtractor());
+        var run = (recognizer, samples, hearing);
+        await (longest > 0
+            ? emissions.HearLongAsync(run, longest, progress, cancellationToken)
+            : emissions.HearWindowsAsync(run, progress, cancellationToken)).ConfigureAwait(false);
+        emissions.Duration = Time(samples.End ?? samples.Read);
+        emissions.Join();
+        return emissions;
+    }
+
+    async Task HearLongAsync(
+        (CtcRecognizer Recognizer, SampleWindow Samples, TimedHearing Hearing) run, int step, IProgress<TimeSpan>? progress,
+        CancellationToken cancellationToken)
+    {
+        var (recognizer, samples, hearing) = run;
+        for (long start = 0; start == 0 || start < (samples.End ?? long.MaxValue); start += step)
+        {
+            int before = (int)Math.Min(start, recognizer.SamplesBefore);
+            long end = start + step, behind = end + recognizer.SamplesAfter;
+            var window = new LongWindow
+            {
+                Pieces = samples.Pieces(start - before, behind),
+                Before = before,
+                Most = step,
+                Expected = (int)(Math.Min(behind, Math.Max(start, samples.Total ?? start)) - start + before),
+                IsLast = () => end >= samples.End,
+            };
+            var heard = await hearing.HearAsync(window, cancellationToken).ConfigureAwait(false);
+            using (heard.Audio) Add(heard, heard.IsEnd ? heard.Positions : step / recognizer.SamplesPerPosition, recognizer);
+            progress?.Report(Time(Math.Min(end, samples.End ?? end)));
+        }
+    }
+
+    async Task HearWindowsAsync(
+        (CtcRecognizer Recognizer, SampleWindow Samples, TimedHearing Hearing) run, IProgress<TimeSpan>? progress,
+        CancellationToken cancellationToken)
+    {
+        var (recognizer, samples, hearing) = run;
         int step = recognizer.WindowSamples;
-        var samples = new SampleWindow(source, step, recognizer.SamplesBefore, recognizer.SamplesAfter);
-        var hearing = new TimedHearing(recognizer, recognizer.Model.Features!.CreateExtractor());
         samples.MoveTo(0);
         // All at once, where that is possible.
         bool isShort = samples.End is not null;
@@ -44,13 +83,10 @@ sealed class Emissions
                 IsLast = end == samples.End,
             };
             var heard = await hearing.HearAsync(window, cancellationToken).ConfigureAwait(false);
-            using (heard.Audio) emissions.Add(heard, window.IsLast ? heard.Positions : step / recognizer.SamplesPerPosition, recognizer);
+            using (heard.Audio) Add(heard, window.IsLast ? heard.Positions : step / recognizer.SamplesPerPosition, recognizer);
             progress?.Report(Time(end));
             if (window.IsLast) break;
         }
-        emissions.Duration = Time(samples.End ?? samples.Read);
-        emissions.Join();
-        return emissions;
     }
 
     // What is missing at a window's end, where the recording ends too soon for one more position, says nothing.
@@ -77,6 +113,12 @@ sealed class Emissions
 
     void Join()
     {
+        if (_pieces is [var only])
+        {
+            Logprobs = only;
+            _pieces.Clear();
+            return;
+        }
         Logprobs = new float[checked(Positions * VocabSize)];
         int at = 0;
         foreach (var piece in _pieces)

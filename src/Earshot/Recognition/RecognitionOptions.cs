@@ -21,6 +21,13 @@ public record RecognitionOptions
     /// </summary>
     public CtcSearchOptions? CtcSearch { get; init; }
 
+    /// <summary>
+    /// The longest stretch that a model hears at once which can hear long ones: longer recordings are cut into stretches that overlap. Null
+    /// for as long as memory allows (<see cref="Compute.Runtimes.RuntimeLimits.LongAudioBytes"/>). Text comes when a stretch was heard, so
+    /// that shorter ones show it sooner.
+    /// </summary>
+    public TimeSpan? ChunkLength { get; init; }
+
     /// <summary>When a result is not good enough, and what is tried then.</summary>
     public TemperatureFallback Fallback { get; init; } = new();
 
@@ -45,5 +52,11 @@ public record RecognitionOptions
         Decoding.Validate();
         CtcSearch?.Validate();
         Fallback.Validate();
+        if (ChunkLength is { } length && length <= TimeSpan.Zero)
+        {
+            throw new ArgumentException(
+                $"The option {nameof(ChunkLength)} is {length}; expected more than nothing, or null for as much as memory allows.",
+                nameof(ChunkLength));
+        }
     }
 }

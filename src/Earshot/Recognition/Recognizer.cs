@@ -30,6 +30,14 @@ public abstract class Recognizer : IDisposable
     /// <summary>The longest window, in samples.</summary>
     public abstract int WindowSamples { get; }
 
+    /// <summary>Whether long recordings are recognised as a whole, or in stretches of a chosen length.</summary>
+    public bool HearsLong => LongSamples(new RecognitionOptions()) > 0;
+
+    /// <summary>
+    /// The longest stretch of a recording that is recognised as a whole, in samples; 0 where recordings are recognised window by window.
+    /// </summary>
+    internal virtual int LongSamples(RecognitionOptions options) => 0;
+
     /// <summary>Samples before a window that are looked at too, where there are any.</summary>
     public abstract int SamplesBefore { get; }
 
@@ -84,6 +92,11 @@ public abstract class RecognitionSession : IDisposable
     /// <summary>Writes down what is said in a window.</summary>
     public abstract ValueTask<RecognizedWindow> RecognizeAsync(
         AudioWindow window, RecognitionContext context, CancellationToken cancellationToken = default);
+
+    /// <summary>Writes down what is said in a stretch of at most <see cref="Recognizer.LongSamples"/>.</summary>
+    internal virtual ValueTask<RecognizedWindow> RecognizeAsync(
+        LongWindow window, RecognitionContext context, CancellationToken cancellationToken) =>
+        throw new NotSupportedException($"{GetType().Name} recognises windows alone.");
 
     /// <summary>Tells the language of a window.</summary>
     /// <exception cref="ModelException">The model knows one language, or none.</exception>

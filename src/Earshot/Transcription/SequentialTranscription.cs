@@ -21,6 +21,7 @@ sealed class SequentialTranscription : IDisposable
     readonly SpeechTimeline? _timeline;
     readonly List<(long Start, long End)> _clips;
     readonly int _windowFrames;
+    readonly int _longFrames;
     int _clip;
     long _seek;
     double _lastSpeech;
@@ -32,7 +33,10 @@ sealed class SequentialTranscription : IDisposable
         var recognizer = input.Recognizer;
         (_recognizer, _options, _timeline, _language) = (recognizer, input.Options, input.Timeline, input.Language);
         _windowFrames = recognizer.WindowSamples / SamplesPerFrame;
-        _samples = new SampleWindow(input.Source, _windowFrames * SamplesPerFrame, recognizer.SamplesBefore, recognizer.SamplesAfter);
+        _longFrames = recognizer.LongSamples(_options) / SamplesPerFrame;
+        // The stretch after a long one begins before its end, and is heard from before that.
+        int before = _longFrames > 0 ? (3 * recognizer.SamplesBefore) + recognizer.WindowSamples : recognizer.SamplesBefore;
+        _samples = new SampleWindow(input.Source, _windowFrames * SamplesPerFrame, before, recognizer.SamplesAfter);
         _session = recognizer.Begin(_options);
         _writer = new SegmentWriter(recognizer.Tokenizer, _options.WordTimestamps, _options.Resume?.Segments ?? 0);
         int[] initial = string.IsNullOrWhiteSpace(_options.InitialPrompt)
@@ -75,14 +79,22 @@ sealed class SequentialTranscription : IDisposable
     {
         if (Place() is not { } place) return false;
         bool detects = _language is null || (Detection is not null && _options.DetectLanguageEachWindow);
-        var window = await _session.RecognizeAsync(Window(place), new RecognitionContext
+        var context = new RecognitionContext
         {
             Language = detects ? null : _language,
             Prompt = _context.Prompt,
             Prefix = _windows > 0 ? null : _options.Prefix,
             SeedSeries = place.Seek,
             LastSpeech = _lastSpeech,
-        }, cancellationToken).ConfigureAwait(false);
+        };
+        RecognizedWindow window;
+        if (_longFrames == 0) window = await _session.RecognizeAsync(Window(place), context, cancellationToken).ConfigureAwait(false);
+        else
+        {
+            window = await _session.RecognizeAsync(LongWindow(place), context, cancellationToken).ConfigureAwait(false);
+            int frames = (int)(Math.Min(LongEnd(place), ContentFrames ?? long.MaxValue) - place.Seek);
+            place = place with { Frames = frames, FullFrames = frames };
+        }
         if (window.Detection is { } detection)
         {
             Detection ??= detection;
@@ -152,6 +164,26 @@ sealed class SequentialTranscription : IDisposable
             IsLast = place.Seek + place.Frames >= ContentFrames,
         };
     }
+
+    LongWindow LongWindow(WindowPlace place)
+    {
+        long start = place.Seek * SamplesPerFrame, end = LongEnd(place) * SamplesPerFrame;
+        int before = (int)Math.Min(start, _recognizer.SamplesBefore);
+        bool isClipEnd = LongEnd(place) < place.Seek + _longFrames;
+        long behind = isClipEnd ? end : end + _recognizer.SamplesAfter;
+        return new LongWindow
+        {
+            Pieces = _samples.Pieces(start - before, behind),
+            Before = before,
+            Most = (int)(end - start),
+            Expected = (int)(Math.Min(behind, Math.Max(start, _samples.Total ?? start)) - start + before),
+            StartTime = place.StartTime,
+            IsLast = () => isClipEnd || end >= _samples.End,
+        };
+    }
+
+    // Where the clip, or the longest stretch, ends.
+    long LongEnd(WindowPlace place) => Math.Min(place.Seek + _longFrames, _clips[_clip].End);
 
     /// <summary>Adds a window's segments and returns where the next one begins.</summary>
     long Finish(RecognizedWindow window, WindowPlace place, List<Segment> output)

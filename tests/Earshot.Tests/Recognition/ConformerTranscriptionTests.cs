@@ -1,6 +1,7 @@
 using Earshot.Checkpoints;
 using Earshot.Compute.Quantization;
 using Earshot.Compute.Runtimes;
+using Earshot.Decoding;
 using Earshot.Models;
 using Earshot.Recognition;
 using Earshot.Tests.Models;
@@ -41,6 +42,39 @@ public sealed class ConformerTranscriptionTests
         using var outputs = ConformerGoldens.Outputs(name);
         var transcript = await TranscribeAsync(name);
         Assert.Equal(outputs.RootElement.GetProperty("a.ctc")[0].GetProperty("text").GetString(), transcript.Text.Trim());
+    }
+
+    [Theory]
+    [InlineData("tdt")]
+    [InlineData("fastconformer-ctc")]
+    public async Task A_long_recording_is_heard_as_a_whole(string name)
+    {
+        // Seven minutes, which are longer than what sees everything; the encoder alone, over features of the whole.
+        float[] spoken = ConformerGoldens.Audio("a"), silence = new float[7_000];
+        float[] samples = [.. Enumerable.Repeat((float[])[.. spoken, .. silence], 220).SelectMany(part => part)];
+        var folder = new ModelFolder(ConformerGoldens.ModelPath(name));
+        var model = ModelFamilies.Open(folder);
+        using var weights = folder.OpenWeights();
+        using var runtime = new CpuModelRuntime(model.Parts, model.Prepare(weights));
+        var (features, frames) = ConformerGoldens.Features(model, samples);
+        using var audio = runtime.Encode(features, frames);
+        IReadOnlyList<int> tokens;
+        if (runtime.Transducer is { } transducer)
+        {
+            using var stream = transducer.Begin();
+            tokens = [.. (await stream.DecodeAsync(audio, TestContext.Current.CancellationToken)).Select(token => token.Id)];
+        }
+        else
+        {
+            var head = model.Parts.Ctc!;
+            tokens = [.. new CtcGreedyDecoder(head.VocabSize, head.Blank).Decode(audio.Values.Span).Select(token => token.Id)];
+        }
+        using var recognizer = Recognizers.For(model, new CpuModelRuntime(model.Parts, model.Prepare(weights)));
+        Assert.True(recognizer.HearsLong);
+        var transcript = await new RecordingTranscriber(recognizer).TranscribeToEndAsync(
+            new MemorySamples(samples), cancellationToken: TestContext.Current.CancellationToken);
+        Assert.True(frames > 5 * 60 * 100 && tokens.Count > 200);
+        Assert.Equal(model.RequireTokenizer().Decode([.. tokens]).Trim(), transcript.Text.Trim());
     }
 
     [Fact]

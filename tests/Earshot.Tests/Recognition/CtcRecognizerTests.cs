@@ -37,6 +37,45 @@ public sealed class CtcRecognizerTests
         Assert.All(runtime.Heard, samples => Assert.InRange(samples, 1, 480_000));
     }
 
+    // All of it; in stretches of 70 and of 31.7 s, whose ends lie anywhere.
+    [Theory]
+    [InlineData(4, 3_600, null, 1, false)]
+    [InlineData(4, 80, null, 4, false)]
+    [InlineData(5, 3_600, 31.7, 8, false)]
+    [InlineData(6, 3_600, 31.7, 8, true)]
+    public async Task Long_stretches_say_what_the_whole_recording_says(
+        int seed, int longSeconds, double? chunkSeconds, int stretches, bool transduces)
+    {
+        var script = ScriptedLetters.Random(seed, 10_000, longFrames: longSeconds * 16_000);
+        using var runtime = transduces ? script.OpenTransducer() : script.Open();
+        var transcript = await runtime.Transcriber.TranscribeToEndAsync(
+            new MemorySamples(script.Samples(100)),
+            new() { WordTimestamps = true, ChunkLength = chunkSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null });
+        Assert.Equal(script.Text, transcript.Text);
+        Assert.Equal(script.Words.Select(word => (" " + word.Text, Ms(word.Start), Ms(word.End))), Words(transcript));
+        Assert.InRange(runtime.Heard.Count, Math.Min(2, stretches), stretches);
+    }
+
+    [Fact]
+    public async Task Long_parts_of_a_recording_are_written_to_their_ends()
+    {
+        var script = new ScriptedLetters { LongFrames = 3_600 * 16_000 };
+        for (int i = 0; i < 400; i++) script.Say("ABCDE");
+        using var runtime = script.Pause(3).Open();
+        var options = new TranscriptionOptions
+        {
+            WordTimestamps = true,
+            ClipRanges = [new(TimeSpan.FromSeconds(3.01), TimeSpan.FromSeconds(50)), new(TimeSpan.FromSeconds(60))],
+        };
+        var words = Words(await runtime.Transcriber.TranscribeToEndAsync(new MemorySamples(script.Samples()), options));
+        Assert.Equal(
+            script.Words.Select(word => (" " + word.Text, Ms(word.Start), Ms(word.End)))
+                .Where(word => word is { Item2: >= 3_100, Item3: <= 49_900 } or { Item2: >= 60_100 }),
+            words.Where(word => word is { Start: >= 3_100, End: <= 49_900 } or { Start: >= 60_100 })
+                .Select(word => (word.Text, Round(word.Start), Round(word.End))));
+        Assert.Equal(2, runtime.Heard.Count);
+    }
+
     [Fact]
     public async Task Segments_end_at_pauses_and_before_they_are_long()
     {

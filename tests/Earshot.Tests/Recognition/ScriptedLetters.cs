@@ -30,6 +30,9 @@ internal sealed class ScriptedLetters
     /// <summary>How sure the model is of each position.</summary>
     public float Certainty { get; init; } = 10;
 
+    /// <summary>Samples that the model hears at once at most; 0 where it hears windows.</summary>
+    public int LongFrames { get; init; }
+
     public ScriptedLetters Pause(int positions)
     {
         _ids.AddRange(Enumerable.Repeat(_vocabulary.Blank, positions));
@@ -47,9 +50,9 @@ internal sealed class ScriptedLetters
     }
 
     /// <summary>Words and pauses as they come by chance.</summary>
-    public static ScriptedLetters Random(int seed, int positions, int longestPause = 120)
+    public static ScriptedLetters Random(int seed, int positions, int longestPause = 120, int longFrames = 0)
     {
-        var (random, script) = (new Random(seed), new ScriptedLetters());
+        var (random, script) = (new Random(seed), new ScriptedLetters { LongFrames = longFrames });
         while (script.Positions < positions)
         {
             script.Pause(random.Next(4) == 0 ? random.Next(longestPause) : random.Next(4));
@@ -103,6 +106,7 @@ internal sealed class ScriptedLetters
         static SpeechModel Model(ScriptedLetters script, bool transduces)
         {
             var model = ModelFamilies.Named("wav2vec2-base-960h") with { Tokenizer = script._vocabulary, Features = new SampleSettings() };
+            if (script.LongFrames > 0) model = model with { Parts = model.Parts with { Encoder = new Sizes(script.LongFrames) } };
             if (!transduces) return model;
             return model with
             {
@@ -116,8 +120,26 @@ internal sealed class ScriptedLetters
         }
     }
 
+    /// <summary>Sizes alone, of an encoder that hears long stretches.</summary>
+    sealed class Sizes(int most) : IAudioEncoder
+    {
+        public EncoderShape Shape { get; } = new()
+        {
+            InputSize = 1,
+            Width = 768,
+            MostFrames = Math.Max(480_000, most),
+            SecondsPerPosition = 0.02,
+        };
+
+        public int PositionsOf(int frames) => frames / SamplesPerPosition;
+
+        public Tensor Encode(Tensor features, Scope root) => throw new NotSupportedException();
+    }
+
     sealed class Hearing(ScriptedLetters script, Runtime owner) : EncoderRuntime(owner.Parts)
     {
+        public override int LongFrames => script.LongFrames;
+
         protected override ValueTask<EncodedAudio> RunAsync(ReadOnlyMemory<float> features, int frames, CancellationToken cancellationToken)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -126,6 +148,7 @@ internal sealed class ScriptedLetters
             var logits = new float[positions * ValueWidth];
             for (int p = 0; p < positions; p++)
             {
+                Assert.True(p * SamplesPerPosition < features.Length);
                 int id = (int)(features.Span[p * SamplesPerPosition] / Unit);
                 logits[(p * ValueWidth) + id] = script.Certainty;
                 if (owner.Transducer is { Shape: var shape })

@@ -21,6 +21,14 @@ sealed record AttentionContext(int Left, int Right, bool IsChunked = false)
     /// <summary>Positions of a chunk.</summary>
     public int Chunk => Right + 1;
 
+    /// <summary>Whether both sides end somewhere.</summary>
+    public bool IsLimited => Left >= 0 && Right >= 0;
+
+    /// <summary>The same where what is unlimited ends after so many positions.</summary>
+    public AttentionContext Within(int positions) => IsChunked
+        ? this
+        : this with { Left = Left < 0 ? positions : Left, Right = Right < 0 ? positions : Right };
+
     public AttentionSpan Span => IsChunked
         ? AttentionSpan.Chunks(Chunk, Left < 0 ? null : Left / Chunk)
         : new AttentionSpan { Left = Left < 0 ? null : Left, Right = Right < 0 ? null : Right };

@@ -10,14 +10,19 @@ namespace Earshot.Models;
 /// </summary>
 class ConformerEncoder : IAudioEncoder
 {
-    // Attention to everything takes the square of the length; what sees a window only may go on.
-    const int MostFrames = 24 * 60 * 100, MostFramesOfWindow = 2 * 60 * 60 * 100;
+    // Two hours, and what is still seen as a whole by who sees everything: attention takes the square of the length.
+    const int MostFrames = 2 * 60 * 60 * 100, MostFramesOfAll = 5 * 60 * 100;
 
-    // Three convolutions of three taps with a stride of two look less than two positions back; wider windows are not cut.
-    const int HaloOfSubsampling = 2, MostWindow = 400;
+    // What is seen on either side of longer ones: 128 positions of 8 frames, NeMo's usual choice.
+    const int FramesOfWindow = 1024;
+
+    // Three convolutions of three taps with a stride of two look less than two positions back. What comes of the first is large.
+    const int HaloOfSubsampling = 2, PositionsOfSubsampling = 256;
 
     readonly ConformerSubsampling _subsampling;
     readonly ConformerLayer _layer;
+    readonly ConformerLayer _localLayer;
+    readonly AttentionContext _localContext;
     readonly float[] _frequencies;
 
     public ConformerEncoder(ConformerConfig config, AttentionContext? context = null)
@@ -26,12 +31,15 @@ class ConformerEncoder : IAudioEncoder
         Context = context ?? config.Contexts[0];
         _subsampling = new ConformerSubsampling(config);
         _layer = new ConformerLayer(config, Context);
+        _localContext = Context.Within(FramesOfWindow / config.SubsamplingFactor);
+        _localLayer = new ConformerLayer(config, _localContext);
         _frequencies = [.. Enumerable.Range(0, config.Size / 2).Select(i => MathF.Exp(2 * i * -(MathF.Log(10_000) / config.Size)))];
         Shape = new EncoderShape
         {
             InputSize = config.MelBins,
             Width = config.Size,
-            MostFrames = Context.Left < 0 ? MostFrames : MostFramesOfWindow,
+            MostFrames = MostFrames,
+            HearsLong = _localContext.IsLimited && config.GlobalPositions == 0,
             SecondsPerPosition = config.SecondsPerPosition,
         };
     }
@@ -42,18 +50,6 @@ class ConformerEncoder : IAudioEncoder
 
     internal AttentionContext Context { get; }
 
-    /// <summary>How a layer may be cut into blocks of time: not where it sees everything.</summary>
-    TimeBlocks? Blocks
-    {
-        get
-        {
-            if (Context.Left < 0 || Context.Right < 0 || Math.Max(Context.Left, Context.Right) > MostWindow || Config.GlobalPositions > 0)
-                return null;
-            int multiple = Context.IsChunked ? Context.Chunk : 1, halo = Math.Max(Context.Left, Context.Right) + Config.Kernel;
-            return new TimeBlocks(halo + (multiple - halo % multiple) % multiple, Multiple: multiple);
-        }
-    }
-
     public int PositionsOf(int frames)
     {
         for (int stage = 0; stage < Config.Stages; stage++) frames = Config.Halved(frames);
@@ -63,18 +59,14 @@ class ConformerEncoder : IAudioEncoder
     public Tensor Encode(Tensor features, Scope root)
     {
         var (backend, w) = (features.Backend, root / "encoder");
+        // NeMo's change_attention_model of the same weights: an hour takes sixty times what a minute takes.
+        var (layer, context) = features.Shape[1] > MostFramesOfAll ? (_localLayer, _localContext) : (_layer, Context);
         var shape = new Shape(features.Shape[0], PositionsOf(features.Shape[1]), Config.Size);
         var x = backend.InBlocks(
-            features, new TimeBlocks(HaloOfSubsampling, Config.SubsamplingFactor), shape,
+            features, new TimeBlocks(HaloOfSubsampling, Config.SubsamplingFactor, Most: PositionsOfSubsampling), shape,
             frames => _subsampling.Apply(frames, w / Config.Names.Subsampling, tails: null, default)); // (batch, positions, size)
-        var table = backend.DistanceTable(x, x, _frequencies, Context.Span);
-        for (int i = 0; i < Config.Layers; i++)
-        {
-            var (mark, layer) = (backend.Mark(), w / "layers" / i);
-            x = backend.KeepOnly(x, Blocks is { } blocks
-                ? backend.InBlocks(x, blocks, x.Shape, positions => _layer.Apply(positions, table, layer))
-                : _layer.Apply(x, table, layer), mark);
-        }
+        var table = backend.DistanceTable(x, x, _frequencies, context.Span);
+        for (int i = 0; i < Config.Layers; i++) x = layer.Apply(x, table, w / "layers" / i);
         return x;
     }
 

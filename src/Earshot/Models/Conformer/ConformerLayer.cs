@@ -14,19 +14,42 @@ sealed class ConformerLayer(ConformerConfig config, AttentionContext context)
     /// <summary>What a layer carries of a stream: keys, values, the convolution's frames.</summary>
     public const int Tails = 3;
 
+    // Wider windows are not cut.
+    const int MostWindow = 400;
+
+    /// <summary>How attention may be cut into blocks of time: not where it sees everything.</summary>
+    TimeBlocks? Blocks
+    {
+        get
+        {
+            int halo = Math.Max(context.Left, context.Right), multiple = context.IsChunked ? context.Chunk : 1;
+            if (!context.IsLimited || halo > MostWindow || config.GlobalPositions > 0) return null;
+            return new TimeBlocks(halo + (multiple - halo % multiple) % multiple, Multiple: multiple);
+        }
+    }
+
     public IEnumerable<FrameTail> CreateTails(Backend backend, int streams) =>
     [
         backend.CreateTail(streams, context.Left, config.Size), backend.CreateTail(streams, context.Left, config.Size),
         backend.CreateTail(streams, config.Kernel - 1, config.Size),
     ];
 
-    /// <summary>(batch, positions, size) → (batch, positions, size).</summary>
+    /// <summary>(batch, positions, size) → the same, in its place. A long sequence is computed in blocks of time.</summary>
     public Tensor Apply(Tensor x, Tensor table, Scope w)
     {
-        x = Feed(x, w / "norm_feed_forward1", w / "feed_forward1");
-        x = Attend(x, x.LayerNorm(w / "norm_self_att"), table, w / "self_attn");
-        x = x.Backend.Add(x, Convolve(x.LayerNorm(w / "norm_conv"), null, default, w / "conv"));
-        return Feed(x, w / "norm_feed_forward2", w / "feed_forward2").LayerNorm(w / "norm_out");
+        var (backend, mark) = (x.Backend, x.Backend.Mark());
+        var distances = Distances(table, w / "self_attn");
+        // Each with no more around a block than it looks at.
+        x = backend.UpdateInBlocks(x, new TimeBlocks(0), h => Feed(h, w / "norm_feed_forward1", w / "feed_forward1"));
+        x = Blocks is { } blocks ? backend.UpdateInBlocks(x, blocks, Attend) : backend.KeepOnly(x, Attend(x), backend.Mark());
+        x = backend.UpdateInBlocks(x, new TimeBlocks(config.Kernel - 1), h =>
+        {
+            h = backend.Add(h, Convolve(h.LayerNorm(w / "norm_conv"), null, default, w / "conv"));
+            return Feed(h, w / "norm_feed_forward2", w / "feed_forward2").LayerNorm(w / "norm_out");
+        });
+        return backend.KeepOnly(x, x, mark);
+
+        Tensor Attend(Tensor h) => this.Attend(h, h.LayerNorm(w / "norm_self_att"), distances, w / "self_attn");
     }
 
     /// <summary>The same of positions that go on where the last ones ended.</summary>
@@ -44,12 +67,11 @@ sealed class ConformerLayer(ConformerConfig config, AttentionContext context)
         return x.Backend.Add(x, x.Backend.Scale(h.Linear(w / "linear2", config.Size, bias: config.HasLinearBias), 0.5f));
     }
 
-    Tensor Attend(Tensor x, Tensor h, Tensor table, Scope w)
+    Tensor Attend(Tensor x, Tensor h, Tensor distances, Scope w)
     {
         var (query, key, value) = Project(h, w);
         h = x.Backend.RelativeAttention(
-            new RelativeInputs(query, key, value), Distances(table, w), Biases(w), new Heads(config.Heads), context.Span,
-            config.GlobalPositions);
+            new RelativeInputs(query, key, value), distances, Biases(w), new Heads(config.Heads), context.Span, config.GlobalPositions);
         return h.Linear(w / config.Names.Output, config.Size, residual: x, bias: config.HasLinearBias);
     }
 

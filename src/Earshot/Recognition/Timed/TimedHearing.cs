@@ -22,7 +22,27 @@ sealed class TimedHearing(TimedRecognizer recognizer, FeatureExtractor extractor
         bool isEnd = window.StandsAlone || window.IsLast || window.Samples.Length < recognizer.WindowSamples;
         int positions = Math.Clamp(
             (window.Samples.Length + (isEnd ? samplesPerPosition - 1 : 0)) / samplesPerPosition, 0, Math.Max(0, audio.Positions - before));
-        return new HeardWindow(audio, before, positions, isEnd);
+        return new HeardWindow(audio, before, positions, isEnd) { Frames = window.Frames };
+    }
+
+    /// <summary>Encodes a long stretch as a whole.</summary>
+    public async ValueTask<HeardWindow> HearAsync(LongWindow window, CancellationToken cancellationToken)
+    {
+        int samplesPerPosition = recognizer.SamplesPerPosition, before = window.Before / samplesPerPosition;
+        var features = new LongFeatures(recognizer.Features, extractor, recognizer.FramesOf(window.Expected));
+        foreach (var piece in window.Pieces)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            features.Add(piece);
+        }
+        features.Finish(recognizer.Encoder.Shape.LeastFrames);
+        int count = (int)Math.Min(features.Samples - window.Before, window.Most);
+        var audio = await recognizer.Encoder.EncodeAsync(features.Values, features.Frames, cancellationToken).ConfigureAwait(false);
+        features.Clear();
+        bool isEnd = window.IsLast();
+        int positions = Math.Clamp(
+            (count + (isEnd ? samplesPerPosition - 1 : 0)) / samplesPerPosition, 0, Math.Max(0, audio.Positions - before));
+        return new HeardWindow(audio, before, positions, isEnd) { Frames = count / AudioWindow.SamplesPerFrame };
     }
 
     /// <summary>The window with what lies around it as one stretch of sound; returns its frames.</summary>

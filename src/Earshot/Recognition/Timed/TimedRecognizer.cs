@@ -12,21 +12,19 @@ namespace Earshot.Recognition;
 /// </summary>
 public abstract class TimedRecognizer : Recognizer
 {
-    // Attention takes the square of the length, and little is gained by hearing more.
+    // Where attention takes the square of the length, little is gained by hearing more.
     const int MostSamples = 30 * SampleStream.SampleRate;
-
-    readonly FeatureSettings _features;
 
     private protected TimedRecognizer(SpeechModel model, ModelRuntime runtime) : base(model, runtime)
     {
-        _features = model.Features ?? throw new ModelException($"'{model.Info.Name}' does not tell how sound becomes its input.");
+        Features = model.Features ?? throw new ModelException($"'{model.Info.Name}' does not tell how sound becomes its input.");
         Encoder = runtime.RequireEncoder();
         SamplesPerPosition = (int)Math.Round(Encoder.Shape.SecondsPerPosition * SampleStream.SampleRate);
         // Windows begin with a position and with a frame of 10 ms.
         int unit = SamplesPerPosition % AudioWindow.SamplesPerFrame == 0
             ? SamplesPerPosition
             : SamplesPerPosition * AudioWindow.SamplesPerFrame;
-        int most = (int)Math.Min(MostSamples, (long)Encoder.Shape.MostFrames * _features.HopLength);
+        int most = (int)Math.Min(MostSamples, (long)Encoder.Shape.MostFrames * Features.HopLength);
         SamplesBefore = SamplesAfter = most / 6 / unit * unit;
         WindowSamples = (most - (2 * SamplesBefore)) / unit * unit;
     }
@@ -43,9 +41,21 @@ public abstract class TimedRecognizer : Recognizer
 
     internal int SamplesPerPosition { get; }
 
-    internal int SamplesPerFeature => _features.HopLength;
+    internal FeatureSettings Features { get; }
 
-    internal int FramesOf(int samples) => _features.FramesOf(samples);
+    internal int SamplesPerFeature => Features.HopLength;
+
+    internal int FramesOf(int samples) => Features.FramesOf(samples);
+
+    internal override int LongSamples(RecognitionOptions options)
+    {
+        // With what is heard on either side.
+        long most = ((long)Encoder.LongFrames * Features.HopLength) - SamplesBefore - SamplesAfter;
+        if (options.ChunkLength is { } length) most = Math.Min(most, (long)(length.TotalSeconds * SampleStream.SampleRate));
+        most = Math.Min(most, int.MaxValue - SamplesBefore - SamplesAfter);
+        most -= most % SamplesPerPosition;
+        return most > WindowSamples ? (int)most : 0;
+    }
 
     /// <summary>Whether segments end with sentences, of a model that writes where these end.</summary>
     internal virtual bool EndsSentences => false;
@@ -63,7 +73,7 @@ public abstract class TimedRecognizer : Recognizer
     public override RecognitionSession Begin(RecognitionOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return new TimedSession(this, options, _features.CreateExtractor());
+        return new TimedSession(this, options, Features.CreateExtractor());
     }
 
     /// <inheritdoc cref="WriteAsync(HeardWindow, RecognitionContext, CancellationToken)"/>
@@ -80,4 +90,8 @@ public abstract class TimedRecognizer : Recognizer
 /// A window and what lies around it, encoded: it begins at position <paramref name="First"/>, and has <paramref name="Positions"/>, of
 /// which the next window hears none again if it is an end.
 /// </summary>
-readonly record struct HeardWindow(EncodedAudio Audio, int First, int Positions, bool IsEnd = true);
+readonly record struct HeardWindow(EncodedAudio Audio, int First, int Positions, bool IsEnd = true)
+{
+    /// <summary>Frames of 10 ms of the window.</summary>
+    public int Frames { get; init; }
+}

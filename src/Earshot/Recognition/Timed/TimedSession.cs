@@ -7,6 +7,9 @@ namespace Earshot.Recognition;
 /// <summary>One recording's windows through a model that tells times.</summary>
 sealed class TimedSession : RecognitionSession
 {
+    // What goes on for so long is no word, or one that ends nowhere.
+    const double LongestWord = 10;
+
     // A segment ends where nothing is said for so long, or before it becomes longer than that.
     const double Pause = 1, LongestSegment = 10;
 
@@ -31,14 +34,28 @@ sealed class TimedSession : RecognitionSession
     {
         ArgumentNullException.ThrowIfNull(window);
         ArgumentNullException.ThrowIfNull(context);
-        int samplesPerPosition = _recognizer.SamplesPerPosition;
         var heard = await _hearing.HearAsync(window, cancellationToken).ConfigureAwait(false);
+        return await WriteAsync(heard, window.StartTime, context, cancellationToken).ConfigureAwait(false);
+    }
+
+    internal override async ValueTask<RecognizedWindow> RecognizeAsync(
+        LongWindow window, RecognitionContext context, CancellationToken cancellationToken)
+    {
+        var heard = await _hearing.HearAsync(window, cancellationToken).ConfigureAwait(false);
+        return await WriteAsync(heard, window.StartTime, context, cancellationToken).ConfigureAwait(false);
+    }
+
+    async ValueTask<RecognizedWindow> WriteAsync(
+        HeardWindow heard, double startTime, RecognitionContext context, CancellationToken cancellationToken)
+    {
         using var audio = heard.Audio;
         int positions = heard.Positions;
         var tokens = await _recognizer.WriteAsync(heard, context, _options, cancellationToken).ConfigureAwait(false);
         var words = _words.Split(tokens, positions);
-        int advance = heard.IsEnd ? window.Frames : Cut(words, positions) * samplesPerPosition / AudioWindow.SamplesPerFrame;
-        var segments = Segments(words, window.StartTime);
+        int advance = heard.IsEnd
+            ? heard.Frames
+            : Cut(words, positions) * _recognizer.SamplesPerPosition / AudioWindow.SamplesPerFrame;
+        var segments = Segments(words, startTime);
         return new RecognizedWindow
         {
             Result = Result(words, context.Language),
@@ -55,12 +72,12 @@ sealed class TimedSession : RecognitionSession
 
     /// <summary>
     /// Leaves a word that may go on after the window to the next one, and returns the position where that begins: between words. A word
-    /// that takes half the window is none, and is cut.
+    /// that takes half a window is none, and is cut.
     /// </summary>
     int Cut(List<TimedWord> words, int positions)
     {
         int end = positions;
-        if (words.Count > 0 && !words[^1].IsFinished && words[^1].Start > positions / 2)
+        if (words.Count > 0 && !words[^1].IsFinished && words[^1].Start > Math.Max(positions / 2, positions - (LongestWord / _secondsPerPosition)))
         {
             end = words[^1].Start;
             words.RemoveAt(words.Count - 1);

@@ -13,6 +13,9 @@ public sealed class TransducerRecognizer : TimedRecognizer
     // Of what lies further back, a recurrent predictor remembers little.
     const int MostTokensBefore = 32;
 
+    // Where a recording is cut does not matter, and what is held of it is less.
+    const int PositionsAtOnce = 1024;
+
     const string Marks = "?'¡¿-:,%/.!";
 
     readonly TransducerRuntime _transducer;
@@ -42,9 +45,14 @@ public sealed class TransducerRecognizer : TimedRecognizer
         int width = _transducer.Shape.EncodedWidth;
         using var stream = _transducer.Begin();
         await stream.SayAsync(Said(context.Prompt.Span), cancellationToken).ConfigureAwait(false);
-        var tokens = await stream
-            .DecodeAsync(heard.Audio.Values.Slice(heard.First * width, heard.Positions * width), heard.Positions, cancellationToken)
-            .ConfigureAwait(false);
+        var tokens = new List<TransducerToken>();
+        for (int first = 0, count; first < heard.Positions; first += count)
+        {
+            count = Math.Min(PositionsAtOnce, heard.Positions - first);
+            tokens.AddRange(await stream
+                .DecodeAsync(heard.Audio.Values.Slice((heard.First + first) * width, count * width), count, cancellationToken)
+                .ConfigureAwait(false));
+        }
         return Date(tokens, heard.Positions);
     }
 

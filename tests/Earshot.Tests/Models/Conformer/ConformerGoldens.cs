@@ -36,7 +36,8 @@ internal static class ConformerGoldens
 
     /// <summary>What an encoder makes of a recording, (positions, size).</summary>
     public static float[] Encode(
-        string name, ReadOnlySpan<float> audio, InstructionSet set, Func<ConformerEncoder, ConformerEncoder>? change = null)
+        string name, ReadOnlySpan<float> audio, InstructionSet set, Func<ConformerEncoder, ConformerEncoder>? change = null,
+        int outputsOfBlock = int.MaxValue)
     {
         var folder = new ModelFolder(ModelPath(name));
         var model = ModelFamilies.Open(folder);
@@ -44,7 +45,11 @@ internal static class ConformerGoldens
         if (change is not null) encoder = change(encoder);
         using var weights = folder.OpenWeights();
         using var device = new CpuDevice(new CpuOptions { InstructionSet = set, Threads = 2 });
-        using var backend = new CpuBackend(device);
+        using var backend = new CpuBackend(device) 
+        {
+            OutputsOfBlock = outputsOfBlock,
+            QueriesOfBlock = Math.Min(256, outputsOfBlock / 2),
+        };
         var (features, frames) = Features(model, audio);
         var root = new Scope(model.Prepare(weights));
         float[] encoded = [.. CpuBackend.Read(

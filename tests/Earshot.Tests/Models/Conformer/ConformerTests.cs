@@ -78,6 +78,10 @@ public sealed class ConformerTests
             // The last position is of padding.
             Recordings.Near(expected.AsSpan(0, encoded.Length), encoded, 1e-4 * expected.Max(Math.Abs), $"{file}, {set}");
             Assert.Equal(100 * 32, encoded.Length);
+            // An hour goes in blocks of time.
+            var inBlocks = ConformerGoldens.Encode(name, audio, set, encoder => new ConformerEncoder(
+                encoder.Config with { GlobalPositions = globals }, new AttentionContext(window, window)), outputsOfBlock: 17);
+            Recordings.Near(expected.AsSpan(0, encoded.Length), inBlocks, 1e-4 * expected.Max(Math.Abs), $"{file}, {set}, in blocks");
         }
     }
 
@@ -92,7 +96,7 @@ public sealed class ConformerTests
             Size = 16,
             Layers = 2,
             Heads = 2,
-            InnerSize = 32,
+            InnerSize = 512,
             SubsamplingChannels = 8,
             IsSubsamplingCausal = name == "chunks",
             IsConvolutionCausal = name == "chunks",
