@@ -13,23 +13,29 @@ namespace Earshot.Bench;
 
 /// <summary>
 /// Our CPU backend beside ONNX Runtime (float32 with fused attention, and dynamic int8) on the same random model: encoder
-/// window (with the cross-attention's keys and values) and decoding step, taking turns in one run. Times are medians; ratios are medians of
-/// each round's ratio.
+/// window (with the cross-attention's keys and values) and, where there is a decoder, decoding step, taking turns in one run. Times are
+/// medians; ratios are medians of each round's ratio. Of one thread, processor time counts too: what others do on the machine is not in it.
 /// </summary>
 internal static class PeerBench
 {
     const int Steps = 24;
     const int Past = 64;
 
-    public static async Task RunAsync(string shape, int rounds)
+    public static async Task RunAsync(string shape, int rounds, int threads)
     {
         var runners = new List<Runner>();
-        foreach (var (name, options) in Settings()) runners.Add(await OursAsync(name, shape, options));
-        foreach (var precision in (GraphPrecision[])[GraphPrecision.Float32, GraphPrecision.Int8]) runners.Add(Peer(shape, precision));
+        bool steps = ModelFamilies.Named(shape).Parts.Decoder is not null;
+        foreach (var (name, options) in Settings())
+        {
+            // What AVX2 alone reaches is compared where weights are few.
+            if (steps || options.InstructionSet is null) runners.Add(await OursAsync(name, shape, options with { Threads = threads }));
+        }
+        foreach (var precision in (GraphPrecision[])[GraphPrecision.Float32, GraphPrecision.Int8])
+            runners.Add(Peer(shape, precision, threads));
         var first = runners.FindIndex(runner => runner.Name == "onnxruntime Float32");
-        Console.WriteLine($"{shape}, {Environment.ProcessorCount} threads, {rounds} rounds; × is the peer's float32 time over this one's");
+        Console.WriteLine($"{shape}, {threads} threads, {rounds} rounds; × is the peer's float32 time over this one's");
         await MeasureAsync("encoder window", runners, (first, rounds), runner => runner.Encode(), 1);
-        await MeasureAsync("token", runners, (first, rounds), runner => runner.Step(), Steps);
+        if (steps) await MeasureAsync("token", runners, (first, rounds), runner => runner.Step(), Steps);
         foreach (var runner in runners) runner.Owned.ForEach(owned => owned.Dispose());
     }
 
@@ -45,26 +51,33 @@ internal static class PeerBench
         string what, List<Runner> runners, (int First, int Rounds) run, Func<Runner, ValueTask> action, int divisor)
     {
         var times = runners.Select(_ => new List<double>()).ToArray();
+        var work = runners.Select(_ => new List<double>()).ToArray();
         for (int round = -1; round < run.Rounds; round++)
         {
             for (int r = 0; r < runners.Count; r++)
             {
-                long start = Stopwatch.GetTimestamp();
+                var (start, before) = (Stopwatch.GetTimestamp(), Process.GetCurrentProcess().TotalProcessorTime);
                 await action(runners[r]);
-                if (round >= 0) times[r].Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds / divisor);
+                if (round < 0) continue;
+                times[r].Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds / divisor);
+                work[r].Add((Process.GetCurrentProcess().TotalProcessorTime - before).TotalMilliseconds / divisor);
             }
         }
         for (int r = 0; r < runners.Count; r++)
         {
             double ratio = times[run.First].Zip(times[r], (peer, own) => peer / own).Median();
-            Console.WriteLine(
-                string.Create(CultureInfo.InvariantCulture, $"| {what} | {runners[r].Name} | {times[r].Median():F2} ms | × {ratio:F2} |"));
+            double workRatio = work[run.First].Zip(work[r], (peer, own) => peer / own).Median();
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"| {what} | {runners[r].Name} | {times[r].Median():F2} ms | × {ratio:F2} | {work[r].Median():F2} ms of processor time | " +
+                $"× {workRatio:F2} |"));
         }
     }
 
     static async Task<Runner> OursAsync(string name, string shape, CpuOptions options)
     {
         var model = new RandomRuntime(shape, options, new RuntimeLimits { Windows = 2, Rows = 1 });
+        if (model.Model.Parts.Decoder is null)
+            return new Runner(name, async () => (await model.EncodeAsync()).Dispose(), () => ValueTask.CompletedTask, [model]);
         var generation = await model.BeginAsync();
         var logits = new float[model.VocabSize];
         await generation.PromptAsync(Enumerable.Range(100, Past).ToArray(), ReadOnlyMemory<int>.Empty, logits);
@@ -84,13 +97,15 @@ internal static class PeerBench
             [generation, model]);
     }
 
-    static Runner Peer(string shape, GraphPrecision precision)
+    static Runner Peer(string shape, GraphPrecision precision, int threads)
     {
         var model = ModelFamilies.Named(shape);
         var peer = OnnxPeer.Create(
-            model.Parts, model.Prepare(new RandomTensors()), new GraphOptions { Precision = precision }, Environment.ProcessorCount);
+            model.Parts, model.Prepare(new RandomTensors()), new GraphOptions { Precision = precision }, threads);
         int frames = ModelCosts.WindowFramesOf(model.Parts);
-        Action encode = peer.EncoderRun(frames, crossKeys: true), step = peer.StepRun(1, Past, model.Parts.FinishedPositionsOf(frames));
+        bool steps = model.Parts.Decoder is not null;
+        Action encode = peer.EncoderRun(frames, crossKeys: steps);
+        Action step = steps ? peer.StepRun(1, Past, model.Parts.FinishedPositionsOf(frames)) : () => { };
         return new Runner(
             $"onnxruntime {precision}",
             () =>

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Earshot.Compute.Parts;
 
 namespace Earshot.Compute.Runtimes;
@@ -24,6 +25,7 @@ internal sealed class TransducerGreedy(TransducerShape shape)
     int _symbols; // of the position
     int _count; // positions of the stretch
     List<TransducerToken> _tokens = [];
+    float[] _scratch = [];
 
     /// <summary>Positions decoded so far.</summary>
     public int Positions { get; private set; }
@@ -77,24 +79,21 @@ internal sealed class TransducerGreedy(TransducerShape shape)
 
     static int ArgMax(ReadOnlySpan<float> logits)
     {
-        int best = 0;
-        for (int i = 0; i < logits.Length; i++)
-        {
-            if (float.IsNaN(logits[i]))
-            {
-                throw new ModelException(
-                    "A transducer's logit is not a number. The weights are damaged, or of another model: download the model again.");
-            }
-            if (logits[i] > logits[best]) best = i;
-        }
-        return best;
+        // The first of equal ones, or the first that is no number.
+        int best = TensorPrimitives.IndexOfMax(logits);
+        return float.IsNaN(logits[best])
+            ? throw new ModelException(
+                "A transducer's logit is not a number. The weights are damaged, or of another model: download the model again.")
+            : best;
     }
 
-    static float Logprob(ReadOnlySpan<float> scores, int token)
+    float Logprob(ReadOnlySpan<float> scores, int token)
     {
         // The token is the largest.
-        double sum = 0;
-        foreach (float score in scores) sum += Math.Exp(score - scores[token]);
-        return (float)-Math.Log(sum);
+        if (_scratch.Length < scores.Length) _scratch = new float[scores.Length];
+        var shares = _scratch.AsSpan(0, scores.Length);
+        TensorPrimitives.Subtract(scores, scores[token], shares);
+        TensorPrimitives.Exp(shares, shares);
+        return -MathF.Log(TensorPrimitives.Sum(shares));
     }
 }

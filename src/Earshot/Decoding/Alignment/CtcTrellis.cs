@@ -29,20 +29,23 @@ sealed class CtcTrellis(ReadOnlyMemory<float> logprobs, int vocabSize, int blank
         }
         // Kept rows take 8 · tokens · positions / block bytes, and a stretch's steps block² at most.
         int block = Block ?? Math.Max(LeastBlock, (int)Math.Cbrt(4.0 * _tokens * _positions));
-        var kept = new List<TrellisRow>();
-        var row = new TrellisRow(targets);
+        var kept = new List<KeptScores>();
+        var row = new TrellisTiles(targets);
         row.Begin(Position(0), blank);
-        for (int t = 0; ; t++)
+        for (int t = 0, next; ; t = next)
         {
             if (t % block == 0)
             {
-                cancellationToken.ThrowIfCancellationRequested();
                 // Only what lies apart is compared; small numbers keep their last bits.
                 if (t > 0) row.Rebase(LowestAt(t), HighestAt(t));
-                kept.Add(row.Copy(LowestAt(t), HighestAt(t)));
+                kept.Add(row.Keep(LowestAt(t), HighestAt(t)));
             }
             if (t + 1 == _positions) break;
-            row.Advance(Position(t + 1), blank, LowestAt(t + 1), HighestAt(t + 1));
+            cancellationToken.ThrowIfCancellationRequested();
+            int first = t + 1;
+            next = Math.Min(Math.Min(t + TrellisTiles.PositionsAtOnce, _positions - 1), (t / block + 1) * block);
+            var some = logprobs.Span[(first * vocabSize)..((next + 1) * vocabSize)];
+            row.Advance(some, (vocabSize, blank), step => (LowestAt(first + step), HighestAt(first + step)));
         }
         var path = new int[_positions];
         int state = row.Blank(_tokens) > row.Token(_tokens - 1) ? 2 * _tokens : (2 * _tokens) - 1;
@@ -64,14 +67,19 @@ sealed class CtcTrellis(ReadOnlyMemory<float> logprobs, int vocabSize, int blank
     }
 
     /// <summary>Writes the states of a stretch down, from that of its last position, and returns that of its first.</summary>
-    int GoBack(TrellisRow first, (int First, int Last) positions, int state, int[] path)
+    int GoBack(KeptScores kept, (int First, int Last) positions, int state, int[] path)
     {
         int count = positions.Last - positions.First, high = (state / 2) + 1;
-        // All that the path may have come through, and what that depends on.
+        // All that the path may have come through, and what that depends on: a token less with each position.
         int low = Math.Max(0, high - count - 2), width = high - low;
-        var row = first.Copy(low, high);
+        var row = new TrellisRow(targets, low, width);
+        row.Restore(kept);
         var steps = new byte[count * width];
-        for (int i = 0; i < count; i++) row.Advance(Position(positions.First + i + 1), blank, steps.AsSpan(i * width, width));
+        for (int i = 0; i < count; i++)
+        {
+            int from = Math.Max(0, width - 2 - (count - i));
+            row.Advance(Position(positions.First + i + 1), blank, from, steps.AsSpan(i * width, width));
+        }
         for (int i = count; i > 0; i--)
         {
             path[positions.First + i] = state;

@@ -1,4 +1,7 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Earshot.Decoding.Alignment;
 
@@ -27,9 +30,16 @@ sealed class TrellisRow
     readonly float[] _jumps;
     readonly float[] _others;
 
+    // Of what says nothing by itself, the blank's; behind the last token, too.
+    readonly int[] _ids;
+    readonly bool _hasStars;
+
     public TrellisRow(CtcTargets targets) : this(targets, 0, targets.Tokens.Length + 1) { }
 
-    TrellisRow(CtcTargets targets, int first, int count)
+    /// <param name="targets">The text.</param>
+    /// <param name="first">The first token.</param>
+    /// <param name="count">Tokens, or one more than there are.</param>
+    public TrellisRow(CtcTargets targets, int first, int count)
     {
         (_targets, _first, _count) = (targets, first, count);
         _tokens = new float[count + 1];
@@ -44,7 +54,23 @@ sealed class TrellisRow
             _jumps[i] = token > 0 && token < ids.Length && ids[token] != ids[token - 1] ? 0 : Never;
             _others[i] = targets.IsBoundary(token) ? targets.OtherLogprob : Never;
         }
+        _ids = [.. ids.AsSpan(first, Math.Min(count, ids.Length - first)), .. new int[Math.Max(0, first + count - ids.Length)]];
+        _hasStars = _ids.Contains(CtcTargets.Star);
     }
+
+    public int First => _first;
+
+    /// <summary>Behind the last.</summary>
+    public int End => _first + _count;
+
+    /// <summary>The score of the token before the first, at the position before.</summary>
+    public float Before
+    {
+        set => _tokens[0] = value;
+    }
+
+    /// <summary>The score of the last token.</summary>
+    public float Last => _tokens[_count];
 
     public float Token(int index) => _tokens[index - _first + 1];
 
@@ -81,11 +107,14 @@ sealed class TrellisRow
         }
     }
 
-    /// <summary>Goes on to the next position, and says where the best paths of each token and blank came from.</summary>
-    public void Advance(ReadOnlySpan<float> position, int blank, Span<byte> steps)
+    /// <summary>
+    /// Goes on to the next position for tokens from <paramref name="low"/> on, counted from the first, and says where the best paths of
+    /// each token and blank came from.
+    /// </summary>
+    public void Advance(ReadOnlySpan<float> position, int blank, int low, Span<byte> steps)
     {
-        Say(position, 0, _count);
-        for (int k = _count - 1; k >= 0; k--)
+        Say(position, low, _count);
+        for (int k = _count - 1; k >= low; k--)
         {
             var (token, before, between) = (_tokens[k + 1], _tokens[k], _blanks[k]);
             float jump = before + _jumps[k];
@@ -96,33 +125,62 @@ sealed class TrellisRow
         }
     }
 
-    /// <summary>Takes the best score of some tokens off all of them.</summary>
-    public void Rebase(int low, int high)
+    /// <summary>Takes something off the scores of some tokens.</summary>
+    public void Subtract(float score, int low, int high)
     {
-        float best = Never;
-        for (int i = low - _first; i < high - _first; i++) best = Math.Max(best, Math.Max(_tokens[i + 1], _blanks[i]));
-        if (best == Never) return;
         for (int i = low - _first; i < high - _first; i++)
         {
-            _tokens[i + 1] -= best;
-            _blanks[i] -= best;
+            _tokens[i + 1] -= score;
+            _blanks[i] -= score;
         }
     }
 
-    /// <summary>The scores of some tokens, and what never was elsewhere.</summary>
-    public TrellisRow Copy(int low, int high)
+    /// <summary>Takes scores over that were kept, and what never was where there are none.</summary>
+    public void Restore(KeptScores kept)
     {
-        var copy = new TrellisRow(_targets, low, high - low);
-        for (int i = Math.Max(low, _first); i < Math.Min(high, _first + _count); i++)
-            (copy._tokens[i - low + 1], copy._blanks[i - low]) = (Token(i), Blank(i));
-        return copy;
+        int low = Math.Max(kept.First, _first), high = Math.Min(kept.First + kept.Tokens.Length, End);
+        if (low >= high) return;
+        kept.Tokens.AsSpan(low - kept.First, high - low).CopyTo(_tokens.AsSpan(low - _first + 1));
+        kept.Blanks.AsSpan(low - kept.First, high - low).CopyTo(_blanks.AsSpan(low - _first));
     }
 
     // What the position gives each token; nothing behind the last one.
     void Say(ReadOnlySpan<float> position, int low, int high)
     {
-        var ids = _targets.Tokens.AsSpan(_first, Math.Min(_count, _targets.Tokens.Length - _first));
-        var said = _said.AsSpan();
-        for (int i = low; i < high; i++) said[i] = i >= ids.Length ? Never : ids[i] is var id && id < 0 ? 0 : position[id];
+        int i = low;
+        if (Avx512F.IsSupported && position.Length <= 2 * Table) i = SayByTables(position, low, high);
+        for (; i < high; i++) _said[i] = _ids[i] is var id && id < 0 ? 0 : position[id];
+        if (_first + high > _targets.Tokens.Length) _said[high - 1] = Never;
+    }
+
+    const int Table = 32;
+
+    /// <summary>
+    /// Small vocabularies lie in registers, out of which sixteen tokens at a time are picked. Returns how far that went.
+    /// </summary>
+    int SayByTables(ReadOnlySpan<float> position, int low, int high)
+    {
+        Span<float> padded = stackalloc float[2 * Table];
+        position.CopyTo(padded);
+        ref float table = ref MemoryMarshal.GetReference(padded), said = ref MemoryMarshal.GetArrayDataReference(_said);
+        ref int ids = ref MemoryMarshal.GetArrayDataReference(_ids);
+        Vector512<float> first = Vector512.LoadUnsafe(ref table), second = Vector512.LoadUnsafe(ref table, 16);
+        Vector512<float> third = Vector512.LoadUnsafe(ref table, 32), fourth = Vector512.LoadUnsafe(ref table, 48);
+        bool isSmall = position.Length <= Table;
+        int i = low;
+        for (; i <= high - Vector512<float>.Count; i += Vector512<float>.Count)
+        {
+            var id = Vector512.LoadUnsafe(ref ids, (nuint)i);
+            var picked = Avx512F.PermuteVar16x32x2(first, id, second);
+            if (!isSmall)
+            {
+                var higher = Avx512F.PermuteVar16x32x2(third, id, fourth);
+                picked = Vector512.ConditionalSelect(
+                    Vector512.GreaterThanOrEqual(id, Vector512.Create(Table)).AsSingle(), higher, picked);
+            }
+            if (_hasStars) picked = Vector512.AndNot(picked, Vector512.LessThan(id, Vector512<int>.Zero).AsSingle());
+            picked.StoreUnsafe(ref said, (nuint)i);
+        }
+        return i;
     }
 }

@@ -42,11 +42,10 @@ sealed class ConformerLayer(ConformerConfig config, AttentionContext context)
         // Each with no more around a block than it looks at.
         x = backend.UpdateInBlocks(x, new TimeBlocks(0), h => Feed(h, w / "norm_feed_forward1", w / "feed_forward1"));
         x = Blocks is { } blocks ? backend.UpdateInBlocks(x, blocks, Attend) : backend.KeepOnly(x, Attend(x), backend.Mark());
-        x = backend.UpdateInBlocks(x, new TimeBlocks(config.Kernel - 1), h =>
-        {
-            h = backend.Add(h, Convolve(h.LayerNorm(w / "norm_conv"), null, default, w / "conv"));
-            return Feed(h, w / "norm_feed_forward2", w / "feed_forward2").LayerNorm(w / "norm_out");
-        });
+        x = backend.UpdateInBlocks(
+            x, new TimeBlocks(config.Kernel - 1), h => backend.Add(h, Convolve(h.LayerNorm(w / "norm_conv"), null, default, w / "conv")));
+        x = backend.UpdateInBlocks(
+            x, new TimeBlocks(0), h => Feed(h, w / "norm_feed_forward2", w / "feed_forward2").LayerNorm(w / "norm_out"));
         return backend.KeepOnly(x, x, mark);
 
         Tensor Attend(Tensor h) => this.Attend(h, h.LayerNorm(w / "norm_self_att"), distances, w / "self_attn");
