@@ -1,6 +1,4 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Earshot.Decoding.Alignment;
@@ -9,7 +7,7 @@ namespace Earshot.Decoding.Alignment;
 /// The scores of a position's states, or of some neighbouring ones: of each token, and of the blank before it; one more blank follows the
 /// last token.
 /// </summary>
-sealed class TrellisRow
+sealed partial class TrellisRow
 {
     /// <summary>The bit of a step that tells where a blank's path came from.</summary>
     public const int BlankStep = 1;
@@ -89,21 +87,22 @@ sealed class TrellisRow
         (low, high) = (low - _first, high - _first);
         Say(position, low, high);
         // From the end on, so that what is read is of the position before.
+        if (Avx512F.IsSupported) high = AdvanceWide(position[blank], low, high);
         int i = high - Vector<float>.Count;
         var quiet = new Vector<float>(position[blank]);
         for (; i >= low; i -= Vector<float>.Count)
         {
             var (token, before) = (new Vector<float>(_tokens, i + 1), new Vector<float>(_tokens, i));
             var between = new Vector<float>(_blanks, i);
-            var best = Vector.Max(Vector.Max(token, between), before + new Vector<float>(_jumps, i));
+            var best = Vector.MaxNative(Vector.MaxNative(token, between), before + new Vector<float>(_jumps, i));
             (new Vector<float>(_said, i) + best).CopyTo(_tokens, i + 1);
-            (Vector.Max(quiet, new Vector<float>(_others, i)) + Vector.Max(between, before)).CopyTo(_blanks, i);
+            (Vector.MaxNative(quiet, new Vector<float>(_others, i)) + Vector.MaxNative(between, before)).CopyTo(_blanks, i);
         }
         for (int k = i + Vector<float>.Count - 1; k >= low; k--)
         {
             var (token, before, between) = (_tokens[k + 1], _tokens[k], _blanks[k]);
-            _tokens[k + 1] = _said[k] + Math.Max(Math.Max(token, between), before + _jumps[k]);
-            _blanks[k] = Math.Max(position[blank], _others[k]) + Math.Max(between, before);
+            _tokens[k + 1] = _said[k] + Larger(Larger(token, between), before + _jumps[k]);
+            _blanks[k] = Larger(position[blank], _others[k]) + Larger(between, before);
         }
     }
 
@@ -114,14 +113,15 @@ sealed class TrellisRow
     public void Advance(ReadOnlySpan<float> position, int blank, int low, Span<byte> steps)
     {
         Say(position, low, _count);
-        for (int k = _count - 1; k >= low; k--)
+        int high = Avx512F.IsSupported ? AdvanceWide(position[blank], low, steps) : _count;
+        for (int k = high - 1; k >= low; k--)
         {
             var (token, before, between) = (_tokens[k + 1], _tokens[k], _blanks[k]);
             float jump = before + _jumps[k];
             int tokenStep = jump > token && jump > between ? 2 : between > token ? 1 : 0;
             steps[k] = (byte)((tokenStep << TokenShift) | (before > between ? BlankStep : 0));
-            _tokens[k + 1] = _said[k] + Math.Max(Math.Max(token, between), jump);
-            _blanks[k] = Math.Max(position[blank], _others[k]) + Math.Max(between, before);
+            _tokens[k + 1] = _said[k] + Larger(Larger(token, between), jump);
+            _blanks[k] = Larger(position[blank], _others[k]) + Larger(between, before);
         }
     }
 
@@ -144,6 +144,9 @@ sealed class TrellisRow
         kept.Blanks.AsSpan(low - kept.First, high - low).CopyTo(_blanks.AsSpan(low - _first));
     }
 
+    // No score is NaN, and which of two zeros is larger does not matter.
+    static float Larger(float a, float b) => a > b ? a : b;
+
     // What the position gives each token; nothing behind the last one.
     void Say(ReadOnlySpan<float> position, int low, int high)
     {
@@ -151,36 +154,5 @@ sealed class TrellisRow
         if (Avx512F.IsSupported && position.Length <= 2 * Table) i = SayByTables(position, low, high);
         for (; i < high; i++) _said[i] = _ids[i] is var id && id < 0 ? 0 : position[id];
         if (_first + high > _targets.Tokens.Length) _said[high - 1] = Never;
-    }
-
-    const int Table = 32;
-
-    /// <summary>
-    /// Small vocabularies lie in registers, out of which sixteen tokens at a time are picked. Returns how far that went.
-    /// </summary>
-    int SayByTables(ReadOnlySpan<float> position, int low, int high)
-    {
-        Span<float> padded = stackalloc float[2 * Table];
-        position.CopyTo(padded);
-        ref float table = ref MemoryMarshal.GetReference(padded), said = ref MemoryMarshal.GetArrayDataReference(_said);
-        ref int ids = ref MemoryMarshal.GetArrayDataReference(_ids);
-        Vector512<float> first = Vector512.LoadUnsafe(ref table), second = Vector512.LoadUnsafe(ref table, 16);
-        Vector512<float> third = Vector512.LoadUnsafe(ref table, 32), fourth = Vector512.LoadUnsafe(ref table, 48);
-        bool isSmall = position.Length <= Table;
-        int i = low;
-        for (; i <= high - Vector512<float>.Count; i += Vector512<float>.Count)
-        {
-            var id = Vector512.LoadUnsafe(ref ids, (nuint)i);
-            var picked = Avx512F.PermuteVar16x32x2(first, id, second);
-            if (!isSmall)
-            {
-                var higher = Avx512F.PermuteVar16x32x2(third, id, fourth);
-                picked = Vector512.ConditionalSelect(
-                    Vector512.GreaterThanOrEqual(id, Vector512.Create(Table)).AsSingle(), higher, picked);
-            }
-            if (_hasStars) picked = Vector512.AndNot(picked, Vector512.LessThan(id, Vector512<int>.Zero).AsSingle());
-            picked.StoreUnsafe(ref said, (nuint)i);
-        }
-        return i;
     }
 }
