@@ -58,6 +58,13 @@ internal readonly record struct ProductPlan
 
     const int LeastCachedInputs = 32;
 
+    /// <summary>
+    /// Weights that several blocks of rows meet one after the other, so that all but the first find them in the last-level cache; and the
+    /// fewest panels, for which rows are worth preparing again.
+    /// </summary>
+    const long GroupBytes = 4 << 20;
+    const int LeastGroupPanels = 16;
+
     public int RowBlocks { get; init; }
 
     public int RowsPerBlock { get; init; }
@@ -96,6 +103,7 @@ internal readonly record struct ProductPlan
         long most = Math.Max(1, all * weights.PanelBytes * Math.Max(1, call.Rows / 8) / PartBytes);
         int panels = Ceiling(all, (int)Math.Min(Math.Min(wanted, most), all));
         if (stepBlocks > 1) panels = Math.Min(panels, waiting);
+        if (blocks > 1) panels = (int)Math.Clamp(GroupBytes / weights.PanelBytes, Math.Min(LeastGroupPanels, panels), panels);
         return new ProductPlan
         {
             RowBlocks = blocks,

@@ -58,7 +58,8 @@ internal unsafe partial struct ProductWork<TLanes> : IParallelWork where TLanes 
 
     public readonly void Execute(int part)
     {
-        int group = part % Plan.PanelGroups, block = part / Plan.PanelGroups;
+        // All rows meet some panels before the next ones are read, which so come from memory once.
+        int block = part % Plan.RowBlocks, group = part / Plan.RowBlocks;
         int firstRow = block * Plan.RowsPerBlock, rows = Math.Min(Plan.RowsPerBlock, Call.Rows - firstRow);
         int firstPanel = group * Plan.PanelsPerGroup, panels = Math.Min(Plan.PanelsPerGroup, Call.Panels - firstPanel);
         bool shared = _all.Start != null;
