@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Earshot.Compute.Cpu.Kernels;
 
@@ -116,9 +117,13 @@ internal sealed unsafe class MicroKernel
 
     /// <summary>
     /// Any number of rows, in strips of nearly the same height, since 9 + 9 are faster than 14 + 4; in tiles whole strips first, for one
-    /// shape.
+    /// shape. What the next call reads of weights may come into the second-level cache meanwhile: processors look ahead within a page.
     /// </summary>
-    public void RunStrips(MicroArguments* arguments, int rows)
+    /// <param name="arguments">What is multiplied.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="next">What is read next; null where that is not known.</param>
+    /// <param name="nextBytes">How much.</param>
+    public void RunStrips(MicroArguments* arguments, int rows, byte* next = null, nint nextBytes = 0)
     {
         byte* firstRow = arguments->Rows;
         byte* firstSum = (byte*)arguments->Sums;
@@ -128,9 +133,17 @@ internal sealed unsafe class MicroKernel
             int count = Tiles is null ? (rows - done + strips - strip - 1) / (strips - strip) : Math.Min(MaxRows, rows - done);
             arguments->Rows = firstRow + done * arguments->RowStride;
             arguments->Sums = (float*)(firstSum + done * arguments->SumStride);
+            if (next != null) Prefetch(next, nextBytes * strip / strips, nextBytes * (strip + 1) / strips);
             Run(arguments, count);
             done += count;
         }
+    }
+
+    static void Prefetch(byte* start, nint from, nint to)
+    {
+        const nint line = 64;
+        if (!Sse.IsSupported) return;
+        for (nint at = from & -line; at < to; at += line) Sse.Prefetch1(start + at);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

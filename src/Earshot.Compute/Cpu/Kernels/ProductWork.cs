@@ -109,12 +109,20 @@ internal unsafe partial struct ProductWork<TLanes> : IParallelWork where TLanes 
                     arguments.Panel = target.Weights.Panel(panel);
                     if (Call.Weights.Groups is { } groups)
                         MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
-                    else Multiply(&arguments, rows, firstStep, (float*)scratch);
+                    else Multiply(&arguments, rows, firstStep, (float*)scratch, p + 1 < panels ? NextPanel(firstPanel + p + 1, firstStep) : null);
                 }
                 if (stepBlock == Plan.StepBlocks - 1) Finish(target, panel, rowBlock, tile, firstRow, rows);
             }
         }
         Kernel.Release(&arguments);
+    }
+
+    readonly byte* NextPanel(int index, int firstStep)
+    {
+        var target = Call.Locate(index, out int panel);
+        return target.Weights.Groups is null && target.Weights.Blocks is null
+            ? target.Weights.Panel(panel) + (nint)firstStep * PackedMatrix.StepBytes
+            : null;
     }
 
     readonly int StepRowBytes => Kernel.StepInputs * Kernel.RowInputBytes;
@@ -159,7 +167,7 @@ internal unsafe partial struct ProductWork<TLanes> : IParallelWork where TLanes 
         || (Kernel.RowType == PanelType.F32 && Kernel.Type != PanelType.F32 && rows > WidenedRows * Kernel.MaxRows);
 
     // Some steps at a time, so that the panel's stay in the first-level cache while the strips of rows pass: sums go on in order.
-    readonly void Multiply(MicroArguments* arguments, int rows, int firstStep, float* widened)
+    readonly void Multiply(MicroArguments* arguments, int rows, int firstStep, float* widened, byte* nextPanel)
     {
         arguments->Panel += (nint)firstStep * PackedMatrix.StepBytes;
         bool widens = Widens(rows);
@@ -186,7 +194,10 @@ internal unsafe partial struct ProductWork<TLanes> : IParallelWork where TLanes 
                 arguments->Panel = (byte*)widened;
                 arguments->Steps = count * Kernel.StepInputs / kernel.StepInputs;
             }
-            kernel.RunStrips(arguments, rows * Parts);
+            // Few rows wait for what they read themselves, and many of float32 leave time enough.
+            bool looksAhead = kernel.RowType != PanelType.F32 && !widens && rows * Parts > 2 * kernel.MaxRows;
+            byte* next = !looksAhead ? null : step + count < steps ? all.Panel + (nint)(step + count) * PackedMatrix.StepBytes : nextPanel;
+            kernel.RunStrips(arguments, rows * Parts, next, (nint)Math.Min(most, steps) * PackedMatrix.StepBytes);
         }
     }
 
