@@ -41,7 +41,8 @@ internal sealed class DecodingOptionSet
 
     readonly Option<int?> _beamSize = OptionKinds.Whole(
         "--beam-size",
-        "Hypotheses kept at temperature 0; 1 is greedy and fastest (default 5; CTC models: 1, with --lm or --hotwords 100).", 1, 1024);
+        "Hypotheses kept at temperature 0; 1 is greedy and fastest (default 5; transducers: 1; CTC models: 1, with --lm or --hotwords 100).",
+        1, 1024);
     readonly Option<string?> _draft = OptionKinds.Text(
         "--draft", "MODEL", "A smaller model that guesses ahead in greedy decoding: the same words, sooner. Turns --beam-size 1 on.");
     readonly Option<bool> _shortWindows = OptionKinds.Flag(
@@ -126,6 +127,7 @@ internal sealed class DecodingOptionSet
             TextRules = TextRulesOf(parsed),
             CtcSearch = SearchOf(parsed),
             ChunkLength = parsed.GetValue(_chunkLength),
+            TransducerBeamSize = Math.Clamp(parsed.GetValue(_beamSize) ?? 1, 1, MostBeams),
         });
     }
 
@@ -139,6 +141,18 @@ internal sealed class DecodingOptionSet
             if (parsed.GetValue(_beamSize) is > MostBeams and var beams)
                 throw new UsageException($"--beam-size is {beams}; expected at most {MostBeams}, of any but a CTC model.");
             Refuse(parsed, recognizer, [_lm, _lmWeight, _wordScore, _hotwordBoost], "only the search of CTC models takes it");
+            if (recognizer is TransducerRecognizer)
+            {
+                Refuse(parsed, recognizer, [_prefix, _hotwords], "it is prompted with what was said before alone");
+                Refuse(
+                    parsed, recognizer,
+                    [
+                        _bestOf, _patience, _lengthPenalty, _repetitionPenalty, _noRepeatNgram, _temperatures, _compressionRatio, _logprob,
+                        _noSpeech, _entropy, _maxNewTokens, _seed,
+                    ],
+                    "it hears tokens where they are said, and draws, repeats and tries nothing again");
+                RefuseWhatPositionsTell(parsed, recognizer);
+            }
             return;
         }
         Refuse(parsed, recognizer, [_initialPrompt, _carryPrompt, _prefix, _noCondition], "it is not prompted with text");
@@ -149,13 +163,18 @@ internal sealed class DecodingOptionSet
                 _noSpeech, _entropy, _maxNewTokens, _seed,
             ],
             "it hears a letter at each position, and draws, repeats and tries nothing again");
-        Refuse(parsed, recognizer, [_shortWindows], "it encodes no more than there is anyway");
-        Refuse(parsed, recognizer, [_withoutTimestamps], "its positions are its times");
-        Refuse(parsed, recognizer, [_eachWindow], "it cannot tell languages apart");
+        RefuseWhatPositionsTell(parsed, recognizer);
         if (parsed.GetValue(_hotwords) is { } hotwords && ctc.UnusableHotwords(hotwords) is { Count: > 0 } words)
             terminal.Warn($"these hotwords cannot be written with the model's letters, or are too short: {string.Join(", ", words)}.");
         if (LanguageModelOf(parsed) is { } lm && ctc.UsableShareOf(lm) is > 0 and < 0.5 and var share)
             terminal.Warn($"only {share:0 %} of the words of '{lm.Location}' can be written with the model's letters.");
+    }
+
+    void RefuseWhatPositionsTell(ParseResult parsed, Recognizer recognizer)
+    {
+        Refuse(parsed, recognizer, [_shortWindows], "it encodes no more than there is anyway");
+        Refuse(parsed, recognizer, [_withoutTimestamps], "its positions are its times");
+        Refuse(parsed, recognizer, [_eachWindow], "it cannot tell languages apart");
     }
 
     static void Refuse(ParseResult parsed, Recognizer recognizer, Option[] options, string reason)

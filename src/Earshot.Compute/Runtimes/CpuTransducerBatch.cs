@@ -38,6 +38,15 @@ internal sealed class CpuTransducerBatch(CpuTransducerRuntime runtime)
         }
     }
 
+    /// <summary>The predictor reads a token of each of some rows.</summary>
+    public void Read(List<(CpuTransducerRow Row, int Token)> tokens)
+    {
+        Backend.FreeTemporaries();
+        _said.Clear();
+        _said.AddRange(tokens);
+        Predict(Backend.Mark());
+    }
+
     /// <summary>Writes down a stretch of each.</summary>
     public void Decode(CpuTransducerRequest[] requests)
     {

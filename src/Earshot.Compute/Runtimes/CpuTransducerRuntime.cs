@@ -36,6 +36,8 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
 
     public override TransducerStream Begin() => new CpuTransducerStream(this);
 
+    protected override TransducerStream BeginSearch(int beamSize) => new CpuTransducerBeamStream(this, beamSize);
+
     public void Dispose() => Backend.Dispose();
 
     /// <summary>The predictor of a recording reads tokens, in its turn.</summary>
@@ -46,6 +48,22 @@ internal sealed class CpuTransducerRuntime : TransducerRuntime, IDisposable
             _batch.Say(row, tokens.Span);
             Time.Add(started);
         }, cancellationToken);
+
+    /// <summary>Searches a stretch of a recording, in its turn.</summary>
+    public async Task<TResult> SearchAsync<TResult>(Func<TResult> search, CancellationToken cancellationToken)
+    {
+        TResult? result = default;
+        await _device.RunAsync(Backend, () =>
+        {
+            long started = Stopwatch.GetTimestamp();
+            result = search();
+            Time.Add(started);
+        }, cancellationToken).ConfigureAwait(false);
+        return result!;
+    }
+
+    /// <summary>The predictor reads a token of each row; to be called in a turn.</summary>
+    public void Read(List<(CpuTransducerRow Row, int Token)> tokens) => _batch.Read(tokens);
 
     /// <summary>Writes down a stretch of a recording, with those of others that wait.</summary>
     public async Task DecodeAsync(CpuTransducerRequest request)
@@ -134,6 +152,18 @@ internal sealed class CpuTransducerRow(CpuTransducerRuntime runtime) : IDisposab
 
     /// <summary>Whether the predictor has read the blank, which comes before all else.</summary>
     public bool IsStarted { get; set; }
+
+    /// <summary>Remembers what another does.</summary>
+    public void Take(CpuTransducerRow other)
+    {
+        foreach (var (own, theirs) in States.Zip(other.States))
+        {
+            theirs.Hidden.CopyTo(own.Hidden, 0);
+            theirs.Cell.CopyTo(own.Cell, 0);
+        }
+        other.Predicted.CopyTo(Predicted, 0);
+        IsStarted = other.IsStarted;
+    }
 
     public void Dispose()
     {

@@ -77,6 +77,10 @@ internal sealed class TransducerGreedy(TransducerShape shape)
         End();
     }
 
+    /// <summary>The largest of some logits.</summary>
+    /// <exception cref="ModelException">One is not a number.</exception>
+    public static float Largest(ReadOnlySpan<float> logits) => logits[ArgMax(logits)];
+
     static int ArgMax(ReadOnlySpan<float> logits)
     {
         // The first of equal ones, or the first that is no number.

@@ -18,6 +18,22 @@ public abstract class TransducerRuntime
 
     /// <summary>Begins to write down a recording: nothing was said so far.</summary>
     public abstract TransducerStream Begin();
+
+    /// <summary>
+    /// Begins to write down a recording, searching among some hypotheses; 1 for the likeliest token of each step. Each stretch is searched
+    /// by itself: where a recording is cut then matters a little.
+    /// </summary>
+    /// <exception cref="ModelException">This runtime does not search.</exception>
+    public TransducerStream Begin(int beamSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(beamSize, 1);
+        return beamSize == 1 ? Begin() : BeginSearch(beamSize);
+    }
+
+    /// <summary>Begins a search among some hypotheses.</summary>
+    protected virtual TransducerStream BeginSearch(int beamSize) => throw new ModelException(
+        $"{GetType().Name} writes the likeliest token of each step, and searches no {beamSize} hypotheses. " +
+        "Leave the beam size at 1, or run the model on the processor, with device cpu.");
 }
 
 /// <summary>A token of a transducer.</summary>
@@ -49,7 +65,7 @@ public abstract class TransducerStream : IDisposable
     private protected TransducerGreedy Greedy { get; }
 
     /// <summary>Positions decoded so far.</summary>
-    public int Positions => Greedy.Positions;
+    public virtual int Positions => Greedy.Positions;
 
     /// <summary>
     /// Takes tokens as said before what is decoded next, such as those of a recording's part that was written down elsewhere.

@@ -5,6 +5,8 @@ namespace Earshot.Recognition;
 /// <summary>How windows are recognised. The defaults are those of faster-whisper.</summary>
 public record RecognitionOptions
 {
+    const int MostTransducerBeams = 64;
+
     /// <summary>The language spoken, by code or English name; null to detect it.</summary>
     public string? Language { get; init; }
 
@@ -20,6 +22,11 @@ public record RecognitionOptions
     /// <see cref="DecodingOptions.Hotwords"/> are given. Other models do not look at it.
     /// </summary>
     public CtcSearchOptions? CtcSearch { get; init; }
+
+    /// <summary>
+    /// Hypotheses that a transducer's text is searched among; 1 for the likeliest token of each step. Other models do not look at it.
+    /// </summary>
+    public int TransducerBeamSize { get; init; } = 1;
 
     /// <summary>
     /// The longest stretch that a model hears at once which can hear long ones: longer recordings are cut into stretches that overlap. Null
@@ -52,6 +59,12 @@ public record RecognitionOptions
         Decoding.Validate();
         CtcSearch?.Validate();
         Fallback.Validate();
+        if (TransducerBeamSize is < 1 or > MostTransducerBeams)
+        {
+            throw new ArgumentException(
+                $"The option {nameof(TransducerBeamSize)} is {TransducerBeamSize}; expected 1 to {MostTransducerBeams}.",
+                nameof(TransducerBeamSize));
+        }
         if (ChunkLength is { } length && length <= TimeSpan.Zero)
         {
             throw new ArgumentException(

@@ -5,7 +5,7 @@ using Earshot.Models;
 namespace Earshot.Recognition;
 
 /// <summary>
-/// Recognises with an encoder and a transducer, greedily. Each window begins with the tokens said before it, so that the predictor goes on
+/// Recognises with an encoder and a transducer, greedily or among several hypotheses. Each window begins with the tokens said before it, so that the predictor goes on
 /// with the sentence that it is in.
 /// </summary>
 public sealed class TransducerRecognizer : TimedRecognizer
@@ -13,7 +13,7 @@ public sealed class TransducerRecognizer : TimedRecognizer
     // Of what lies further back, a recurrent predictor remembers little.
     const int MostTokensBefore = 32;
 
-    // Where a recording is cut does not matter, and what is held of it is less.
+    // Where a recording is cut does not matter, or in a search little, and what is held of it is less.
     const int PositionsAtOnce = 1024;
 
     const string Marks = "?'¡¿-:,%/.!";
@@ -39,11 +39,15 @@ public sealed class TransducerRecognizer : TimedRecognizer
 
     internal override bool EndsSentences => true;
 
+    internal override ValueTask<IReadOnlyList<TimedToken>> WriteAsync(
+        HeardWindow heard, RecognitionContext context, CancellationToken cancellationToken) =>
+        WriteAsync(heard, context, new RecognitionOptions(), cancellationToken);
+
     internal override async ValueTask<IReadOnlyList<TimedToken>> WriteAsync(
-        HeardWindow heard, RecognitionContext context, CancellationToken cancellationToken)
+        HeardWindow heard, RecognitionContext context, RecognitionOptions options, CancellationToken cancellationToken)
     {
         int width = _transducer.Shape.EncodedWidth;
-        using var stream = _transducer.Begin();
+        using var stream = _transducer.Begin(options.TransducerBeamSize);
         await stream.SayAsync(Said(context.Prompt.Span), cancellationToken).ConfigureAwait(false);
         var tokens = new List<TransducerToken>();
         for (int first = 0, count; first < heard.Positions; first += count)
