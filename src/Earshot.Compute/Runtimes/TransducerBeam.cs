@@ -148,7 +148,7 @@ internal sealed class TransducerBeam(TransducerShape shape, int beamSize)
         return scores;
     }
 
-    void Durations(ReadOnlySpan<float> logits, Span<double> logprobs)
+    static void Durations(ReadOnlySpan<float> logits, Span<double> logprobs)
     {
         logprobs[0] = 0;
         if (logits.Length == 0) return;

@@ -45,6 +45,32 @@ public sealed class ConformerTranscriptionTests
     }
 
     [Theory]
+    [InlineData("hybrid")]
+    [InlineData("tdt")]
+    public async Task A_search_writes_the_same_alone_and_in_company(string name)
+    {
+        var model = ModelFamilies.Open(new ModelFolder(ConformerGoldens.ModelPath(name)));
+        using var weights = new ModelFolder(ConformerGoldens.ModelPath(name)).OpenWeights();
+        using var runtime = new CpuModelRuntime(model.Parts, model.Prepare(weights));
+        var (features, frames) = ConformerGoldens.Features(model, ConformerGoldens.Audio("a"));
+        using var audio = runtime.Encode(features, frames);
+        async Task<IReadOnlyList<TransducerToken>> SearchAsync(int beams)
+        {
+            using var stream = runtime.Transducer!.Begin(beams);
+            return await stream.DecodeAsync(audio, TestContext.Current.CancellationToken);
+        }
+        var alone = await SearchAsync(4);
+        var together = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Run(() => SearchAsync(4))));
+        Assert.All(together, tokens => Assert.Equal(alone, tokens));
+        Assert.NotEmpty(alone);
+        Assert.All(alone.Zip(alone.Skip(1)), pair => Assert.True(pair.First.Position <= pair.Second.Position));
+        using var recognizer = Recognizers.For(model, new CpuModelRuntime(model.Parts, model.Prepare(weights)));
+        var transcript = await new RecordingTranscriber(recognizer).TranscribeToEndAsync(
+            new MemorySamples(ConformerGoldens.Audio("a")), new() { TransducerBeamSize = 4 }, cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal(model.RequireTokenizer().Decode([.. alone.Select(token => token.Id)]).Trim(), transcript.Text.Trim());
+    }
+
+    [Theory]
     [InlineData("tdt")]
     [InlineData("fastconformer-ctc")]
     public async Task A_long_recording_is_heard_as_a_whole(string name)

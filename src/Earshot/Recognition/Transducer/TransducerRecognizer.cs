@@ -67,7 +67,7 @@ public sealed class TransducerRecognizer : TimedRecognizer
             .Where(token => token != shape.Blank && (uint)token < (uint)shape.VocabSize)];
     }
 
-    List<TimedToken> Date(IReadOnlyList<TransducerToken> tokens, int positions)
+    List<TimedToken> Date(List<TransducerToken> tokens, int positions)
     {
         var dated = new List<TimedToken>(tokens.Count);
         foreach (var token in tokens)
