@@ -5,8 +5,8 @@ using Earshot.Decoding.Alignment;
 namespace Earshot.Bench;
 
 /// <summary>
-/// Forced alignment of a made-up recording and its text, without the encoder: letters of 20 ms as wav2vec2 hears them, some fourteen a second, or
-/// pieces of 80 ms as Conformers do, some four; what is heard is uncertain.
+/// Forced alignment of a made-up recording and its text, without the encoder: letters of 20 ms as wav2vec2 hears them, some fourteen a second,
+/// or pieces of 80 ms as Conformers do, some four; what is heard is uncertain.
 /// </summary>
 internal static class AlignmentBench
 {
@@ -34,7 +34,8 @@ internal static class AlignmentBench
             if (path.Length != positions) throw new InvalidOperationException("The path is not of the recording.");
         }
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{minutes} min, {positions} positions of {vocabulary}, {count} tokens: {times.Median():F2} s, {work.Median():F2} s of processor time"));
+            $"{minutes} min, {positions} positions of {vocabulary}, {count} tokens: {times.Median():F2} s, " +
+            $"{work.Median():F2} s of processor time"));
     }
 
     // Each token somewhere in its share of the time, the blank elsewhere, and noise.

@@ -39,7 +39,8 @@ switch (args)
         await PeerBench.RunAsync(shape, Number(more, 0, 7), Number(more, 1, Environment.ProcessorCount));
         return 0;
     case ["transducer", var shape, var format, .. var more]:
-        await TransducerBench.RunAsync(shape, WeightFormat.Parse(format), Number(more, 0, 8), Number(more, 1, 9), Number(more, 2, Environment.ProcessorCount));
+        await TransducerBench.RunAsync(
+            shape, WeightFormat.Parse(format), Number(more, 0, 8), Number(more, 1, 9), Number(more, 2, Environment.ProcessorCount));
         return 0;
     case ["alignment", var minutes, var kind, .. var more]:
         AlignmentBench.Run(double.Parse(minutes, CultureInfo.InvariantCulture), kind, Number(more, 0, 3));
@@ -91,7 +92,8 @@ switch (args)
             "| packing | code SET TYPE ROWS | model " +
             "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | " +
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
-            "[ROUNDS [THREADS]] | transducer SHAPE FORMAT [RECORDINGS [ROUNDS [THREADS]]] | alignment MINUTES letters|pieces [ROUNDS] | long SHAPE MINUTES FORMAT (a Conformer) | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
+            "[ROUNDS [THREADS]] | transducer SHAPE FORMAT [RECORDINGS [ROUNDS [THREADS]]] | " +
+            "alignment MINUTES letters|pieces [ROUNDS] | long SHAPE MINUTES FORMAT (a Conformer) | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
             "(such as int8,fc2=bf16) | outliers [MODEL] | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... " +
             "| scaling SHAPE FORMAT | text FOLDER [ROUNDS] | schema [TOKENIZER...] " +
             "| speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");

@@ -41,7 +41,8 @@ internal sealed class DecodingOptionSet
 
     readonly Option<int?> _beamSize = OptionKinds.Whole(
         "--beam-size",
-        "Hypotheses kept at temperature 0; 1 is greedy and fastest (default 5; transducers: 1; CTC models: 1, with --lm or --hotwords 100).",
+        "Hypotheses kept at temperature 0; 1 is greedy and fastest " +
+        "(default 5; transducers: 1; CTC models: 1, with --lm or --hotwords 100).",
         1, 1024);
     readonly Option<string?> _draft = OptionKinds.Text(
         "--draft", "MODEL", "A smaller model that guesses ahead in greedy decoding: the same words, sooner. Turns --beam-size 1 on.");

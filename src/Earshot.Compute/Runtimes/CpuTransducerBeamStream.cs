@@ -3,10 +3,11 @@ using Earshot.Compute.Cpu;
 namespace Earshot.Compute.Runtimes;
 
 /// <summary>
-/// A recording that is searched among several hypotheses. Each stretch is searched by itself, from the best text before it on. Hypotheses of
-/// a position are joined together, and what they say is read together; whoever else computes does not change a bit.
+/// A recording that is searched among several hypotheses. Each stretch is searched by itself, from the best text before it on. Hypotheses
+/// of a position are joined together, and what they say is read together; whoever else computes does not change a bit.
 /// </summary>
-internal sealed class CpuTransducerBeamStream(CpuTransducerRuntime runtime, int beamSize) : TransducerStream(runtime.Shape), ITransducerScores
+internal sealed class CpuTransducerBeamStream(CpuTransducerRuntime runtime, int beamSize)
+    : TransducerStream(runtime.Shape), ITransducerScores
 {
     readonly TransducerBeam _beam = new(runtime.Shape, beamSize);
     readonly List<(CpuTransducerRow Row, int Token)> _unread = [];
@@ -33,7 +34,8 @@ internal sealed class CpuTransducerBeamStream(CpuTransducerRuntime runtime, int 
         var shape = new Shape(rows.Count, width);
         runtime.Backend.FreeTemporaries();
         var joined = runtime.Transducer.Join(
-            runtime.Backend.Input(_joined.AsSpan(0, values), shape), runtime.Backend.Input(_joined.AsSpan(values, values), shape), runtime.Root);
+            runtime.Backend.Input(_joined.AsSpan(0, values), shape), runtime.Backend.Input(_joined.AsSpan(values, values), shape),
+            runtime.Root);
         CpuBackend.Read(joined).CopyTo(_logits);
         return _logits.AsSpan(0, rows.Count * Shape.Outputs);
     }

@@ -31,8 +31,8 @@ internal sealed class TransducerText(TransducerText? before, int token)
 }
 
 /// <summary>
-/// The likeliest text of some positions, over all the ways in which it can lie in time (Graves 2012, arXiv 1211.3711), among a few hypotheses a
-/// position; ways of the same text that meet are added. A token of no duration stays at its position, others and the blank move on by every
+/// The likeliest text of some positions, over all the ways in which it can lie in time (Graves 2012, arXiv 1211.3711), among a few
+/// hypotheses a position; ways of the same text that meet are added. A token of no duration stays at its position, others and the blank move on by every
 /// duration there is. With enough hypotheses it is exact.
 /// </summary>
 internal sealed class TransducerBeam(TransducerShape shape, int beamSize)
@@ -44,7 +44,9 @@ internal sealed class TransducerBeam(TransducerShape shape, int beamSize)
     readonly List<TransducerText> _asked = [];
     float[] _scores = [];
 
-    /// <summary>The tokens of the best hypothesis, the text with them, and the positions behind the stretch that its last token takes.</summary>
+    /// <summary>
+    /// The tokens of the best hypothesis, the text with them, the positions behind the stretch that its last token takes, and its score.
+    /// </summary>
     /// <param name="start">What was said before.</param>
     /// <param name="range">The first position, and the one behind the last; others' work passes between positions.</param>
     public (List<TransducerToken> Tokens, TransducerText Text, int Ahead, double Score) Search(
@@ -130,7 +132,8 @@ internal sealed class TransducerBeam(TransducerShape shape, int beamSize)
     {
         int reach = shape.Durations.Count == 0 ? 1 : Math.Max(1, shape.Durations.Max());
         var scores = new List<double>();
-        for (int next = position + 1; next <= Math.Min(position + reach, _buckets.Count - 1); next++) scores.AddRange(_buckets[next].Scores);
+        int end = Math.Min(position + reach, _buckets.Count - 1);
+        for (int next = position + 1; next <= end; next++) scores.AddRange(_buckets[next].Scores);
         if (scores.Count < beamSize) return double.NegativeInfinity;
         scores.Sort();
         return scores[^beamSize];

@@ -31,7 +31,7 @@ public record RecognitionOptions
     /// <summary>
     /// The longest stretch that a model hears at once which can hear long ones: longer recordings are cut into stretches that overlap. Null
     /// for as long as memory allows (<see cref="Compute.Runtimes.RuntimeLimits.LongAudioBytes"/>). Text comes when a stretch was heard, so
-    /// that shorter ones show it sooner.
+    /// that shorter ones show it sooner; one that is no longer than a window (20 s) is a window.
     /// </summary>
     public TimeSpan? ChunkLength { get; init; }
 

@@ -22,7 +22,8 @@ public sealed class TransducerBeamTests
             Enumerate(scores, shape, ("", 0, 0, 1.0), positions, totals);
             Assert.Equal(1, totals.Values.Sum(), 1e-5);
             var (text, probability) = totals.MaxBy(pair => pair.Value);
-            var (tokens, _, _, score) = new TransducerBeam(shape, 5000).Search(new TransducerText(null, Blank), (0, positions), scores, () => { });
+            var (tokens, _, _, score) = new TransducerBeam(shape, 5000)
+                .Search(new TransducerText(null, Blank), (0, positions), scores, () => { });
             Assert.Equal(text, string.Concat(tokens.Select(token => token.Id)));
             Assert.Equal(Math.Log(probability), score, 1e-4);
         }
@@ -51,7 +52,8 @@ public sealed class TransducerBeamTests
             var scores = new Scores(shape, seed) { Sharpness = 12 };
             var (tokens, _, ahead, _) = new TransducerBeam(shape, 50).Search(new TransducerText(null, Blank), (0, 6), scores, () => { });
             Assert.All(tokens.Zip(tokens.Skip(1)), pair => Assert.True(
-                pair.Second.Position > pair.First.Position || pair is { First.Duration: 0 } && pair.Second.Position == pair.First.Position));
+                pair.Second.Position > pair.First.Position
+                || (pair is { First.Duration: 0 } && pair.Second.Position == pair.First.Position)));
             Assert.All(tokens, token => Assert.True(token.Position < 6 && token.Duration <= 2 && token.Logprob <= 0));
             Assert.InRange(ahead, 0, 1);
         }

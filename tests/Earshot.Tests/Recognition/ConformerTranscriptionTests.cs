@@ -66,7 +66,8 @@ public sealed class ConformerTranscriptionTests
         Assert.All(alone.Zip(alone.Skip(1)), pair => Assert.True(pair.First.Position <= pair.Second.Position));
         using var recognizer = Recognizers.For(model, new CpuModelRuntime(model.Parts, model.Prepare(weights)));
         var transcript = await new RecordingTranscriber(recognizer).TranscribeToEndAsync(
-            new MemorySamples(ConformerGoldens.Audio("a")), new() { TransducerBeamSize = 4 }, cancellationToken: TestContext.Current.CancellationToken);
+            new MemorySamples(ConformerGoldens.Audio("a")), new() { TransducerBeamSize = 4 },
+            cancellationToken: TestContext.Current.CancellationToken);
         Assert.Equal(model.RequireTokenizer().Decode([.. alone.Select(token => token.Id)]).Trim(), transcript.Text.Trim());
     }
 

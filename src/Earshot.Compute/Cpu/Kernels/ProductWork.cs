@@ -109,7 +109,11 @@ internal unsafe partial struct ProductWork<TLanes> : IParallelWork where TLanes 
                     arguments.Panel = target.Weights.Panel(panel);
                     if (Call.Weights.Groups is { } groups)
                         MultiplyGrouped(groups, &arguments, rows, firstStep * Kernel.StepInputs, (float*)scratch);
-                    else Multiply(&arguments, rows, firstStep, (float*)scratch, p + 1 < panels ? NextPanel(firstPanel + p + 1, firstStep) : null);
+                    else
+                    {
+                        byte* next = p + 1 < panels ? NextPanel(firstPanel + p + 1, firstStep) : null;
+                        Multiply(&arguments, rows, firstStep, (float*)scratch, next);
+                    }
                 }
                 if (stepBlock == Plan.StepBlocks - 1) Finish(target, panel, rowBlock, tile, firstRow, rows);
             }

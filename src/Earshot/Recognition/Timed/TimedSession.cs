@@ -77,7 +77,8 @@ sealed class TimedSession : RecognitionSession
     int Cut(List<TimedWord> words, int positions)
     {
         int end = positions;
-        if (words.Count > 0 && !words[^1].IsFinished && words[^1].Start > Math.Max(positions / 2, positions - (LongestWord / _secondsPerPosition)))
+        double least = Math.Max(positions / 2, positions - (LongestWord / _secondsPerPosition));
+        if (words.Count > 0 && !words[^1].IsFinished && words[^1].Start > least)
         {
             end = words[^1].Start;
             words.RemoveAt(words.Count - 1);

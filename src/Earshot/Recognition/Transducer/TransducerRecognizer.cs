@@ -5,8 +5,8 @@ using Earshot.Models;
 namespace Earshot.Recognition;
 
 /// <summary>
-/// Recognises with an encoder and a transducer, greedily or among several hypotheses. Each window begins with the tokens said before it, so that the predictor goes on
-/// with the sentence that it is in.
+/// Recognises with an encoder and a transducer, greedily or among several hypotheses. Each window begins with the tokens said before it, so
+/// that the predictor goes on with the sentence that it is in.
 /// </summary>
 public sealed class TransducerRecognizer : TimedRecognizer
 {

@@ -45,7 +45,7 @@ internal static class ConformerGoldens
         if (change is not null) encoder = change(encoder);
         using var weights = folder.OpenWeights();
         using var device = new CpuDevice(new CpuOptions { InstructionSet = set, Threads = 2 });
-        using var backend = new CpuBackend(device) 
+        using var backend = new CpuBackend(device)
         {
             OutputsOfBlock = outputsOfBlock,
             QueriesOfBlock = Math.Min(256, outputsOfBlock / 2),
