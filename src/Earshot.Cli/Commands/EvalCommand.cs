@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Earshot.Cli.Evaluation;
 using Earshot.Cli.Options;
 using Earshot.Evaluation;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Earshot.Cli.Commands;
 using Earshot.Live;
 
 namespace Earshot.Cli.Options;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using Earshot.Decoding;
 using Earshot.Tokenizers;
 using Microsoft.Extensions.AI;
 
