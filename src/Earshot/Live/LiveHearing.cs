@@ -117,8 +117,9 @@ sealed class LiveHearing(LiveParts parts, LiveOptions options, LiveOutput output
     {
         double pause = Math.Min(1, _settled[word].Start - _settled[word - 1].End);
         double sentence = _settled[word - 1].Text.TrimEnd() is [.., '.' or '?' or '!' or '。'] ? 0.5 : 0;
-        // Too early a cut leaves a long buffer, which costs time with every hearing.
-        return pause + sentence - Math.Max(0, earliest - _settled[word].Start);
+        // Too early a cut leaves a long buffer, which costs time with every hearing; a late one little to find the way from.
+        double late = _settled[word].Start - earliest;
+        return pause + sentence - (late < 0 ? -late : late / 10);
     }
 
     void MoveToContext(int words)

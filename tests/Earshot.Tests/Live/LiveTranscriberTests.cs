@@ -48,8 +48,25 @@ public class LiveTranscriberTests
     [Fact]
     public async Task Words_come_soon_after_they_are_said()
     {
-        var run = await LiveRun.OfAsync(s_speech.Parts(), Options(new AlignAtt()), s_speech.Samples, 320);
-        foreach (var final in run.Finals) Assert.All(final.Words, word => Assert.True(final.Heard - word.End < TimeSpan.FromSeconds(1.1)));
+        var policy = new AlignAtt();
+        // A step, the threshold, and a window of the detector's.
+        var most = policy.Step + policy.Threshold + TimeSpan.FromSeconds(0.1);
+        var run = await LiveRun.OfAsync(s_speech.Parts(), Options(policy with { LeastSound = TimeSpan.Zero }), s_speech.Samples, 320);
+        foreach (var final in run.Finals) Assert.All(final.Words, word => Assert.True(final.Heard - word.End < most));
+
+        // A turn's first words wait until there is enough sound to tell them by.
+        var cautious = await LiveRun.OfAsync(s_speech.Parts(), Options(policy), s_speech.Samples, 320);
+        Assert.Equal(run.Text, cautious.Text);
+        var begins = cautious.Events.OfType<LiveSpeechStarted>().Select(started => started.At).ToList();
+        foreach (var final in cautious.Finals)
+        {
+            Assert.All(final.Words, word =>
+            {
+                var begin = begins.Last(at => at <= word.End);
+                var soonest = word.End > begin + policy.LeastSound ? word.End : begin + policy.LeastSound;
+                Assert.True(final.Heard - soonest < most, $"{word} final at {final.Heard}, turn from {begin}");
+            });
+        }
     }
 
     [Fact]
