@@ -5,7 +5,8 @@ using Earshot.Decoding.Alignment;
 namespace Earshot.Bench;
 
 /// <summary>
-/// Forced alignment of a made-up recording and its text, without the encoder: letters of 20 ms as wav2vec2 hears them, some fourteen a second,
+/// Forced alignment of a made-up recording and its text, without the encoder: letters of 20 ms as wav2vec2 hears them, some fourteen
+/// a second,
 /// or pieces of 80 ms as Conformers do, some four; what is heard is uncertain.
 /// </summary>
 internal static class AlignmentBench

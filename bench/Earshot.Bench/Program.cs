@@ -93,7 +93,8 @@ switch (args)
             "SHAPE | encoder SHAPE FORMAT | streams SHAPE FORMAT STREAMS THREADS (both for a profiler) | " +
             "idle SHAPE FORMAT [GENERATIONS] | windows SHAPE | peer SHAPE " +
             "[ROUNDS [THREADS]] | transducer SHAPE FORMAT [RECORDINGS [ROUNDS [THREADS]]] | " +
-            "alignment MINUTES letters|pieces [ROUNDS] | long SHAPE MINUTES FORMAT (a Conformer) | augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
+            "alignment MINUTES letters|pieces [ROUNDS] | long SHAPE MINUTES FORMAT (a Conformer) | " +
+            "augment MANIFEST FOLDER [VARIANTS [SEED]] | agreement MODEL MANIFEST SYSTEM... " +
             "(such as int8,fc2=bf16) | outliers [MODEL] | losses RUN SYSTEM | startup RECORDING ROUNDS PROGRAM... " +
             "| scaling SHAPE FORMAT | text FOLDER [ROUNDS] | schema [TOKENIZER...] " +
             "| speakers [ROUNDS] | prefill [LAYERS [WIDTH [POSITIONS [FORMAT [THREADS]]]]]");

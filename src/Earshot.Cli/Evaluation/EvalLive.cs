@@ -17,7 +17,8 @@ internal sealed class EvalLive(Terminal terminal, ScoringOptions scoring)
 
     /// <param name="streams">How many recordings are heard at once besides, at real pace; 0 for none.</param>
     public async Task<IReadOnlyList<LiveReport>> RunAsync(
-        EvaluationManifest manifest, IReadOnlyList<LivePolicy> policies, EvalChoice choice, int streams, CancellationToken cancellationToken)
+        EvaluationManifest manifest, IReadOnlyList<LivePolicy> policies, EvalChoice choice, int streams,
+        CancellationToken cancellationToken)
     {
         using var transcriber = await ModelLoading.LoadAsync(choice.Model, choice.Loading, terminal, cancellationToken)
             .ConfigureAwait(false);

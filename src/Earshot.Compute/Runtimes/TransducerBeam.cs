@@ -32,8 +32,8 @@ internal sealed class TransducerText(TransducerText? before, int token)
 
 /// <summary>
 /// The likeliest text of some positions, over all the ways in which it can lie in time (Graves 2012, arXiv 1211.3711), among a few
-/// hypotheses a position; ways of the same text that meet are added. A token of no duration stays at its position, others and the blank move on by every
-/// duration there is. With enough hypotheses it is exact.
+/// hypotheses a position; ways of the same text that meet are added. A token of no duration stays at its position, others and the
+/// blank move on by every duration there is. With enough hypotheses it is exact.
 /// </summary>
 internal sealed class TransducerBeam(TransducerShape shape, int beamSize)
 {

@@ -2,7 +2,9 @@ using Earshot.Recognition;
 
 namespace Earshot.Live;
 
-/// <summary>Finds text that was copied from the prompt: where a model understands little, it writes once more what it was told last.</summary>
+/// <summary>
+/// Finds text that was copied from the prompt: where a model understands little, it writes once more what it was told last.
+/// </summary>
 static class EchoGuard
 {
     // Four or five words. Shorter phrases are said again often enough.

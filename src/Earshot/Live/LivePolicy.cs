@@ -58,7 +58,9 @@ public sealed record LocalAgreement : LivePolicy
     /// <summary>Beams of a hearing; 1 is greedy.</summary>
     public int BeamSize { get; init; } = 5;
 
-    /// <summary>A word that looks closer than this to the sound's end may be cut off, and is not final though hearings agree on it.</summary>
+    /// <summary>
+    /// A word that looks closer than this to the sound's end may be cut off, and is not final though hearings agree on it.
+    /// </summary>
     public TimeSpan Threshold { get; init; } = TimeSpan.FromMilliseconds(400);
 
     internal override ILiveDecider CreateDecider() => new AgreementDecider(this);
@@ -87,7 +89,9 @@ public sealed record AlignAtt : LivePolicy
     /// <summary>A word that looks closer than this to the sound's end may be cut off, and is not final.</summary>
     public TimeSpan Threshold { get; init; } = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>With less sound than this, that before the speech included, nothing is final: models guess what they have not heard.</summary>
+    /// <summary>
+    /// With less sound than this, that before the speech included, nothing is final: models guess what they have not heard.
+    /// </summary>
     public TimeSpan LeastSound { get; init; } = TimeSpan.FromMilliseconds(1500);
 
     /// <summary>Where attention jumps back further than this, the text has lost its way, and nothing behind is final.</summary>

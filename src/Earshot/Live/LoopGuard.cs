@@ -29,7 +29,8 @@ static class LoopGuard
                 if (start + least > all.Count) continue;
                 int end = start + length;
                 while (end < all.Count && SpokenForm.Same(all[end].Text, all[end - length].Text)) end++;
-                if (end > before && end - start >= least && HasNoSound(all, start + length, end)) return Math.Max(0, start + length - before);
+                if (end > before && end - start >= least && HasNoSound(all, start + length, end))
+                    return Math.Max(0, start + length - before);
             }
         }
         return words.Count;

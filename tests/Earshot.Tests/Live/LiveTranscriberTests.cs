@@ -300,6 +300,24 @@ public class LiveTranscriberTests
         }
     }
 
+    [Fact]
+    public async Task A_stream_that_ends_anywhere_gives_all_that_was_said()
+    {
+        var random = new Random(7);
+        var policies = Policies.Select(row => row.Data).ToList();
+        for (int i = 0; i < 200; i++)
+        {
+            int end = random.Next(16_000, s_speech.Samples.Length);
+            var run = await LiveRun.OfAsync(
+                s_speech.Parts(), Options(policies[i % policies.Count]), s_speech.Samples[..end], random.Next(300, 20_000));
+            // A word that was cut off may be there or not.
+            var said = s_speech.Words.Where(word => word.Start < end / 16_000.0).ToList();
+            var whole = string.Concat(said.Where(word => word.End <= end / 16_000.0).Select(word => word.Text));
+            Assert.StartsWith(whole, run.Text, StringComparison.Ordinal);
+            Assert.InRange(run.Words.Count(), said.Count - 1, said.Count);
+        }
+    }
+
     [Trait("Run", "Long"), Fact(Explicit = true)]
     public Task A_day_of_sound_takes_little_memory() => HearAsync(24);
 

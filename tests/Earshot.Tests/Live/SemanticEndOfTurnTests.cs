@@ -45,6 +45,7 @@ public class SemanticEndOfTurnTests
 
         public float Threshold => 0.5f;
 
-        public ValueTask<float> ProbabilityAsync(ReadOnlyMemory<float> samples, CancellationToken cancellationToken = default) => new(answer);
+        public ValueTask<float> ProbabilityAsync(ReadOnlyMemory<float> samples, CancellationToken cancellationToken = default) =>
+            new(answer);
     }
 }

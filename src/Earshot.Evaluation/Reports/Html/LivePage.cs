@@ -3,7 +3,9 @@ using Earshot.Evaluation.Metrics;
 
 namespace Earshot.Evaluation;
 
-/// <summary>What live policies reached, as one page that needs no other file: errors against delay, and what each word waited for.</summary>
+/// <summary>
+/// What live policies reached, as one page that needs no other file: errors against delay, and what each word waited for.
+/// </summary>
 public static class LivePage
 {
     /// <param name="title">What was heard.</param>
@@ -47,16 +49,17 @@ public static class LivePage
         }
         html.Add(
             $"</tbody></table></div>\n<p class=\"note\">Times of words count from their ends, as the model dates them, to their becoming " +
-            $"final, computing included; the silence that ends a turn is left out of the time after it. Erasure: words that were shown and " +
-            $"taken back, for each word of the text. Offline: errors of the same model that hears the whole recordings. Streams a core: " +
-            $"what one core's time is enough for, one stream at a time; streams together share steps and need less.</p>\n");
+            $"final, computing included; the silence that ends a turn is left out of the time after it. Erasure: words that were shown " +
+            $"and taken back, for each word of the text. Offline: errors of the same model that hears the whole recordings. Streams a " +
+            $"core: what one core's time is enough for, one stream at a time; streams together share steps and need less.</p>\n");
     }
 
     static void Figures(HtmlBuilder html, IReadOnlyList<LiveReport> reports)
     {
         html.Add($"<div class=\"figures\">\n");
         var points = reports
-            .Select((r, i) => (Charts.StyleOf(i), r.Policy, r.WordsComputed.Mean.TotalSeconds, 100.0 * r.Errors / Math.Max(1, r.ReferenceWords)))
+            .Select((r, i) => (
+                Charts.StyleOf(i), r.Policy, r.WordsComputed.Mean.TotalSeconds, 100.0 * r.Errors / Math.Max(1, r.ReferenceWords)))
             .ToList();
         var errors = Charts.Scatter(
             "Errors against delay", "Each point is a policy. Lower and further to the left is better.",
