@@ -29,7 +29,7 @@ internal static class EvalReports
             reports, manifest.Name,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{model} · {manifest.Clips.Count} recordings · {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC"),
+                $"{model} · {manifest.Clips.Count} {(manifest.Clips.Count == 1 ? "recording" : "recordings")} · {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC"),
             $"Measured on {machine.Processor}, {machine.Cores} cores, {machine.System}, {machine.Runtime}."));
     }
 
