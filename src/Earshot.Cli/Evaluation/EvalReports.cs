@@ -24,12 +24,13 @@ internal static class EvalReports
     public static string Write(IReadOnlyList<LiveReport> reports, EvaluationManifest manifest, string model, string folder)
     {
         var machine = EvalMachine.This();
+        var recordings = manifest.Clips.Count == 1 ? "recording" : "recordings";
         Write(folder, "live.json", Json(reports) + "\n");
         return Write(folder, "live.html", LivePage.Write(
             reports, manifest.Name,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{model} · {manifest.Clips.Count} {(manifest.Clips.Count == 1 ? "recording" : "recordings")} · {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC"),
+                $"{model} · {manifest.Clips.Count} {recordings} · {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC"),
             $"Measured on {machine.Processor}, {machine.Cores} cores, {machine.System}, {machine.Runtime}."));
     }
 
